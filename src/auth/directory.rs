@@ -1,0 +1,201 @@
+//! Users and their rights, looked up once and kept until something that decides them changes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::accountability::User;
+use super::grants::{Action, FieldSet, Grants};
+use crate::db::{Collection, Conn, Db, Filter, Op, Query, Sort, sql, system};
+use crate::error::{Error, Result};
+
+/// How long a looked-up user is believed when no change was heard of: another host may have made one.
+const BELIEVED: Duration = Duration::from_secs(2);
+/// Users kept; past that all are forgotten and looked up again.
+const MAX_KEPT: usize = 10_000;
+
+/// Answers who a user is and what they may do. A user who isn't active doesn't exist here.
+pub struct Directory {
+    db: Db,
+    /// Short sections only, never across an await: a std mutex.
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Counts [`Directory::invalidate`]: what was read before one must not be kept after it.
+    generation: u64,
+    users: HashMap<String, (Instant, Option<Arc<User>>)>,
+    tokens: HashMap<String, (Instant, Option<String>)>,
+    public: Option<(Instant, Arc<Grants>)>,
+}
+
+impl Directory {
+    /// A directory that knows nobody yet.
+    pub fn new(db: Db) -> Self {
+        Self { db, kept: Mutex::default() }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets everything: users, roles, policies or permissions changed.
+    pub fn invalidate(&self) {
+        let mut kept = self.kept();
+        *kept = Kept { generation: kept.generation + 1, ..Kept::default() };
+    }
+
+    /// The active user with this key.
+    pub async fn user(&self, id: &str) -> Result<Option<Arc<User>>> {
+        let generation = {
+            let kept = self.kept();
+            if let Some((_, user)) = kept.users.get(id).filter(|(at, _)| at.elapsed() < BELIEVED) {
+                return Ok(user.clone());
+            }
+            kept.generation
+        };
+        let key = id.to_owned();
+        let user = self
+            .db
+            .read(move |conn| {
+                let key = key.clone();
+                Box::pin(async move { load_user(conn, &key).await })
+            })
+            .await?
+            .map(Arc::new);
+        let mut kept = self.kept();
+        if kept.generation == generation {
+            if kept.users.len() >= MAX_KEPT {
+                kept.users.clear();
+            }
+            kept.users.insert(id.to_owned(), (Instant::now(), user.clone()));
+        }
+        Ok(user)
+    }
+
+    /// The active user with the static token that has this fingerprint.
+    pub async fn by_token(&self, fingerprint: &str) -> Result<Option<Arc<User>>> {
+        let (known, generation) = {
+            let kept = self.kept();
+            (kept.tokens.get(fingerprint).filter(|(at, _)| at.elapsed() < BELIEVED).map(|(_, id)| id.clone()), kept.generation)
+        };
+        let id = match known {
+            Some(id) => id,
+            None => {
+                let wanted = fingerprint.to_owned();
+                let id = self
+                    .db
+                    .read(move |conn| {
+                        let filter = Filter::field("token", Op::Eq(json!(wanted)));
+                        Box::pin(async move {
+                            let found = rows(conn, "daas_users", &["id"], filter, &[]).await?;
+                            Ok(found.into_iter().next().and_then(|row| text(&row, 0)))
+                        })
+                    })
+                    .await?;
+                let mut kept = self.kept();
+                if kept.generation == generation {
+                    if kept.tokens.len() >= MAX_KEPT {
+                        kept.tokens.clear();
+                    }
+                    kept.tokens.insert(fingerprint.to_owned(), (Instant::now(), id.clone()));
+                }
+                id
+            }
+        };
+        match id {
+            Some(id) => self.user(&id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What a caller without credentials may do.
+    pub async fn public(&self) -> Result<Arc<Grants>> {
+        let generation = {
+            let kept = self.kept();
+            if let Some((_, grants)) = kept.public.as_ref().filter(|(at, _)| at.elapsed() < BELIEVED) {
+                return Ok(Arc::clone(grants));
+            }
+            kept.generation
+        };
+        let grants = self.db.read(|conn| Box::pin(async move { load_grants(conn, None, &[]).await })).await?;
+        // The public policy belongs to everybody, so it must never make everybody an admin.
+        let grants = Arc::new(Grants { admin: false, ..grants });
+        let mut kept = self.kept();
+        if kept.generation == generation {
+            kept.public = Some((Instant::now(), Arc::clone(&grants)));
+        }
+        Ok(grants)
+    }
+}
+
+async fn load_user(conn: &mut Conn<'_>, id: &str) -> Result<Option<User>> {
+    let wanted = Filter::And(vec![Filter::field("id", Op::Eq(json!(id))), Filter::field("status", Op::Eq(json!("active")))]);
+    let Some(row) = rows(conn, "daas_users", &["id", "email"], wanted, &[]).await?.into_iter().next() else { return Ok(None) };
+    let own = rows(conn, "daas_user_roles", &["role"], Filter::field("user", Op::Eq(json!(id))), &["sort", "id"]).await?;
+    let mut roles: Vec<String> = own.iter().filter_map(|row| text(row, 0)).collect();
+    // Parents follow their children; a circle of parents ends where it began.
+    let mut at = 0;
+    while at < roles.len() {
+        let parents = rows(conn, "daas_roles", &["parent"], Filter::field("id", Op::Eq(json!(roles[at]))), &[]).await?;
+        for parent in parents.iter().filter_map(|row| text(row, 0)) {
+            if !roles.contains(&parent) {
+                roles.push(parent);
+            }
+        }
+        at += 1;
+    }
+    let grants = load_grants(conn, Some(id), &roles).await?;
+    Ok(Some(User { id: id.to_owned(), email: text(&row, 1).unwrap_or_default(), roles, grants: Arc::new(grants) }))
+}
+
+/// The union of the public policies, those of the roles, and the user's own.
+async fn load_grants(conn: &mut Conn<'_>, user: Option<&str>, roles: &[String]) -> Result<Grants> {
+    let public = Filter::And(vec![Filter::field("role", Op::Null), Filter::field("user", Op::Null)]);
+    let mut holders = vec![public, Filter::field("role", Op::In(roles.iter().map(|r| json!(r)).collect()))];
+    if let Some(user) = user {
+        holders.push(Filter::field("user", Op::Eq(json!(user))));
+    }
+    let access = rows(conn, "daas_access", &["policy", "role", "user"], Filter::Or(holders), &[]).await?;
+    let is_public = |row: &[Value]| row[1].is_null() && row[2].is_null();
+    let public: BTreeSet<String> = access.iter().filter(|row| is_public(row)).filter_map(|row| text(row, 0)).collect();
+    let own: BTreeSet<String> = access.iter().filter(|row| !is_public(row)).filter_map(|row| text(row, 0)).collect();
+    let all: Vec<Value> = public.union(&own).map(|id| json!(id)).collect();
+    let mut grants = Grants::default();
+    if all.is_empty() {
+        return Ok(grants);
+    }
+    let policies = rows(conn, "daas_policies", &["id", "admin_access", "app_access"], Filter::field("id", Op::In(all.clone())), &[]).await?;
+    for policy in &policies {
+        // What everybody has can't be admin rights, whatever the row says.
+        let is_own = text(policy, 0).is_some_and(|id| own.contains(&id));
+        grants.admin |= is_own && policy[1] == true;
+        grants.app |= policy[2] == true;
+    }
+    let permissions = rows(conn, "daas_permissions", &["collection", "action", "fields"], Filter::field("policy", Op::In(all)), &[]).await?;
+    for permission in &permissions {
+        if let (Some(collection), Some(action)) = (text(permission, 0), text(permission, 1).and_then(|a| Action::parse(&a))) {
+            grants.add(&collection, action, FieldSet::parse(&permission[2]));
+        }
+    }
+    Ok(grants)
+}
+
+async fn rows(conn: &mut Conn<'_>, table: &str, fields: &[&str], filter: Filter, sort: &[&str]) -> Result<Vec<Vec<Value>>> {
+    let collection = system::collection(table).ok_or_else(|| Error::internal(format!("{table} is not declared")))?;
+    let sort = sort.iter().map(|field| Sort { field: (*field).to_owned(), descending: false }).collect();
+    let query = Query { filter: Some(filter), sort, ..Query::default() };
+    let sql = sql::select(conn.dialect(), &collection, fields, &query)?;
+    conn.select(&sql, &types(&collection, fields)).await
+}
+
+fn types(collection: &Collection, fields: &[&str]) -> Vec<crate::db::FieldType> {
+    fields.iter().filter_map(|name| collection.field(name)).map(|field| field.ty).collect()
+}
+
+fn text(row: &[Value], at: usize) -> Option<String> {
+    row.get(at).and_then(Value::as_str).map(str::to_owned)
+}

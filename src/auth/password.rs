@@ -1,0 +1,72 @@
+//! Passwords: argon2id with the crate's defaults (19 MiB, two passes), two at a time, never on the async threads.
+
+use std::sync::Arc;
+
+use argon2::Argon2;
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// Longest password in bytes: hashing a longer one would be a way to keep the machine busy.
+const MAX_PASSWORD: usize = 1024;
+
+/// Hashes and verifies.
+#[derive(Debug, Clone)]
+pub struct Passwords {
+    /// Bounds how many hashes run at once: each takes 19 MiB and some tens of milliseconds of one core.
+    slots: Arc<Semaphore>,
+    /// A hash of nothing, verified when there is no such account, so that both cases take equally long.
+    decoy: Arc<str>,
+}
+
+impl Passwords {
+    /// Makes the decoy; takes as long as one hash.
+    pub fn new() -> Result<Self> {
+        Ok(Self { slots: Arc::new(Semaphore::new(2)), decoy: hash(&super::token::random(32)?)?.into() })
+    }
+
+    /// The PHC string to store.
+    pub async fn hash(&self, password: &str) -> Result<String> {
+        if password.is_empty() || password.len() > MAX_PASSWORD {
+            return Err(Error::new(ErrorCode::FailedValidation, format!("a password must have 1 to {MAX_PASSWORD} bytes")).with_field("password"));
+        }
+        let password = password.to_owned();
+        self.run(move || hash(&password)).await
+    }
+
+    /// Whether `password` is the one behind `stored`. `None` (no such account) takes as long and is never right.
+    pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool> {
+        if password.len() > MAX_PASSWORD {
+            return Ok(false);
+        }
+        let exists = stored.is_some();
+        let stored = stored.map_or_else(|| Arc::clone(&self.decoy), Arc::from);
+        let password = password.to_owned();
+        let right = self
+            .run(move || {
+                let parsed = PasswordHash::new(&stored).map_err(|e| Error::internal(format!("stored password hash: {e}")))?;
+                Ok(Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok())
+            })
+            .await?;
+        Ok(right && exists)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let permit = Arc::clone(&self.slots).acquire_owned().await.map_err(|e| Error::internal(format!("password slots: {e}")))?;
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        })
+        .await
+        .map_err(|e| Error::internal(format!("password thread: {e}")))?
+    }
+}
+
+fn hash(password: &str) -> Result<String> {
+    let mut salt = [0u8; 16];
+    getrandom::fill(&mut salt).map_err(|e| Error::internal(format!("random: {e}")))?;
+    let salt = SaltString::encode_b64(&salt).map_err(|e| Error::internal(format!("salt: {e}")))?;
+    let hashed = Argon2::default().hash_password(password.as_bytes(), &salt).map_err(|e| Error::internal(format!("argon2: {e}")))?;
+    Ok(hashed.to_string())
+}

@@ -1,0 +1,114 @@
+//! Tokens: short-lived signed ones for access, random ones (stored hashed) for refresh and for machines.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Clock;
+use crate::config::Secret;
+use crate::error::{Error, ErrorCode, Result};
+
+const ISSUER: &str = "trellis";
+
+/// What an access token says.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Claims {
+    /// The key in `daas_users`.
+    pub id: String,
+    /// When it was issued, seconds since 1970.
+    pub iat: u64,
+    /// When it runs out, seconds since 1970.
+    pub exp: u64,
+    iss: String,
+}
+
+/// Signs and checks access tokens.
+#[derive(Clone)]
+pub struct Signer {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    clock: Clock,
+}
+
+impl Signer {
+    /// A signer with the host's secret.
+    pub fn new(secret: &Secret, clock: Clock) -> Self {
+        let bytes = secret.reveal().as_bytes();
+        Self { encoding: EncodingKey::from_secret(bytes), decoding: DecodingKey::from_secret(bytes), clock }
+    }
+
+    /// A token for `user` that lives `ttl_secs`.
+    pub fn sign(&self, user: &str, ttl_secs: u64) -> Result<String> {
+        let iat = self.clock.unix_secs();
+        let claims = Claims { id: user.to_owned(), iat, exp: iat + ttl_secs, iss: ISSUER.to_owned() };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(|e| Error::internal(format!("jwt: {e}")))
+    }
+
+    /// What a token says, or `TOKEN_EXPIRED`, or `INVALID_CREDENTIALS`.
+    pub fn check(&self, token: &str) -> Result<Claims> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        // The expiry is held against our own clock below.
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
+            .map_err(|_| Error::new(ErrorCode::InvalidCredentials, "The access token isn't valid"))?
+            .claims;
+        if claims.exp <= self.clock.unix_secs() {
+            return Err(Error::new(ErrorCode::TokenExpired, "The access token has expired: refresh it or sign in again"));
+        }
+        Ok(claims)
+    }
+}
+
+/// Whether a bearer token has the form of a signed one; anything else is taken for a static token.
+pub fn looks_signed(token: &str) -> bool {
+    token.bytes().filter(|b| *b == b'.').count() == 2 && token.starts_with("ey")
+}
+
+/// `bytes` random bytes as URL-safe text.
+pub fn random(bytes: usize) -> Result<String> {
+    let mut buffer = vec![0u8; bytes];
+    getrandom::fill(&mut buffer).map_err(|e| Error::internal(format!("random: {e}")))?;
+    Ok(URL_SAFE_NO_PAD.encode(buffer))
+}
+
+/// What is stored of a static or refresh token: SHA-256 in hexadecimal. The tokens are random, so no salt is needed.
+pub fn fingerprint(token: &str) -> String {
+    Sha256::digest(token.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        use std::fmt::Write;
+        write!(hex, "{byte:02x}").expect("writing to a String can't fail");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_good_for_its_signer_only() {
+        let signer = Signer::new(&Secret::new("a secret of some length"), Clock::system());
+        let token = signer.sign("u1", 60).expect("signs");
+        assert!(looks_signed(&token));
+        assert_eq!(signer.check(&token).expect("valid").id, "u1");
+        let other = Signer::new(&Secret::new("another secret of length"), Clock::system());
+        assert_eq!(other.check(&token).expect_err("foreign").code(), ErrorCode::InvalidCredentials);
+        let old = signer.sign("u1", 0).expect("signs");
+        assert_eq!(signer.check(&old).expect_err("old").code(), ErrorCode::TokenExpired);
+    }
+
+    #[test]
+    fn an_unsigned_token_is_refused() {
+        let signer = Signer::new(&Secret::new("a secret of some length"), Clock::system());
+        let body = URL_SAFE_NO_PAD.encode(r#"{"id":"u1","iat":1,"exp":99999999999,"iss":"trellis"}"#);
+        let token = format!("{}.{body}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#));
+        assert!(signer.check(&token).is_err());
+    }
+
+    #[test]
+    fn the_fingerprint_is_sha256() {
+        assert_eq!(fingerprint("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

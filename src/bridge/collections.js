@@ -1,0 +1,12 @@
+// services.collections(): what collections there are. Changing them belongs to the REST API.
+(host, { ArrayIsArray, ObjectFreeze, TypeError }) => (tx) => async () => {
+  const scope = tx === undefined ? {} : { tx };
+  return ObjectFreeze({
+    readByQuery: async () => host('collections.readByQuery', scope),
+    readOne: async (collection) => host('collections.readOne', scope, collection),
+    readMany: async (collections) => {
+      if (!ArrayIsArray(collections)) throw new TypeError('readMany: the collections must be an array of names');
+      return host('collections.readMany', scope, collections);
+    },
+  });
+}

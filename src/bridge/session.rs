@@ -1,0 +1,296 @@
+//! One invocation's calls: in whose name, in which transaction, and written down for who wants to know.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use futures_util::future::BoxFuture;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::{Call, log, meta, method, transaction};
+use crate::error::{Error, ErrorCode, Result};
+use crate::sandbox::{CallError, Host, LogLevel, LogLine};
+use crate::services::items::ItemsService;
+use crate::services::operation::{Outcome, Start};
+use crate::services::runner::Previous;
+use crate::services::{Core, Ctx, Item};
+
+/// Lines kept of one invocation.
+const MAX_LINES: usize = 1_000;
+/// Calls kept of one invocation.
+const MAX_CALLS: usize = 200;
+
+/// Where the calls of an invocation belong.
+enum Place {
+    /// To the operation whose filter this is.
+    Joined(Ctx),
+    /// Each to an operation of its own.
+    Separate(Arc<Core>, Start),
+}
+
+/// One call, as a report shows it.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    /// `items.createOne`
+    pub method: String,
+    /// The collection that it was about.
+    pub collection: Option<String>,
+    /// How long it took, in milliseconds.
+    pub ms: f64,
+    /// The code of the error that it was answered with.
+    pub error: Option<String>,
+}
+
+/// What an invocation did.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// Its calls, in the order of their ends.
+    pub calls: Vec<CallRecord>,
+    /// The capabilities that they needed, each once.
+    pub capabilities: Vec<String>,
+    /// What it wrote to console and log.
+    pub lines: Vec<(LogLevel, String)>,
+}
+
+/// The host's side of one invocation. Cheap to clone: clones are the same session.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    place: Place,
+    previous: Option<Previous>,
+    /// For log lines: which extension, and on which request.
+    extension: String,
+    request_id: Arc<str>,
+    /// Open transactions by the id that JavaScript has for them. Short sections only.
+    open: Mutex<HashMap<u32, Ctx>>,
+    next_id: AtomicU32,
+    /// Short sections only.
+    record: Mutex<Record>,
+}
+
+impl Session {
+    /// For a filter: its calls belong to the operation that it guards.
+    pub fn joined(ctx: Ctx, extension: &str, previous: Option<Previous>) -> Self {
+        let request_id = Arc::clone(&ctx.op.request_id);
+        Self::new(Place::Joined(ctx), previous, extension, request_id)
+    }
+
+    /// For an action hook: each call is an operation of its own, unless `transaction` joins them.
+    pub fn separate(core: Arc<Core>, start: Start, extension: &str) -> Self {
+        let request_id = Arc::clone(&start.request_id);
+        Self::new(Place::Separate(core, start), None, extension, request_id)
+    }
+
+    fn new(place: Place, previous: Option<Previous>, extension: &str, request_id: Arc<str>) -> Self {
+        Self(Arc::new(Inner {
+            place,
+            previous,
+            extension: extension.to_owned(),
+            request_id,
+            open: Mutex::default(),
+            next_id: AtomicU32::new(1),
+            record: Mutex::default(),
+        }))
+    }
+
+    /// Ends the invocation: what it left open is undone. Answers what it did.
+    pub async fn finish(&self) -> Record {
+        let open: Vec<Ctx> = self.0.open().drain().map(|(_, ctx)| ctx).collect();
+        for ctx in open {
+            if let Place::Separate(core, _) = &self.0.place
+                && let Err(error) = core.close(&ctx.op, Outcome::Undo).await
+            {
+                tracing::warn!(%error, "a transaction that a call left open could not be undone");
+            }
+            if let (Place::Joined(_), Some(id)) = (&self.0.place, ctx.savepoint()) {
+                // Innermost last isn't known here; what fails goes with the operation, which fails as well.
+                let _ = ctx.op.end_savepoint(id, false).await;
+            }
+        }
+        std::mem::take(&mut *self.0.record())
+    }
+}
+
+impl Inner {
+    fn open(&self) -> MutexGuard<'_, HashMap<u32, Ctx>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The open transaction that a call names.
+    fn transaction(&self, id: u32) -> Result<Ctx> {
+        let gone = || Error::new(ErrorCode::TransactionTimeout, "This `transaction()` has ended: its `services` can't be used any more");
+        self.open().get(&id).cloned().ok_or_else(gone)
+    }
+
+    async fn dispatch(&self, name: &str, args: &str) -> Result<Option<Value>> {
+        let call = Call::parse(name, args)?;
+        match name {
+            transaction::BEGIN => return self.begin(&call).await.map(Some),
+            transaction::END => return self.end(&call).await.map(|()| None),
+            log::WRITE => return self.write_log(&call).map(|()| None),
+            meta::PREVIOUS => return self.previous().await.map(Some),
+            _ => {}
+        }
+        let method = method(name).ok_or_else(|| Error::payload(format!("There is no service method `{}`", crate::services::query::clip(name))))?;
+        self.note_capabilities((method.capability)(&call), call.scope.elevated);
+        let options = |ctx: &Ctx| ctx.with(call.scope.elevated, call.scope.emit_events.unwrap_or(true));
+        match (call.scope.tx, &self.place) {
+            (Some(id), _) => (method.run)(&options(&self.transaction(id)?), &call).await,
+            (None, Place::Joined(ctx)) => (method.run)(&options(ctx), &call).await,
+            (None, Place::Separate(core, start)) => {
+                let (call, run) = (&call, method.run);
+                core.operate(start.clone(), |ctx| {
+                    let ctx = ctx.with(call.scope.elevated, call.scope.emit_events.unwrap_or(true));
+                    Box::pin(async move { run(&ctx, call).await })
+                })
+                .await
+            }
+        }
+    }
+
+    async fn begin(&self, call: &Call) -> Result<Value> {
+        let ctx = match (call.scope.tx, &self.place) {
+            (None, Place::Separate(core, start)) => core.open(start).joining(),
+            (parent, place) => {
+                let outer = match (parent, place) {
+                    (Some(id), _) => self.transaction(id)?,
+                    (None, Place::Joined(ctx)) => ctx.clone(),
+                    (None, Place::Separate(..)) => return Err(Error::internal("a separate transaction is opened above")),
+                };
+                let id = outer.op.savepoint(&outer.core, outer.savepoint()).await?;
+                outer.in_savepoint(id)
+            }
+        };
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.open().insert(id, ctx);
+        Ok(json!(id))
+    }
+
+    async fn end(&self, call: &Call) -> Result<()> {
+        let id = call.arg(0).as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or_default();
+        let keep = call.arg(1) == &Value::Bool(true);
+        let ctx = self.transaction(id)?;
+        self.open().remove(&id);
+        match (ctx.savepoint(), &self.place) {
+            (Some(savepoint), _) => ctx.op.end_savepoint(savepoint, keep).await,
+            (None, Place::Separate(core, _)) => core.close(&ctx.op, if keep { Outcome::Keep } else { Outcome::Undo }).await,
+            (None, Place::Joined(_)) => Err(Error::internal("a filter's transaction is always a savepoint")),
+        }
+    }
+
+    /// The rows before the write, with the caller's rights out of the way: a filter guards rows that its caller may not read.
+    async fn previous(&self) -> Result<Value> {
+        let (Some(previous), Place::Joined(ctx)) = (&self.previous, &self.place) else {
+            return Err(Error::query("`meta.previous()` is there in filters of `items.update` and `items.delete`"));
+        };
+        let ctx = ctx.with(true, false);
+        let rows = ItemsService::new(&ctx, &previous.collection).read_many(&previous.keys, &Item::new(), crate::services::items::Hold::No).await?;
+        Ok(json!(rows))
+    }
+
+    fn write_log(&self, call: &Call) -> Result<()> {
+        let level = match call.arg(0).as_str() {
+            Some("debug") => LogLevel::Debug,
+            Some("warn") => LogLevel::Warn,
+            Some("error") => LogLevel::Error,
+            _ => LogLevel::Info,
+        };
+        let mut message = call.text(1, "message")?.to_owned();
+        if let Value::Object(fields) = call.arg(2) {
+            message.push(' ');
+            message.push_str(&Value::Object(fields.clone()).to_string());
+        }
+        self.line(level, message);
+        Ok(())
+    }
+
+    fn line(&self, level: LogLevel, message: String) {
+        let (extension, request) = (self.extension.as_str(), &*self.request_id);
+        match level {
+            LogLevel::Debug => tracing::debug!(target: "trellis::extension", extension, request, "{message}"),
+            LogLevel::Info => tracing::info!(target: "trellis::extension", extension, request, "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "trellis::extension", extension, request, "{message}"),
+            // The author's word for it; an error of the host is something else, so it isn't logged as one.
+            LogLevel::Error => tracing::warn!(target: "trellis::extension", extension, request, level = "error", "{message}"),
+        }
+        let mut record = self.record();
+        if record.lines.len() < MAX_LINES {
+            record.lines.push((level, message));
+        }
+    }
+
+    fn note_capabilities(&self, needed: Option<String>, elevated: bool) {
+        let mut record = self.record();
+        for capability in needed.into_iter().chain(elevated.then(|| "elevated".to_owned())) {
+            if record.capabilities.len() < MAX_CALLS && !record.capabilities.contains(&capability) {
+                record.capabilities.push(capability);
+            }
+        }
+    }
+
+    fn note_call(&self, method: &str, collection: Option<String>, began: Instant, error: Option<&Error>) {
+        let mut record = self.record();
+        if record.calls.len() < MAX_CALLS {
+            let ms = began.elapsed().as_secs_f64() * 1000.0;
+            record.calls.push(CallRecord { method: method.to_owned(), collection, ms, error: error.map(|e| e.wire_code().to_owned()) });
+        }
+    }
+}
+
+impl Host for Session {
+    fn call(&self, method: &str, args: Box<RawValue>) -> BoxFuture<'static, Result<Option<Box<RawValue>>, CallError>> {
+        let (inner, method) = (Arc::clone(&self.0), method.to_owned());
+        Box::pin(async move {
+            let began = Instant::now();
+            let result = inner.dispatch(&method, args.get()).await;
+            if method != log::WRITE {
+                let collection = Call::parse(&method, args.get()).ok().and_then(|call| call.scope.collection);
+                inner.note_call(&method, collection, began, result.as_ref().err());
+            }
+            match result {
+                Ok(None) => Ok(None),
+                Ok(Some(value)) => serde_json::value::to_raw_value(&value).map(Some).map_err(|e| call_error(&Error::internal(e))),
+                Err(error) => {
+                    if error.class() >= 500 {
+                        tracing::warn!(extension = inner.extension, request = &*inner.request_id, %error, method, "a service call failed");
+                    }
+                    Err(call_error(&error))
+                }
+            }
+        })
+    }
+
+    fn log(&self, line: LogLine) {
+        self.0.line(line.level, line.message);
+    }
+
+    fn deadline(&self) -> Option<tokio::time::Instant> {
+        let own = match &self.0.place {
+            Place::Joined(ctx) => ctx.op.tx_deadline(),
+            Place::Separate(..) => None,
+        };
+        self.0.open().values().filter_map(|ctx| ctx.op.tx_deadline()).chain(own).min()
+    }
+}
+
+/// An error as JavaScript sees it: what the caller may know, and nothing for the log.
+fn call_error(error: &Error) -> CallError {
+    let mut extra = error.extra().cloned().unwrap_or_else(Map::new);
+    if let Some(field) = error.field() {
+        extra.insert("field".to_owned(), json!(field));
+    }
+    CallError {
+        name: "Error".to_owned(),
+        message: error.message().to_owned(),
+        code: error.wire_code().to_owned(),
+        status: error.class(),
+        extra: (!extra.is_empty()).then_some(extra),
+    }
+}

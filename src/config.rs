@@ -1,0 +1,312 @@
+//! Every setting: its name, its default, what it is for and what it may be.
+//!
+//! Read once at start. All mistakes are reported together, each as a sentence that names the variable, the value and what is allowed.
+//! Secrets don't print.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One setting as `trellis config` and the README's table show it.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What holds when the variable is missing or empty; "" means no value.
+    pub default: &'static str,
+    /// What it is for, with units and range.
+    pub doc: &'static str,
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    Setting { name: "DATABASE_URL", default: "sqlite://data/trellis.db", doc: "`sqlite://path` or `postgres://user:password@host/database`" },
+    Setting { name: "DATABASE_POOL_SIZE", default: "10", doc: "connections to Postgres, 1 to 1000" },
+    Setting { name: "DATA_PATH", default: "data", doc: "directory for what the host keeps outside the database, such as the generated secret" },
+    Setting { name: "HOST", default: "127.0.0.1", doc: "address to listen on" },
+    Setting { name: "PORT", default: "8055", doc: "port to listen on; 0 takes a free one" },
+    Setting { name: "PUBLIC_URL", default: "", doc: "the URL under which clients reach this server; by default made from `HOST` and `PORT`" },
+    Setting { name: "SECRET", default: "", doc: "signs tokens, at least 16 characters; generated and kept in `DATA_PATH` where missing" },
+    Setting { name: "ADMIN_EMAIL", default: "admin@example.com", doc: "e-mail of the admin that the first start creates" },
+    Setting { name: "ADMIN_PASSWORD", default: "", doc: "that admin's password; generated and printed once where missing" },
+    Setting { name: "ADMIN_TOKEN", default: "", doc: "a static token for that admin, at least 16 characters" },
+    Setting { name: "ACCESS_TOKEN_TTL_SECS", default: "900", doc: "life of an access token in seconds, 10 to 86400" },
+    Setting { name: "REFRESH_TOKEN_TTL_SECS", default: "604800", doc: "life of a refresh token in seconds, 60 to 31536000" },
+    Setting { name: "REQUEST_TIMEOUT_MS", default: "30000", doc: "longest operation with all its hooks in milliseconds, 100 to 600000" },
+    Setting { name: "TX_MAX_MS", default: "500", doc: "longest time a filter hook's transaction stays open in milliseconds, 10 to 60000" },
+    Setting { name: "QUERY_LIMIT_MAX", default: "10000", doc: "most rows that one read answers, 1 to 1000000" },
+    Setting { name: "EXTENSIONS_SAFE_MODE", default: "false", doc: "`true` starts with no extension active" },
+    Setting { name: "EXTENSION_MAX_PAYLOAD", default: "10485760", doc: "largest argument or result of a hook in bytes, 1024 to 104857600" },
+    Setting { name: "EXTENSION_MAX_DEPTH", default: "8", doc: "how deep hooks may trigger hooks, 1 to 64" },
+    Setting { name: "EXTENSION_MAX_IN_FLIGHT", default: "64", doc: "calls of one extension that run at once, 1 to 10000" },
+    Setting { name: "EXTENSION_MAX_WAITING", default: "256", doc: "calls of one extension that wait at once, 0 to 100000" },
+    Setting { name: "WORKER_MEMORY_MB", default: "", doc: "memory of all workers together in MiB, 64 or more; a quarter of the machine's by default" },
+    Setting { name: "RUNTIME_ENV_WHITELIST_GLOBAL", default: "", doc: "comma-separated names of variables that code may read as `services.env.NAME`" },
+    Setting { name: "RUNTIME_ENV_WHITELIST_EXTENSION", default: "", doc: "the same, for extensions only" },
+    Setting { name: "PUBLIC_ERRORS", default: "safe", doc: "`safe`, or `full` to tell every caller what the log knows (development only)" },
+    Setting { name: "LOG_LEVEL", default: "info", doc: "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,trellis=debug`" },
+    Setting { name: "LOG_FORMAT", default: "text", doc: "`text` or `json`" },
+];
+
+/// A value that never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings as values.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `DATABASE_URL`. May carry a password.
+    pub database_url: Secret,
+    /// `DATABASE_POOL_SIZE`.
+    pub database_pool_size: u32,
+    /// `DATA_PATH`.
+    pub data_path: PathBuf,
+    /// `HOST`.
+    pub host: String,
+    /// `PORT`.
+    pub port: u16,
+    /// `PUBLIC_URL`.
+    pub public_url: Option<String>,
+    /// `SECRET`.
+    pub secret: Option<Secret>,
+    /// `ADMIN_EMAIL`.
+    pub admin_email: String,
+    /// `ADMIN_PASSWORD`.
+    pub admin_password: Option<Secret>,
+    /// `ADMIN_TOKEN`.
+    pub admin_token: Option<Secret>,
+    /// `ACCESS_TOKEN_TTL_SECS`.
+    pub access_token_ttl: Duration,
+    /// `REFRESH_TOKEN_TTL_SECS`.
+    pub refresh_token_ttl: Duration,
+    /// `REQUEST_TIMEOUT_MS`.
+    pub request_timeout: Duration,
+    /// `TX_MAX_MS`.
+    pub tx_max: Duration,
+    /// `QUERY_LIMIT_MAX`.
+    pub query_limit_max: u64,
+    /// `EXTENSIONS_SAFE_MODE`.
+    pub safe_mode: bool,
+    /// `EXTENSION_MAX_PAYLOAD`, in bytes.
+    pub extension_max_payload: usize,
+    /// `EXTENSION_MAX_DEPTH`.
+    pub extension_max_depth: u32,
+    /// `EXTENSION_MAX_IN_FLIGHT`.
+    pub extension_max_in_flight: usize,
+    /// `EXTENSION_MAX_WAITING`.
+    pub extension_max_waiting: usize,
+    /// `WORKER_MEMORY_MB`, in bytes.
+    pub worker_memory: Option<usize>,
+    /// What code sees as `services.env`: resolved from the two whitelists and the two public prefixes.
+    pub extension_env: BTreeMap<String, Secret>,
+    /// `PUBLIC_ERRORS=full`.
+    pub full_errors: bool,
+    /// `LOG_LEVEL`.
+    pub log_level: String,
+    /// `LOG_FORMAT`.
+    pub log_format: LogFormat,
+}
+
+impl Config {
+    /// Reads the settings from `vars`, usually the environment. Every mistake is one sentence of the error.
+    pub fn read(vars: impl IntoIterator<Item = (String, String)>) -> Result<Config, Vec<String>> {
+        let vars: BTreeMap<String, String> = vars.into_iter().collect();
+        let mut reader = Reader { vars: &vars, mistakes: Vec::new() };
+        let config = Config {
+            database_url: Secret::new(reader.checked("DATABASE_URL", "a URL that begins with `sqlite://` or `postgres://`", |v| {
+                let known = ["sqlite://", "postgres://", "postgresql://"].iter().any(|p| v.starts_with(p) && v.len() > p.len());
+                known.then(|| v.to_owned())
+            })),
+            database_pool_size: reader.number("DATABASE_POOL_SIZE", 1, 1000) as u32,
+            data_path: PathBuf::from(reader.text("DATA_PATH")),
+            host: reader.text("HOST"),
+            port: reader.number("PORT", 0, u64::from(u16::MAX)) as u16,
+            public_url: reader.optional("PUBLIC_URL", "a URL that begins with `http://` or `https://`", |v| {
+                (v.starts_with("http://") || v.starts_with("https://")).then(|| v.trim_end_matches('/').to_owned())
+            }),
+            secret: reader.secret("SECRET", 16),
+            admin_email: reader.checked("ADMIN_EMAIL", "an e-mail address", |v| v.contains('@').then(|| v.trim().to_lowercase())),
+            admin_password: reader.secret("ADMIN_PASSWORD", 8),
+            admin_token: reader.secret("ADMIN_TOKEN", 16),
+            access_token_ttl: Duration::from_secs(reader.number("ACCESS_TOKEN_TTL_SECS", 10, 86_400)),
+            refresh_token_ttl: Duration::from_secs(reader.number("REFRESH_TOKEN_TTL_SECS", 60, 31_536_000)),
+            request_timeout: Duration::from_millis(reader.number("REQUEST_TIMEOUT_MS", 100, 600_000)),
+            tx_max: Duration::from_millis(reader.number("TX_MAX_MS", 10, 60_000)),
+            query_limit_max: reader.number("QUERY_LIMIT_MAX", 1, 1_000_000),
+            safe_mode: reader.flag("EXTENSIONS_SAFE_MODE"),
+            extension_max_payload: reader.number("EXTENSION_MAX_PAYLOAD", 1024, 104_857_600) as usize,
+            extension_max_depth: reader.number("EXTENSION_MAX_DEPTH", 1, 64) as u32,
+            extension_max_in_flight: reader.number("EXTENSION_MAX_IN_FLIGHT", 1, 10_000) as usize,
+            extension_max_waiting: reader.number("EXTENSION_MAX_WAITING", 0, 100_000) as usize,
+            worker_memory: reader.optional("WORKER_MEMORY_MB", "a whole number from 64 to 16777216", |v| {
+                v.parse::<usize>().ok().filter(|n| (64..=16_777_216).contains(n)).map(|n| n << 20)
+            }),
+            extension_env: extension_env(&mut reader),
+            full_errors: reader.choice("PUBLIC_ERRORS", &["safe", "full"]) == "full",
+            log_level: reader.checked("LOG_LEVEL", "`error`, `warn`, `info`, `debug`, `trace` or a filter of these", |v| {
+                tracing_subscriber::EnvFilter::try_new(v).ok().map(|_| v.to_owned())
+            }),
+            log_format: if reader.choice("LOG_FORMAT", &["text", "json"]) == "json" { LogFormat::Json } else { LogFormat::Text },
+        };
+        if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
+    }
+}
+
+/// The variables that code may read: names on a whitelist, and those with a public prefix, which is stripped. A listed name wins.
+fn extension_env(reader: &mut Reader<'_>) -> BTreeMap<String, Secret> {
+    let listed: Vec<String> = ["RUNTIME_ENV_WHITELIST_GLOBAL", "RUNTIME_ENV_WHITELIST_EXTENSION"]
+        .into_iter()
+        .flat_map(|name| reader.text(name).split(',').map(|n| n.trim().to_owned()).collect::<Vec<_>>())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let mut env = BTreeMap::new();
+    for (name, value) in reader.vars {
+        for prefix in ["RUNTIME_PUBLIC_", "EXTENSION_PUBLIC_"] {
+            if let Some(short) = name.strip_prefix(prefix).filter(|short| !short.is_empty()) {
+                env.insert(short.to_owned(), Secret::new(value.clone()));
+            }
+        }
+    }
+    for name in listed {
+        if let Some(value) = reader.vars.get(&name) {
+            env.insert(name, Secret::new(value.clone()));
+        }
+    }
+    env
+}
+
+struct Reader<'a> {
+    vars: &'a BTreeMap<String, String>,
+    mistakes: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn text(&mut self, name: &str) -> String {
+        let setting = SETTINGS.iter().find(|s| s.name == name).expect("every variable that is read stands in SETTINGS");
+        match self.vars.get(name).map(|v| v.trim()) {
+            Some(value) if !value.is_empty() => value.to_owned(),
+            _ => setting.default.to_owned(),
+        }
+    }
+
+    fn mistake(&mut self, name: &str, value: &str, allowed: &str) {
+        self.mistakes.push(format!("`{name}` must be {allowed}, not: {value}"));
+    }
+
+    fn checked<T: Default>(&mut self, name: &str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+        let value = self.text(name);
+        parse(&value).unwrap_or_else(|| {
+            // A URL may carry a password, so only its scheme is repeated.
+            let shown = value.split_once("://").map_or(value.as_str(), |(scheme, _)| scheme);
+            self.mistake(name, shown, allowed);
+            T::default()
+        })
+    }
+
+    fn optional<T>(&mut self, name: &str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let value = self.text(name);
+        if value.is_empty() {
+            return None;
+        }
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.mistake(name, &value, allowed);
+        }
+        parsed
+    }
+
+    fn number(&mut self, name: &str, min: u64, max: u64) -> u64 {
+        self.checked(name, &format!("a whole number from {min} to {max}"), |v| v.parse().ok().filter(|n| (min..=max).contains(n)))
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        matches!(self.choice(name, &["true", "false", "1", "0"]).as_str(), "true" | "1")
+    }
+
+    fn choice(&mut self, name: &str, allowed: &[&str]) -> String {
+        let list = allowed.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ");
+        self.checked(name, &format!("one of {list}"), |v| allowed.contains(&v.to_lowercase().as_str()).then(|| v.to_lowercase()))
+    }
+
+    fn secret(&mut self, name: &str, min: usize) -> Option<Secret> {
+        let value = self.text(name);
+        if value.is_empty() {
+            return None;
+        }
+        if value.chars().count() < min {
+            self.mistakes.push(format!("`{name}` must have at least {min} characters, it has {}", value.chars().count()));
+        }
+        Some(Secret::new(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(vars: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        Config::read(vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let config = read(&[]).expect("defaults");
+        assert_eq!(config.port, 8055);
+        assert_eq!(config.database_url.reveal(), "sqlite://data/trellis.db");
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once_with_value_and_range() {
+        let mistakes = read(&[("PORT", "http"), ("TX_MAX_MS", "1"), ("LOG_FORMAT", "xml"), ("SECRET", "short")]).expect_err("four mistakes");
+        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        assert!(mistakes[0].contains("`PORT` must be a whole number from 0 to 65535, not: http"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn code_sees_listed_names_and_public_prefixes_only() {
+        let config = read(&[
+            ("RUNTIME_ENV_WHITELIST_EXTENSION", "API_URL, MISSING"),
+            ("API_URL", "listed"),
+            ("RUNTIME_PUBLIC_API_URL", "prefixed"),
+            ("EXTENSION_PUBLIC_COLOR", "red"),
+            ("SECRET_KEY", "hidden"),
+        ])
+        .expect("valid");
+        let seen: Vec<_> = config.extension_env.iter().map(|(k, v)| (k.as_str(), v.reveal())).collect();
+        assert_eq!(seen, [("API_URL", "listed"), ("COLOR", "red")]);
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let config = read(&[("ADMIN_PASSWORD", "correct horse battery")]).expect("valid");
+        assert!(!format!("{config:?}").contains("correct horse"));
+    }
+}

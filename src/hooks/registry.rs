@@ -1,0 +1,124 @@
+//! Which hooks hear which event: immutable, ordered, built whole for each snapshot.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::event::{EventName, HookKind, ItemsEvent};
+
+/// One handler on one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// The extension's stable id: a row's key.
+    pub extension: String,
+    /// The extension's name, for people.
+    pub name: String,
+    /// Which handler of the extension; a row has only number 0.
+    pub handler: u32,
+    /// Before or after.
+    pub kind: HookKind,
+    /// What it hears.
+    pub event: EventName,
+    /// Lower runs first.
+    pub sort: i64,
+    /// Whether its deliveries go through the outbox. Only of meaning for action hooks.
+    pub durable: bool,
+}
+
+impl Hook {
+    /// Names the handler within its extension, stable over restarts: what a delivery is owed to.
+    pub fn slot(&self) -> String {
+        format!("{}:{}#{}", self.kind, self.event, self.handler)
+    }
+}
+
+/// All hooks of a snapshot. A look-up costs one hash and no allocation.
+#[derive(Debug, Default)]
+pub struct Registry {
+    global: Lists,
+    /// Merged with the global ones, for every collection that any hook names.
+    by_collection: HashMap<String, Lists>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Lists {
+    filters: [Vec<Arc<Hook>>; ItemsEvent::ALL.len()],
+    actions: [Vec<Arc<Hook>>; ItemsEvent::ALL.len()],
+}
+
+impl Lists {
+    fn of_hooks<'a>(hooks: impl IntoIterator<Item = &'a Arc<Hook>>) -> Self {
+        let mut sorted: Vec<&Arc<Hook>> = hooks.into_iter().collect();
+        sorted.sort_by(|a, b| (a.sort, &a.name, &a.extension, a.handler).cmp(&(b.sort, &b.name, &b.extension, b.handler)));
+        let mut lists = Lists::default();
+        for hook in sorted {
+            let side = match hook.kind {
+                HookKind::Filter => &mut lists.filters,
+                HookKind::Action => &mut lists.actions,
+            };
+            side[hook.event.event as usize].push(Arc::clone(hook));
+        }
+        lists
+    }
+
+    fn of(&self, kind: HookKind, event: ItemsEvent) -> &[Arc<Hook>] {
+        match kind {
+            HookKind::Filter => &self.filters[event as usize],
+            HookKind::Action => &self.actions[event as usize],
+        }
+    }
+}
+
+impl Registry {
+    /// Puts all hooks into ONE sequence per event: by sort, then name, then id, then handler.
+    pub fn new(hooks: impl IntoIterator<Item = Hook>) -> Self {
+        let (mut global, mut specific) = (Vec::new(), HashMap::<String, Vec<Arc<Hook>>>::new());
+        for hook in hooks.into_iter().map(Arc::new) {
+            match hook.event.collection.clone() {
+                None => global.push(hook),
+                Some(collection) => specific.entry(collection).or_default().push(hook),
+            }
+        }
+        let by_collection = specific.into_iter().map(|(name, own)| (name, Lists::of_hooks(own.iter().chain(&global)))).collect();
+        Self { global: Lists::of_hooks(&global), by_collection }
+    }
+
+    /// The hooks that hear `event` of `collection`, in the order in which they run.
+    pub fn matching(&self, kind: HookKind, event: ItemsEvent, collection: &str) -> &[Arc<Hook>] {
+        self.by_collection.get(collection).unwrap_or(&self.global).of(kind, event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook(name: &str, event: &str, sort: i64) -> Hook {
+        Hook {
+            extension: format!("id-{name}"),
+            name: name.to_owned(),
+            handler: 0,
+            kind: HookKind::Filter,
+            event: event.parse().expect("an event"),
+            sort,
+            durable: true,
+        }
+    }
+
+    #[test]
+    fn global_and_specific_hooks_form_one_sequence() {
+        let registry = Registry::new([
+            hook("late", "items.create", 9),
+            hook("b", "articles.items.create", 0),
+            hook("a", "items.create", 0),
+            hook("other", "pages.items.create", 0),
+            hook("update", "articles.items.update", 0),
+        ]);
+        let names = |collection| -> Vec<String> {
+            registry.matching(HookKind::Filter, ItemsEvent::Create, collection).iter().map(|h| h.name.clone()).collect()
+        };
+        assert_eq!(names("articles"), ["a", "b", "late"]);
+        assert_eq!(names("pages"), ["a", "other", "late"]);
+        assert_eq!(names("unheard"), ["a", "late"]);
+        assert!(registry.matching(HookKind::Action, ItemsEvent::Create, "articles").is_empty());
+    }
+}

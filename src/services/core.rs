@@ -1,0 +1,97 @@
+//! What every service needs: built once in `app`, shared by all operations.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+
+use super::runner::{Runner, Snapshot};
+use crate::auth::password::Passwords;
+use crate::auth::token::Signer;
+use crate::auth::{Directory, Who};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Collection, Db, Schema};
+use crate::error::{Error, ErrorCode, Result};
+use crate::hooks::dispatcher::Dispatcher;
+use crate::hooks::outbox::Caller;
+
+/// The parts that all services share.
+pub struct Core {
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// The settings.
+    pub config: Arc<Config>,
+    /// Users and their rights.
+    pub directory: Directory,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// Access tokens.
+    pub signer: Signer,
+    /// What is owed to action hooks.
+    pub dispatcher: Arc<Dispatcher>,
+    /// Swapped whole after a change of the schema; an operation keeps the one that it began with.
+    schema: ArcSwap<Schema>,
+    /// Set once by `app`, after everything that needs a `Core` exists.
+    runner: OnceLock<Arc<dyn Runner>>,
+}
+
+impl Core {
+    /// Joins the parts and reads the schema.
+    pub async fn new(db: Db, clock: Clock, config: Arc<Config>, signer: Signer) -> Result<Arc<Self>> {
+        let schema = db.read(|conn| Box::pin(crate::db::load_schema(conn))).await?;
+        Ok(Arc::new(Self {
+            directory: Directory::new(db.clone()),
+            passwords: Passwords::new()?,
+            dispatcher: Dispatcher::new(db.clone(), clock.clone()),
+            schema: ArcSwap::from_pointee(schema),
+            runner: OnceLock::new(),
+            db,
+            clock,
+            config,
+            signer,
+        }))
+    }
+
+    /// Hands in who runs hooks. Once.
+    pub fn set_runner(&self, runner: Arc<dyn Runner>) {
+        let first = self.runner.set(runner).is_ok();
+        debug_assert!(first, "the runner is set once, by app");
+    }
+
+    /// The extensions as they are now.
+    pub fn snapshot(&self) -> Arc<dyn Snapshot> {
+        self.runner.get().expect("app sets the runner before it lets anything in").snapshot()
+    }
+
+    /// The schema as it is now.
+    pub fn schema(&self) -> Arc<Schema> {
+        self.schema.load_full()
+    }
+
+    /// Reads the schema again, for the very next request.
+    pub async fn reload_schema(&self) -> Result<()> {
+        let schema = self.db.read(|conn| Box::pin(crate::db::load_schema(conn))).await?;
+        self.schema.store(Arc::new(schema));
+        Ok(())
+    }
+
+    /// The collection, or 404 with the nearest name that exists.
+    pub fn collection(&self, name: &str) -> Result<Arc<Collection>> {
+        let schema = self.schema.load();
+        schema.collection(name).cloned().ok_or_else(|| {
+            let near = super::query::nearest(name, schema.names());
+            Error::new(ErrorCode::CollectionNotFound, format!("There is no collection `{}`{near}", super::query::clip(name)))
+        })
+    }
+}
+
+/// How a delivery remembers who caused it.
+pub fn caller_of(who: &Who) -> Caller {
+    match who {
+        Who::System => Caller::System,
+        Who::User(user) => Caller::User(user.id.clone()),
+        Who::Anonymous => Caller::Anonymous,
+    }
+}

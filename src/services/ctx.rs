@@ -1,0 +1,174 @@
+//! On whose behalf, how deep and in which operation a service works: handed to every call of one.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::operation::{Intent, Start};
+use super::{Core, Operation};
+use crate::auth::{Accountability, Action, FieldSet};
+use crate::db::{Collection, Conn};
+use crate::error::{Error, ErrorCode, Result};
+use crate::hooks::Hook;
+
+/// The circumstances of a service call. Cheap to clone.
+#[derive(Clone)]
+pub struct Ctx {
+    /// The shared parts.
+    pub core: Arc<Core>,
+    /// The operation that this belongs to.
+    pub op: Arc<Operation>,
+    /// Who asks.
+    pub who: Arc<Accountability>,
+    /// Skips permission checks; the user stays for audit columns.
+    pub elevated: bool,
+    /// Whether hooks fire.
+    pub emit: bool,
+    /// How many hooks deep.
+    pub depth: u32,
+    /// Those hooks, outermost first: `name (event)`.
+    pub chain: Arc<[String]>,
+    /// Read hooks that are running: (extension, collection). A hook isn't fired by its own reads.
+    pub reading: Arc<[(String, String)]>,
+    /// Whether this is a hook's call inside somebody's operation: what it writes joins that operation's transaction.
+    joined: bool,
+    /// The savepoint of the `transaction()` that this belongs to.
+    savepoint: Option<u32>,
+}
+
+impl Ctx {
+    pub(super) fn root(core: Arc<Core>, op: Arc<Operation>, start: &Start) -> Self {
+        Self {
+            core,
+            who: Arc::clone(&start.who),
+            elevated: false,
+            emit: true,
+            depth: start.depth,
+            chain: Arc::clone(&start.chain),
+            reading: Arc::from([]),
+            joined: op.intent == Intent::Discard,
+            savepoint: None,
+            op,
+        }
+    }
+
+    /// The circumstances of what a filter hook of this call does: one level deeper, in the same transaction.
+    ///
+    /// 508 where that is deeper than `EXTENSION_MAX_DEPTH`.
+    pub fn inside_filter(&self, hook: &Hook, event: &str) -> Result<Self> {
+        let (depth, chain) = self.deeper(hook, event)?;
+        let mut reading = self.reading.to_vec();
+        if matches!(hook.event.event, crate::hooks::ItemsEvent::Query | crate::hooks::ItemsEvent::Read) {
+            reading.push((hook.extension.clone(), event.rsplit_once(".items.").map_or(event, |(collection, _)| collection).to_owned()));
+        }
+        Ok(Self { elevated: false, emit: true, depth, chain, reading: reading.into(), joined: true, ..self.clone() })
+    }
+
+    /// Depth and chain of what a hook of this call does.
+    pub fn deeper(&self, hook: &Hook, event: &str) -> Result<(u32, Arc<[String]>)> {
+        let chain: Arc<[String]> = self.chain.iter().cloned().chain([format!("{} ({event})", hook.name)]).collect();
+        let max = self.core.config.extension_max_depth;
+        if self.depth >= max {
+            let message = format!("Hooks triggered each other more than {max} levels deep: {}", chain.join(" → "));
+            return Err(Error::new(ErrorCode::ExtensionRecursion, message));
+        }
+        Ok((self.depth + 1, chain))
+    }
+
+    /// The same circumstances with other options, as `services.items(name, { elevated, emitEvents })` asks for.
+    pub fn with(&self, elevated: bool, emit: bool) -> Self {
+        Self { elevated: self.elevated || elevated, emit: self.emit && emit, ..self.clone() }
+    }
+
+    /// The same circumstances, acting as the host itself.
+    pub fn as_system(&self) -> Self {
+        Self { who: Arc::new(Accountability::system()), ..self.clone() }
+    }
+
+    /// The same circumstances, inside a savepoint.
+    pub fn in_savepoint(&self, id: u32) -> Self {
+        Self { savepoint: Some(id), joined: true, ..self.clone() }
+    }
+
+    /// The savepoint that this belongs to.
+    pub fn savepoint(&self) -> Option<u32> {
+        self.savepoint
+    }
+
+    /// The same circumstances, with every write joined into one transaction that opens at the first.
+    pub fn joining(&self) -> Self {
+        Self { joined: true, ..self.clone() }
+    }
+
+    /// Whether what is written here joins a transaction that lasts beyond one call.
+    pub fn joins(&self) -> bool {
+        self.joined
+    }
+
+    /// The fields of `collection` that `action` may touch, or 403.
+    pub fn granted(&self, action: Action, collection: &Collection) -> Result<&FieldSet> {
+        if self.elevated { Ok(&FieldSet::All) } else { self.who.grants.check(action, &collection.name) }
+    }
+
+    /// The collection, or 404; a caller who may not do anything there gets the same 403 as for one that exists.
+    pub fn collection(&self, name: &str, action: Action) -> Result<Arc<Collection>> {
+        match self.op.schema.collection(name) {
+            Some(collection) => Ok(Arc::clone(collection)),
+            None if self.elevated || self.who.is_admin() => self.core.collection(name),
+            None => Err(self.who.grants.check(action, super::query::clip(name)).err().unwrap_or_else(|| {
+                Error::new(ErrorCode::CollectionNotFound, format!("There is no collection `{}`", super::query::clip(name)))
+            })),
+        }
+    }
+
+    /// Reads: in the operation's transaction where one is open, so that it sees its writes, else on any reader.
+    pub async fn read<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(&'c mut Conn<'_>) -> BoxFuture<'c, Result<T>> + Send + Sync + 'static,
+    {
+        let job = Arc::new(job);
+        let same = Arc::clone(&job);
+        match self.op.in_open_tx(self.savepoint, move |conn| same(conn)).await {
+            Some(result) => result,
+            None => self.core.db.read(move |conn| job(conn)).await,
+        }
+    }
+
+    /// Writes: all statements of `job` or none.
+    pub async fn write<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(&'c mut Conn<'_>) -> BoxFuture<'c, Result<T>> + Send + Sync + 'static,
+    {
+        if self.joined {
+            return self.op.in_tx(&self.core, self.savepoint, job).await;
+        }
+        let job = Arc::new(job);
+        let same = Arc::clone(&job);
+        match self.op.in_open_tx(self.savepoint, move |conn| same(conn)).await {
+            Some(result) => result,
+            None => self.core.db.write(move |conn| job(conn)).await,
+        }
+    }
+
+    /// Opens the transaction and reads in it: for locks.
+    pub async fn read_locked<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(&'c mut Conn<'_>) -> BoxFuture<'c, Result<T>> + Send + Sync + 'static,
+    {
+        self.op.in_tx(&self.core, self.savepoint, job).await
+    }
+
+    /// Whether `hook` may hear a read of `collection` from here.
+    pub fn hears_reads(&self, hook: &Hook, collection: &str) -> bool {
+        !self.reading.iter().any(|(extension, name)| *extension == hook.extension && name == collection)
+    }
+
+    /// What an action hook is told about the caller, for the outbox.
+    pub fn user_value(&self) -> Value {
+        self.who.user_id().map_or(Value::Null, Value::from)
+    }
+}

@@ -1,0 +1,134 @@
+//! The job of a write: its statements and its outbox rows, run as one by the database.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::event::{Actions, Origin, add_keys};
+use super::{ItemsService, not_found, special};
+use crate::db::{Collection, Conn, Dialect, Sql, sql};
+use crate::error::Result;
+use crate::hooks::outbox::{self, Delivery, Lease};
+use crate::hooks::ItemsEvent;
+use crate::services::Item;
+
+/// One statement, and whom it is owed to.
+pub(super) struct Step {
+    pub event: ItemsEvent,
+    pub sql: Sql,
+    /// The keys that it must touch; an insert learns its key from the database.
+    pub keys: Vec<Value>,
+    /// What `meta.payload` says: as written, with concealed values masked.
+    pub payload: Value,
+}
+
+/// What a job did: per step the rows as they are now, and everything that is owed for it.
+#[derive(Default)]
+pub(super) struct Done {
+    pub rows: Vec<Vec<Item>>,
+    pub deliveries: Vec<Delivery>,
+}
+
+struct Change {
+    collection: Arc<Collection>,
+    dialect: Dialect,
+    steps: Vec<Step>,
+    /// Action hooks by event: create, update, delete.
+    actions: [Actions; 3],
+    origin: Origin,
+    now: chrono::DateTime<chrono::Utc>,
+    lease: Option<Lease>,
+}
+
+fn slot(event: ItemsEvent) -> usize {
+    match event {
+        ItemsEvent::Create => 0,
+        ItemsEvent::Update => 1,
+        ItemsEvent::Delete | ItemsEvent::Query | ItemsEvent::Read => 2,
+    }
+}
+
+impl Change {
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<Done> {
+        let mut done = Done::default();
+        let types: Vec<_> = self.collection.fields.iter().map(|f| f.ty).collect();
+        for step in &self.steps {
+            let rows = conn.select(&step.sql, &types).await?;
+            if step.event != ItemsEvent::Create && rows.len() != step.keys.len() {
+                return Err(not_found(&self.collection, &step.keys));
+            }
+            let rows: Vec<Item> = rows.into_iter().map(|row| super::object(self.collection.fields.iter().map(|f| f.name.as_str()), row)).collect();
+            let durable = &self.actions[slot(step.event)].durable;
+            if !durable.is_empty() {
+                let (meta, keys) = self.meta(step, &rows);
+                for hook in durable {
+                    let delivery = self.origin.delivery(hook, step.event, &meta, &keys);
+                    conn.execute(&outbox::insert(self.dialect, &delivery, self.now, self.lease.as_ref())?).await?;
+                    done.deliveries.push(delivery);
+                }
+            }
+            done.rows.push(rows);
+        }
+        if let Some(explicit) = sql::after_explicit_keys(self.dialect, &self.collection, self.steps.iter().any(|s| s.event == ItemsEvent::Create)) {
+            conn.execute(&explicit).await?;
+        }
+        Ok(done)
+    }
+
+    /// `meta` of the action hooks of a step.
+    fn meta(&self, step: &Step, rows: &[Item]) -> (Item, Vec<Value>) {
+        let keys = match step.event {
+            ItemsEvent::Create => rows.iter().filter_map(|row| row.get(&self.collection.primary_key().name).cloned()).collect(),
+            _ => step.keys.clone(),
+        };
+        let mut meta = Item::new();
+        meta.insert("event".to_owned(), json!(step.event.qualified(&self.collection.name)));
+        meta.insert("collection".to_owned(), json!(self.collection.name));
+        meta.insert("payload".to_owned(), step.payload.clone());
+        add_keys(&mut meta, &keys);
+        (meta, keys)
+    }
+}
+
+impl ItemsService<'_> {
+    /// Runs all steps as one job and remembers what follows the commit. Answers, per step, the rows as they are now, masked.
+    pub(super) async fn apply(&self, collection: &Arc<Collection>, steps: Vec<Step>) -> Result<Vec<Vec<Item>>> {
+        let ctx = self.ctx;
+        let change = Arc::new(Change {
+            collection: Arc::clone(collection),
+            dialect: ctx.core.db.dialect(),
+            actions: [ItemsEvent::Create, ItemsEvent::Update, ItemsEvent::Delete].map(|event| self.actions(event)),
+            origin: Origin::new(ctx, self.name),
+            now: ctx.core.clock.now(),
+            lease: ctx.core.dispatcher.newborn_lease(),
+            steps,
+        });
+        if super::ACCESS.contains(&self.name) {
+            // Before the write: should the operation be cut off while it commits, forgetting too early is the safe mistake.
+            ctx.op.after().access_changed = true;
+        }
+        let job = Arc::clone(&change);
+        let done = ctx
+            .write(move |conn| {
+                let job = Arc::clone(&job);
+                Box::pin(async move { job.run(conn).await })
+            })
+            .await?;
+        let mut after = ctx.op.after();
+        match change.lease {
+            Some(_) => after.deliveries.extend(done.deliveries),
+            None => after.unleased |= !done.deliveries.is_empty(),
+        }
+        for (step, rows) in change.steps.iter().zip(&done.rows) {
+            let hooks = &change.actions[slot(step.event)].best_effort;
+            if !hooks.is_empty() {
+                let (meta, _) = change.meta(step, rows);
+                after.best_effort.extend(hooks.iter().map(|hook| (Arc::clone(hook), ctx.clone(), meta.clone())));
+            }
+        }
+        drop(after);
+        let mut rows = done.rows;
+        rows.iter_mut().flatten().for_each(|row| special::mask(collection, row));
+        Ok(rows)
+    }
+}

@@ -1,0 +1,128 @@
+//! Hooks around items: the fold over filters before, and what is owed to actions after.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::ItemsService;
+use crate::error::Result;
+use crate::hooks::outbox::Delivery;
+use crate::hooks::{Hook, HookKind, ItemsEvent, filter};
+use crate::services::runner::Meta;
+use crate::services::{Ctx, Item, core};
+
+impl ItemsService<'_> {
+    /// Whether any filter hook hears `event` here.
+    pub(super) fn has_filters(&self, event: ItemsEvent) -> bool {
+        self.is_filtered() && !self.ctx.op.snapshot.hooks().matching(HookKind::Filter, event, self.name).is_empty()
+    }
+
+    /// Runs the filter hooks of `event` over `payload`. `check` says what is wrong with what one of them returned.
+    pub(super) async fn filter(&self, event: ItemsEvent, meta: Meta, payload: Value, check: &(dyn Fn(&Value) -> Result<(), String> + Send + Sync)) -> Result<Value> {
+        if !self.has_filters(event) {
+            return Ok(payload);
+        }
+        let (ctx, meta) = (self.ctx, &meta);
+        let is_read = matches!(event, ItemsEvent::Query | ItemsEvent::Read);
+        let hooks = ctx.op.snapshot.hooks().matching(HookKind::Filter, event, self.name);
+        filter::fold(hooks, payload, |hook, payload| {
+            Box::pin(async move {
+                if is_read && !ctx.hears_reads(hook, self.name) {
+                    return Ok(payload);
+                }
+                let Some(answer) = ctx.op.snapshot.filter(hook, ctx, meta, &payload).await? else { return Ok(payload) };
+                match check(&answer) {
+                    Ok(()) => Ok(answer),
+                    Err(why) => Err(ctx.op.snapshot.bad_answer(hook, ctx, meta, &why)),
+                }
+            })
+        })
+        .await
+    }
+
+    /// `meta` of a filter hook: the event, the collection, and the keys where the event has some.
+    pub(super) fn meta(&self, event: ItemsEvent, keys: Option<&[Value]>) -> Item {
+        let mut meta = Item::new();
+        meta.insert("event".to_owned(), json!(event.qualified(self.name)));
+        meta.insert("collection".to_owned(), json!(self.name));
+        if let Some(keys) = keys {
+            add_keys(&mut meta, keys);
+        }
+        meta
+    }
+
+    /// The action hooks that hear `event`, split by whether their deliveries go through the outbox.
+    pub(super) fn actions(&self, event: ItemsEvent) -> Actions {
+        let mut actions = Actions::default();
+        if self.ctx.emit {
+            for hook in self.ctx.op.snapshot.hooks().matching(HookKind::Action, event, self.name) {
+                // A read leaves no row to owe anything to.
+                let list = if hook.durable && event != ItemsEvent::Read { &mut actions.durable } else { &mut actions.best_effort };
+                list.push(Arc::clone(hook));
+            }
+        }
+        actions
+    }
+}
+
+/// The action hooks of one event.
+#[derive(Default)]
+pub(super) struct Actions {
+    pub durable: Vec<Arc<Hook>>,
+    pub best_effort: Vec<Arc<Hook>>,
+}
+
+/// Adds `keys`, and `key` where there is exactly one.
+pub(super) fn add_keys(meta: &mut Item, keys: &[Value]) {
+    if let [key] = keys {
+        meta.insert("key".to_owned(), key.clone());
+    }
+    meta.insert("keys".to_owned(), json!(keys));
+}
+
+/// Who and what caused a delivery: the same for all of one write.
+pub(super) struct Origin {
+    template: Delivery,
+}
+
+impl Origin {
+    pub(super) fn new(ctx: &Ctx, collection: &str) -> Self {
+        let template = Delivery {
+            id: uuid::Uuid::nil(),
+            extension: String::new(),
+            hook: String::new(),
+            event: String::new(),
+            collection: collection.to_owned(),
+            item_key: None,
+            meta: Value::Null,
+            caller: core::caller_of(&ctx.who.who),
+            ip: ctx.who.ip.as_deref().map(str::to_owned),
+            user_agent: ctx.who.user_agent.as_deref().map(str::to_owned),
+            request_id: ctx.op.request_id.to_string(),
+            depth: ctx.depth,
+            chain: ctx.chain.to_vec(),
+            attempt: 0,
+            ordered: true,
+            first_at: None,
+        };
+        Self { template }
+    }
+
+    /// What is owed to `hook` for `event`.
+    pub(super) fn delivery(&self, hook: &Hook, event: ItemsEvent, meta: &Item, keys: &[Value]) -> Delivery {
+        let item_key = match keys {
+            [Value::String(key)] => Some(key.clone()),
+            [key] => Some(key.to_string()),
+            _ => None,
+        };
+        Delivery {
+            id: uuid::Uuid::now_v7(),
+            extension: hook.extension.clone(),
+            hook: hook.slot(),
+            event: event.qualified(&self.template.collection),
+            item_key,
+            meta: Value::Object(meta.clone()),
+            ..self.template.clone()
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Fields that the host fills in, and those that nobody gets to read.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::auth::token;
+use crate::db::{Collection, Field, Special};
+use crate::error::{Error, ErrorCode, Result};
+use crate::services::{Ctx, Item};
+
+/// What stands for a concealed value, in answers and in hooks.
+pub const MASK: &str = "**********";
+
+/// Whether a field's value is never shown.
+pub fn is_concealed(field: &Field) -> bool {
+    field.special.iter().any(|s| matches!(s, Special::Hash | Special::Conceal))
+}
+
+/// Replaces concealed values by the mask, where there is one.
+pub fn mask(collection: &Collection, row: &mut Item) {
+    for field in collection.fields.iter().filter(|f| is_concealed(f)) {
+        if let Some(value) = row.get_mut(&field.name).filter(|v| !v.is_null()) {
+            *value = json!(MASK);
+        }
+    }
+}
+
+/// Takes the concealed values out of what a caller sent, for [`unveil`] to put back; a mask that came back from a client is dropped.
+pub fn veil(collection: &Collection, item: &mut Item) -> HashMap<String, Value> {
+    let mut hidden = HashMap::new();
+    for field in collection.fields.iter().filter(|f| is_concealed(f)) {
+        if item.get(&field.name).is_some_and(|v| v == MASK) {
+            item.shift_remove(&field.name);
+        }
+        if let Some(value) = item.get_mut(&field.name).filter(|v| !v.is_null()) {
+            hidden.insert(field.name.clone(), std::mem::replace(value, json!(MASK)));
+        }
+    }
+    hidden
+}
+
+/// Puts concealed values back where a filter hook left the mask.
+pub fn unveil(item: &mut Item, hidden: HashMap<String, Value>) {
+    for (name, value) in hidden {
+        if let Some(slot) = item.get_mut(&name).filter(|v| *v == MASK) {
+            *slot = value;
+        }
+    }
+}
+
+/// Which kind of write the special fields are filled in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// A new row.
+    Create,
+    /// Changes of rows.
+    Update,
+}
+
+/// Fills in what the field's special roles ask for.
+pub async fn fill(ctx: &Ctx, collection: &Collection, occasion: Occasion, item: &mut Item) -> Result<()> {
+    let now = json!(ctx.core.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+    for field in &collection.fields {
+        for special in &field.special {
+            let value = match (special, occasion) {
+                (Special::Uuid, Occasion::Create) if item.get(&field.name).is_none_or(Value::is_null) => json!(uuid::Uuid::now_v7().to_string()),
+                (Special::DateCreated, Occasion::Create) | (Special::DateUpdated, Occasion::Update) => now.clone(),
+                (Special::UserCreated, Occasion::Create) | (Special::UserUpdated, Occasion::Update) => ctx.user_value(),
+                (Special::RoleCreated, Occasion::Create) => ctx.who.role().map_or(Value::Null, Value::from),
+                (Special::Hash, _) => match item.get(&field.name) {
+                    Some(Value::String(secret)) => json!(ctx.core.passwords.hash(secret).await?),
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            item.insert(field.name.clone(), value);
+        }
+    }
+    if collection.name == "daas_users" {
+        user_fields(item)?;
+    }
+    Ok(())
+}
+
+/// A user's e-mail is kept in lower case, so that signing in doesn't depend on it; a static token is kept as its fingerprint.
+fn user_fields(item: &mut Item) -> Result<()> {
+    if let Some(Value::String(email)) = item.get_mut("email") {
+        *email = email.trim().to_lowercase();
+        if !email.contains('@') {
+            return Err(Error::new(ErrorCode::FailedValidation, "`email` in `daas_users` must be an e-mail address").with_field("email"));
+        }
+    }
+    if let Some(Value::String(secret)) = item.get_mut("token") {
+        if secret.chars().count() < 16 {
+            return Err(Error::new(ErrorCode::FailedValidation, "`token` in `daas_users` must have at least 16 characters").with_field("token"));
+        }
+        *secret = token::fingerprint(secret);
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! Create, update, delete, and what is made of them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::change::Step;
+use super::special::{self, Occasion};
+use super::{ItemsService, not_found, parse_key};
+use crate::auth::Action;
+use crate::db::{Collection, sql};
+use crate::error::{Error, ErrorCode, Result};
+use crate::hooks::ItemsEvent;
+use crate::services::access::{check_complete, check_input, check_not_emptied, check_values};
+use crate::services::query::{self, clip};
+use crate::services::runner::{Meta, Previous};
+use crate::services::Item;
+
+impl ItemsService<'_> {
+    /// Inserts `items` and answers the rows as they are now. All or none.
+    pub async fn create(&self, items: Vec<Item>) -> Result<Vec<Item>> {
+        let collection = self.collection(Action::Create)?;
+        let rows = self.inserts(&collection, items).await?;
+        Ok(self.apply(&collection, rows).await?.into_iter().flatten().collect())
+    }
+
+    /// Changes the items with `keys` and answers the rows as they are now. All or none; 404 where one is missing.
+    pub async fn update(&self, keys: Vec<Value>, data: Item) -> Result<Vec<Item>> {
+        self.update_batch(vec![(keys, data)]).await
+    }
+
+    /// Several updates as one: each with its keys and its changes.
+    pub async fn update_batch(&self, changes: Vec<(Vec<Value>, Item)>) -> Result<Vec<Item>> {
+        let collection = self.collection(Action::Update)?;
+        let steps = self.updates(&collection, changes).await?;
+        Ok(self.apply(&collection, steps).await?.into_iter().flatten().collect())
+    }
+
+    /// Removes the items with `keys`. All or none; 404 where one is missing. Answers the keys that went.
+    pub async fn delete(&self, keys: Vec<Value>) -> Result<Vec<Value>> {
+        let collection = self.collection(Action::Delete)?;
+        self.ctx.granted(Action::Delete, &collection)?;
+        let keys = self.distinct_keys(&collection, keys)?;
+        let mut kept = keys.clone();
+        if self.has_filters(ItemsEvent::Delete) {
+            self.require(&collection, &keys).await?;
+            let meta = self.write_meta(ItemsEvent::Delete, &keys);
+            let asked = keys.clone();
+            let check = move |answer: &Value| match answer.as_array() {
+                None => Err("it must return an array of keys, or nothing".to_owned()),
+                Some(answered) => match answered.iter().find(|key| !asked.contains(key)) {
+                    Some(extra) => Err(format!("it may take keys away, not add any: {}", query::show(extra))),
+                    None => Ok(()),
+                },
+            };
+            let answer = self.filter(ItemsEvent::Delete, meta, Value::Array(keys), &check).await?;
+            kept = self.distinct_keys(&collection, answer.as_array().cloned().unwrap_or_default())?;
+        }
+        if kept.is_empty() {
+            return Ok(kept);
+        }
+        let sql = sql::delete_by_keys(self.ctx.core.db.dialect(), &collection, &kept)?;
+        let step = Step { event: ItemsEvent::Delete, sql, payload: json!(kept), keys: kept.clone() };
+        self.apply(&collection, vec![step]).await?;
+        Ok(kept)
+    }
+
+    /// Inserts or changes each of `items`, by whether its key is there already. Answers the keys, in the order of `items`.
+    pub async fn upsert(&self, items: Vec<Item>) -> Result<Vec<Value>> {
+        let update = self.collection(Action::Update)?;
+        let pk = update.primary_key().name.clone();
+        let named = items.iter().filter_map(|item| item.get(&pk)).filter(|key| !key.is_null()).cloned().collect();
+        let there = self.existing(&update, &self.distinct_keys(&update, named)?).await?;
+        let (mut steps, mut order) = (Vec::new(), Vec::new());
+        for item in items {
+            let key = match item.get(&pk).filter(|key| !key.is_null()) {
+                Some(key) => Some(parse_key(&update, self.ctx.core.db.dialect(), key)?),
+                None => None,
+            };
+            match key.filter(|key| there.contains(key)) {
+                Some(key) => {
+                    let mut data = item;
+                    data.shift_remove(&pk);
+                    steps.extend(self.updates(&update, vec![(vec![key.clone()], data)]).await?);
+                    order.push(Some(key));
+                }
+                None => {
+                    let create = self.collection(Action::Create)?;
+                    steps.extend(self.inserts(&create, vec![item]).await?);
+                    order.push(None);
+                }
+            }
+        }
+        let rows = self.apply(&update, steps).await?;
+        let answered = rows.into_iter().map(|step| step.into_iter().next().and_then(|mut row| row.shift_remove(&pk)));
+        order.into_iter().zip(answered).map(|(known, made)| known.or(made).ok_or_else(|| Error::internal("an upsert answered no key"))).collect()
+    }
+
+    /// The keys that `raw` finds, for `updateByQuery` and `deleteByQuery`: all of them or an error.
+    pub async fn keys_by_query(&self, raw: &Item) -> Result<Vec<Value>> {
+        let pk = self.ctx.collection(self.name, Action::Read)?.primary_key().name.clone();
+        let mut raw = raw.clone();
+        raw.insert("fields".to_owned(), json!([pk]));
+        Ok(self.read_all(&raw).await?.into_iter().filter_map(|mut row| row.shift_remove(&pk)).collect())
+    }
+
+    /// Steps 1 to 4 for new rows.
+    async fn inserts(&self, collection: &Arc<Collection>, items: Vec<Item>) -> Result<Vec<Step>> {
+        let (ctx, dialect) = (self.ctx, self.ctx.core.db.dialect());
+        let granted = ctx.granted(Action::Create, collection)?;
+        for item in &items {
+            check_input(collection, dialect, granted, item)?;
+        }
+        let mut steps = Vec::with_capacity(items.len());
+        for mut item in items {
+            let hidden = special::veil(collection, &mut item);
+            let meta = Meta { json: self.meta(ItemsEvent::Create, None), previous: None };
+            let mut row = self.filter_row(collection, ItemsEvent::Create, meta, item).await?;
+            let payload = Value::Object(row.clone());
+            special::unveil(&mut row, hidden);
+            special::fill(ctx, collection, Occasion::Create, &mut row).await?;
+            check_values(collection, dialect, &row)?;
+            check_complete(collection, &row)?;
+            let sql = sql::insert(dialect, collection, &row)?;
+            steps.push(Step { event: ItemsEvent::Create, sql, keys: Vec::new(), payload });
+        }
+        Ok(steps)
+    }
+
+    /// Steps 1 to 4 for changes.
+    async fn updates(&self, collection: &Arc<Collection>, changes: Vec<(Vec<Value>, Item)>) -> Result<Vec<Step>> {
+        let (ctx, dialect) = (self.ctx, self.ctx.core.db.dialect());
+        let granted = ctx.granted(Action::Update, collection)?;
+        for (_, data) in &changes {
+            check_input(collection, dialect, granted, data)?;
+        }
+        let mut steps = Vec::with_capacity(changes.len());
+        for (keys, mut data) in changes {
+            let keys = self.distinct_keys(collection, keys)?;
+            if keys.is_empty() {
+                continue;
+            }
+            let hidden = special::veil(collection, &mut data);
+            if self.has_filters(ItemsEvent::Update) {
+                self.require(collection, &keys).await?;
+            }
+            let meta = self.write_meta(ItemsEvent::Update, &keys);
+            let mut row = self.filter_row(collection, ItemsEvent::Update, meta, data).await?;
+            let payload = Value::Object(row.clone());
+            special::unveil(&mut row, hidden);
+            special::fill(ctx, collection, Occasion::Update, &mut row).await?;
+            check_values(collection, dialect, &row)?;
+            check_not_emptied(collection, &row)?;
+            let pk = &collection.primary_key().name;
+            if row.contains_key(pk) && keys.len() > 1 {
+                return Err(Error::payload(format!("`{pk}` in `{}` can be changed for one item at a time", collection.name)).with_field(pk.clone()));
+            }
+            let sql = sql::update_by_keys(dialect, collection, &keys, &row)?;
+            steps.push(Step { event: ItemsEvent::Update, sql, keys, payload });
+        }
+        Ok(steps)
+    }
+
+    async fn filter_row(&self, collection: &Arc<Collection>, event: ItemsEvent, meta: Meta, item: Item) -> Result<Item> {
+        if !self.has_filters(event) {
+            return Ok(item);
+        }
+        let dialect = self.ctx.core.db.dialect();
+        let checked = Arc::clone(collection);
+        let check = move |answer: &Value| match answer.as_object() {
+            None => Err(format!("it must return an object, or nothing, not {}", query::show(answer))),
+            Some(row) => check_values(&checked, dialect, row).map_err(|e| e.message().to_owned()),
+        };
+        match self.filter(event, meta, Value::Object(item), &check).await? {
+            Value::Object(row) => Ok(row),
+            _ => Err(Error::internal("a filter's answer was checked to be an object")),
+        }
+    }
+
+    fn write_meta(&self, event: ItemsEvent, keys: &[Value]) -> Meta {
+        Meta { json: self.meta(event, Some(keys)), previous: Some(Previous { collection: self.name.to_owned(), keys: keys.into() }) }
+    }
+
+    fn distinct_keys(&self, collection: &Collection, keys: Vec<Value>) -> Result<Vec<Value>> {
+        let max = self.ctx.core.config.query_limit_max;
+        if keys.len() as u64 > max {
+            return Err(Error::new(ErrorCode::QueryTooLarge, format!("{} items at once are more than `QUERY_LIMIT_MAX` ({max})", keys.len())));
+        }
+        let mut seen = std::collections::HashSet::with_capacity(keys.len());
+        let mut distinct = Vec::with_capacity(keys.len());
+        for key in keys {
+            let key = self.key(collection, &key)?;
+            if seen.insert(key.to_string()) {
+                distinct.push(key);
+            }
+        }
+        Ok(distinct)
+    }
+
+    /// 404 before any JavaScript runs.
+    async fn require(&self, collection: &Arc<Collection>, keys: &[Value]) -> Result<()> {
+        if self.existing(collection, keys).await?.len() == keys.len() { Ok(()) } else { Err(not_found(collection, keys)) }
+    }
+
+    async fn existing(&self, collection: &Arc<Collection>, keys: &[Value]) -> Result<Vec<Value>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pk = collection.primary_key();
+        let query = query::by_keys(collection, keys);
+        let (sql, ty) = (Arc::new(sql::select(self.ctx.core.db.dialect(), collection, &[&pk.name], &query)?), pk.ty);
+        let rows = self
+            .ctx
+            .read(move |conn| {
+                let sql = Arc::clone(&sql);
+                Box::pin(async move { conn.select(&sql, &[ty]).await })
+            })
+            .await?;
+        Ok(rows.into_iter().flatten().collect())
+    }
+}
+
+/// An object out of a JSON value, or 400 saying what was there instead.
+pub fn as_item(value: Value) -> Result<Item> {
+    match value {
+        Value::Object(item) => Ok(item),
+        other => Err(Error::payload(format!("an item must be an object, not: {}", clip(&query::show(&other))))),
+    }
+}

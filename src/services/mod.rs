@@ -1,0 +1,24 @@
+//! What the host can do, in plain Rust: items, collections, fields, sign-in.
+//!
+//! Knows tables, rights and the order of a write; knows neither HTTP nor JavaScript. `http` and `bridge` are the doors to it. Hooks are
+//! run through the [`runner::Runner`] that `app` hands in, which is what cuts the cycle services → hooks → sandbox → bridge → services.
+
+pub mod access;
+pub mod aggregate;
+pub mod collections;
+pub mod core;
+pub mod ctx;
+pub mod fields;
+pub mod items;
+pub mod operation;
+pub mod query;
+pub mod runner;
+pub mod sessions;
+pub mod setup;
+
+pub use core::Core;
+pub use ctx::Ctx;
+pub use operation::Operation;
+
+/// One item: field → value.
+pub type Item = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,282 @@
+//! Signing in, staying signed in, signing out.
+//!
+//! Refresh tokens rotate: each is good for one use. One that comes back after its use was stolen or replayed, so its whole family ends.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_query::{Expr, ExprTrait, Query as Sea};
+use serde_json::{Value, json};
+
+use super::Core;
+use crate::auth::{Accountability, token};
+use crate::db::{Dialect, FieldType, Filter, Op, Query, Sql, sql, system};
+use crate::error::{Error, ErrorCode, Result};
+
+const TABLE: &str = "daas_sessions";
+
+/// What a caller gets for signing in.
+#[derive(Debug)]
+pub struct Tokens {
+    /// For `Authorization: Bearer`.
+    pub access: String,
+    /// For `/refresh` and `/logout`.
+    pub refresh: String,
+    /// Life of the access token.
+    pub expires: Duration,
+}
+
+/// Slows down guessing: so many failures per account and address within the window, then 429 without a look at the password.
+#[derive(Default)]
+pub struct Throttle {
+    /// Short sections only: a std mutex.
+    failures: Mutex<HashMap<String, (u32, Instant)>>,
+}
+
+const WINDOW: Duration = Duration::from_secs(60);
+const MAX_FAILURES: u32 = 10;
+const MAX_WATCHED: usize = 100_000;
+
+impl Throttle {
+    fn check(&self, key: &str) -> Result<()> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        match failures.get(key) {
+            Some((count, since)) if *count >= MAX_FAILURES && since.elapsed() < WINDOW => {
+                let wait = (WINDOW - since.elapsed()).as_secs() + 1;
+                Err(Error::new(ErrorCode::RequestsExceeded, format!("Too many failed attempts: try again in {wait} seconds")).with_retry_after(wait))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, key: String) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() >= MAX_WATCHED {
+            failures.retain(|_, (_, since)| since.elapsed() < WINDOW);
+        }
+        let entry = failures.entry(key).or_insert((0, Instant::now()));
+        if entry.1.elapsed() >= WINDOW {
+            *entry = (0, Instant::now());
+        }
+        entry.0 += 1;
+    }
+
+    fn succeeded(&self, key: &str) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// Where a caller signs in from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The address.
+    pub ip: Option<String>,
+    /// The client.
+    pub user_agent: Option<String>,
+}
+
+/// Sign-in and everything around it.
+pub struct Sessions {
+    core: Arc<Core>,
+    throttle: Throttle,
+}
+
+impl Sessions {
+    /// Joined in `app`.
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { core, throttle: Throttle::default() }
+    }
+
+    /// Tokens for an active user with that password. One sentence for every way to be wrong.
+    pub async fn login(&self, email: &str, password: &str, origin: Origin) -> Result<Tokens> {
+        let email = email.trim().to_lowercase();
+        let watched = format!("{email}\n{}", origin.ip.as_deref().unwrap_or_default());
+        self.throttle.check(&watched)?;
+        let found = self.find_by_email(&email).await?;
+        let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
+        if !self.core.passwords.verify(password, stored).await? {
+            self.throttle.failed(watched);
+            return Err(wrong());
+        }
+        self.throttle.succeeded(&watched);
+        let (user, _) = found.ok_or_else(wrong)?;
+        self.issue(&user, uuid::Uuid::now_v7(), origin, None).await
+    }
+
+    /// New tokens for a refresh token, which is used up by this.
+    pub async fn refresh(&self, refresh: &str, origin: Origin) -> Result<Tokens> {
+        let session = self.session(refresh).await?.ok_or_else(invalid)?;
+        if session.used {
+            self.revoke(&session.family).await?;
+            tracing::warn!(family = %session.family, "a refresh token was used twice: its family is revoked");
+            return Err(invalid());
+        }
+        if session.revoked || session.expires_at <= self.core.clock.now() || self.core.directory.user(&session.user).await?.is_none() {
+            return Err(invalid());
+        }
+        let family = session.family.parse().map_err(|_| Error::internal("a session's family is no UUID"))?;
+        self.issue(&session.user, family, origin, Some(token::fingerprint(refresh))).await
+    }
+
+    /// Ends the family of a refresh token. One that is unknown has ended already.
+    pub async fn logout(&self, refresh: &str) -> Result<()> {
+        match self.session(refresh).await? {
+            Some(session) => self.revoke(&session.family).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Who a bearer token stands for, or why it stands for nobody.
+    pub async fn bearer(&self, bearer: &str) -> Result<Accountability> {
+        let unknown = || Error::new(ErrorCode::InvalidCredentials, "The access token isn't valid");
+        let user = if token::looks_signed(bearer) {
+            let claims = self.core.signer.check(bearer)?;
+            self.core.directory.user(&claims.id).await?
+        } else {
+            self.core.directory.by_token(&token::fingerprint(bearer)).await?
+        };
+        user.map(Accountability::user).ok_or_else(unknown)
+    }
+
+    /// A caller without credentials.
+    pub async fn anonymous(&self) -> Result<Accountability> {
+        Ok(Accountability::anonymous(self.core.directory.public().await?))
+    }
+
+    async fn find_by_email(&self, email: &str) -> Result<Option<(String, Option<String>)>> {
+        if email.contains('\0') {
+            return Ok(None);
+        }
+        let users = system::collection("daas_users").ok_or_else(|| Error::internal("daas_users is not declared"))?;
+        let wanted = Filter::And(vec![Filter::field("email", Op::Eq(json!(email))), Filter::field("status", Op::Eq(json!("active")))]);
+        let query = Query { filter: Some(wanted), ..Query::default() };
+        let sql = sql::select(self.core.db.dialect(), &users, &["id", "password"], &query)?;
+        let rows = self.select(sql, vec![FieldType::Uuid, FieldType::String]).await?;
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Ok(rows.first().and_then(|row| Some((text(&row[0])?, text(&row[1])))))
+    }
+
+    /// Writes a session and signs its tokens. `used` is the refresh token that is used up by this: if somebody else used it meanwhile,
+    /// its family ends.
+    async fn issue(&self, user: &str, family: uuid::Uuid, origin: Origin, used: Option<String>) -> Result<Tokens> {
+        let (dialect, now) = (self.core.db.dialect(), self.core.clock.now());
+        let refresh = token::random(32)?;
+        let life = TimeDelta::from_std(self.core.config.refresh_token_ttl).map_err(|e| Error::internal(format!("token life: {e}")))?;
+        let columns = [
+            ("token_hash", FieldType::String, json!(token::fingerprint(&refresh))),
+            ("family", FieldType::Uuid, json!(family.to_string())),
+            ("user", FieldType::Uuid, json!(user)),
+            ("issued_at", FieldType::Timestamp, timestamp(now)),
+            ("expires_at", FieldType::Timestamp, timestamp(now + life)),
+            ("ip", FieldType::String, json!(origin.ip)),
+            ("user_agent", FieldType::Text, json!(origin.user_agent)),
+        ];
+        let mut values = Vec::with_capacity(columns.len());
+        for (_, ty, value) in &columns {
+            values.push(encode(dialect, *ty, value)?.into());
+        }
+        let insert = Sql::build(dialect, Sea::insert().into_table(TABLE).columns(columns.map(|(name, ..)| name)).values_panic(values));
+        let rotate = match used {
+            Some(hash) => {
+                let mut statement = Sea::update();
+                statement.table(TABLE).value("rotated_at", encode(dialect, FieldType::Timestamp, &timestamp(now))?);
+                statement.and_where(Expr::col("token_hash").eq(Expr::val(encode(dialect, FieldType::String, &json!(hash))?)));
+                statement.and_where(Expr::col("rotated_at").is_null()).and_where(Expr::col("revoked_at").is_null());
+                Some(Sql::build(dialect, &statement))
+            }
+            None => None,
+        };
+        let statements = Arc::new((rotate, insert));
+        let rotated = self
+            .core
+            .db
+            .write(move |conn| {
+                let statements = Arc::clone(&statements);
+                Box::pin(async move {
+                    if let Some(rotate) = &statements.0
+                        && conn.execute(rotate).await? == 0
+                    {
+                        return Ok(false);
+                    }
+                    conn.execute(&statements.1).await.map(|_| true)
+                })
+            })
+            .await?;
+        if !rotated {
+            self.revoke(&family.to_string()).await?;
+            return Err(invalid());
+        }
+        let expires = self.core.config.access_token_ttl;
+        Ok(Tokens { access: self.core.signer.sign(user, expires.as_secs())?, refresh, expires })
+    }
+
+    async fn session(&self, refresh: &str) -> Result<Option<Session>> {
+        let dialect = self.core.db.dialect();
+        let hash = encode(dialect, FieldType::String, &json!(token::fingerprint(refresh)))?;
+        let mut statement = Sea::select();
+        statement.columns(["family", "user", "expires_at", "rotated_at", "revoked_at"]).from(TABLE).and_where(Expr::col("token_hash").eq(Expr::val(hash)));
+        let types = vec![FieldType::Uuid, FieldType::Uuid, FieldType::Timestamp, FieldType::Timestamp, FieldType::Timestamp];
+        let rows = self.select(Sql::build(dialect, &statement), types).await?;
+        Ok(rows.into_iter().next().and_then(|row| {
+            Some(Session {
+                family: row[0].as_str()?.to_owned(),
+                user: row[1].as_str()?.to_owned(),
+                expires_at: DateTime::parse_from_rfc3339(row[2].as_str()?).ok()?.with_timezone(&Utc),
+                used: !row[3].is_null(),
+                revoked: !row[4].is_null(),
+            })
+        }))
+    }
+
+    async fn revoke(&self, family: &str) -> Result<()> {
+        let dialect = self.core.db.dialect();
+        let mut statement = Sea::update();
+        statement.table(TABLE).value("revoked_at", encode(dialect, FieldType::Timestamp, &timestamp(self.core.clock.now()))?);
+        statement.and_where(Expr::col("family").eq(Expr::val(encode(dialect, FieldType::Uuid, &json!(family))?)));
+        let sql = Arc::new(Sql::build(dialect, &statement));
+        self.core
+            .db
+            .write(move |conn| {
+                let sql = Arc::clone(&sql);
+                Box::pin(async move { conn.execute(&sql).await.map(drop) })
+            })
+            .await
+    }
+
+    async fn select(&self, sql: Sql, types: Vec<FieldType>) -> Result<Vec<Vec<Value>>> {
+        let job = Arc::new((sql, types));
+        self.core
+            .db
+            .read(move |conn| {
+                let job = Arc::clone(&job);
+                Box::pin(async move { conn.select(&job.0, &job.1).await })
+            })
+            .await
+    }
+}
+
+struct Session {
+    family: String,
+    user: String,
+    expires_at: DateTime<Utc>,
+    used: bool,
+    revoked: bool,
+}
+
+fn wrong() -> Error {
+    Error::new(ErrorCode::InvalidCredentials, "E-mail or password isn't right")
+}
+
+fn invalid() -> Error {
+    Error::new(ErrorCode::InvalidCredentials, "The refresh token isn't valid: sign in again")
+}
+
+fn encode(dialect: Dialect, ty: FieldType, value: &Value) -> Result<sea_query::Value> {
+    ty.encode(dialect, value).map_err(|e| Error::internal(format!("session value: {e}")))
+}
+
+fn timestamp(at: DateTime<Utc>) -> Value {
+    json!(at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+}
