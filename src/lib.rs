@@ -4,6 +4,7 @@
 //! `main, app` → `http` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, error, config, clock`.
 
 pub mod clock;
+pub mod db;
 pub mod error;
 
 pub use error::{Error, ErrorCode, Result};

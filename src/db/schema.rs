@@ -1,0 +1,353 @@
+//! The schema as data: which collections there are, their fields and what is special about each.
+//!
+//! Read whole ([`load`]) after every change and shared as a snapshot; the statements that change it are in `ddl.rs`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::query::{Query, Sort};
+use super::{Conn, FieldType, Sql, sql, system};
+use crate::error::{Error, ErrorCode, Result};
+
+/// Every collection that items can be read from: those of the user and those of the system.
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    collections: BTreeMap<String, Arc<Collection>>,
+}
+
+impl Schema {
+    /// The collection of that name.
+    pub fn collection(&self, name: &str) -> Option<&Arc<Collection>> {
+        self.collections.get(name)
+    }
+
+    /// The names of all collections, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.collections.keys().map(String::as_str)
+    }
+
+    /// All collections, sorted by name.
+    pub fn collections(&self) -> impl Iterator<Item = &Arc<Collection>> {
+        self.collections.values()
+    }
+}
+
+/// A table that items live in.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    /// Its name, also that of the table.
+    pub name: String,
+    /// Declared by the host, not by a user.
+    pub system: bool,
+    /// Holds one item, read and written without a key.
+    pub singleton: bool,
+    /// What it is for.
+    pub note: Option<String>,
+    /// What else its maker sent.
+    pub meta: Map<String, Value>,
+    /// Where in `fields` the primary key is.
+    pub primary: usize,
+    /// The fields, in order.
+    pub fields: Vec<Field>,
+}
+
+impl Collection {
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|f| f.name == name)
+    }
+
+    /// The field that tells items apart.
+    pub fn primary_key(&self) -> &Field {
+        &self.fields[self.primary]
+    }
+
+    /// The field of that name, or a 400 that names the nearest one.
+    ///
+    /// # Errors
+    /// `code` (`InvalidQuery`, `InvalidPayload`) when there is none.
+    pub fn known_field(&self, name: &str, code: ErrorCode) -> Result<&Field> {
+        self.field(name).ok_or_else(|| {
+            let nearest = self.fields.iter().map(|f| (strsim::damerau_levenshtein(&f.name, name), &f.name)).min();
+            let hint = match nearest {
+                Some((distance, near)) if distance <= 3.min(near.len() / 2) => format!("; did you mean `{near}`?"),
+                _ => String::new(),
+            };
+            Error::new(code, format!("There is no field `{name}` in `{}`{hint}", self.name)).with_field(name)
+        })
+    }
+}
+
+/// A column of a collection.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Its name, also that of the column.
+    pub name: String,
+    /// The type.
+    pub ty: FieldType,
+    /// May be NULL.
+    pub nullable: bool,
+    /// No two items have the same value.
+    pub unique: bool,
+    /// Has an index.
+    pub indexed: bool,
+    /// The value of an item that is made without one; the database has it too.
+    pub default: Option<Value>,
+    /// The database numbers the items: a primary key of type integer or bigInteger.
+    pub auto_increment: bool,
+    /// What the host does with it by itself.
+    pub special: Vec<Special>,
+    /// What it is for.
+    pub note: Option<String>,
+    /// Characters at most; None: 255 for a string, no limit for text.
+    pub max_length: Option<u32>,
+    /// Callers must give a value on create.
+    pub required: bool,
+    /// A filter that a written item must match.
+    pub validation: Option<Value>,
+    /// What else its maker sent.
+    pub meta: Map<String, Value>,
+    /// Its place among the fields.
+    pub sort: i32,
+}
+
+impl Field {
+    /// A field that may be NULL and has nothing special.
+    pub fn new(name: impl Into<String>, ty: FieldType) -> Self {
+        Self {
+            name: name.into(),
+            ty,
+            nullable: true,
+            unique: false,
+            indexed: false,
+            default: None,
+            auto_increment: false,
+            special: Vec::new(),
+            note: None,
+            max_length: None,
+            required: false,
+            validation: None,
+            meta: Map::new(),
+            sort: 0,
+        }
+    }
+
+    /// Whether the host does `special` with it.
+    pub fn is(&self, special: Special) -> bool {
+        self.special.contains(&special)
+    }
+
+    /// Characters that its text may have at most; None = no limit.
+    pub fn length_limit(&self) -> Option<u32> {
+        match self.ty {
+            FieldType::String => Some(self.max_length.unwrap_or(255)),
+            FieldType::Text => self.max_length,
+            _ => None,
+        }
+    }
+
+    /// The value to bind for this JSON: as its type encodes it, held to the length limit.
+    ///
+    /// # Errors
+    /// A fragment that completes "`field` …".
+    pub fn encode(&self, dialect: super::Dialect, value: &Value) -> Result<sea_query::Value, String> {
+        if let (Some(limit), Value::String(text)) = (self.length_limit(), value) {
+            let length = text.chars().count();
+            if length > limit as usize {
+                return Err(format!("must have at most {limit} characters, got: {length}"));
+            }
+        }
+        self.ty.encode(dialect, value)
+    }
+}
+
+/// Declares every special once.
+macro_rules! specials {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal;)*) => {
+        /// What the host does with a field by itself.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Special { $($(#[doc = $doc])* $variant,)* }
+
+        impl Special {
+            /// Every special, in the order of declaration.
+            pub const ALL: &'static [Special] = &[$(Special::$variant,)*];
+
+            /// The special of that name, as in a field's `meta.special`.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+
+            /// The name, as in a field's `meta.special`.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+specials! {
+    /// Gets a new UUID on create.
+    Uuid = "uuid";
+    /// Gets the time on create.
+    DateCreated = "date-created";
+    /// Gets the time on update.
+    DateUpdated = "date-updated";
+    /// Gets the caller on create.
+    UserCreated = "user-created";
+    /// Gets the caller on update.
+    UserUpdated = "user-updated";
+    /// Gets the caller's role on create.
+    RoleCreated = "role-created";
+    /// Is stored as a password hash.
+    Hash = "hash";
+    /// Is masked when read.
+    Conceal = "conceal";
+    /// Holds JSON.
+    CastJson = "cast-json";
+    /// Holds true or false.
+    CastBoolean = "cast-boolean";
+    /// Holds a list, stored with commas.
+    CastCsv = "cast-csv";
+    /// Holds a moment.
+    CastTimestamp = "cast-timestamp";
+    /// Refers to one item.
+    ManyToOne = "m2o";
+    /// Is referred to by items.
+    OneToMany = "o2m";
+    /// Refers to items through a junction.
+    ManyToMany = "m2m";
+    /// Refers to items of any collection.
+    ManyToAny = "m2a";
+    /// Refers to a file.
+    File = "file";
+    /// Refers to files.
+    Files = "files";
+    /// Has no column.
+    NoData = "no-data";
+    /// Has no column.
+    Alias = "alias";
+}
+
+/// Reads the whole schema.
+///
+/// # Errors
+/// What the database refuses; `Internal` when the stored schema makes no sense.
+pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
+    let dialect = conn.dialect();
+    let read = |table: &Collection, sort: &[&str]| -> Result<(Sql, Vec<FieldType>, Vec<String>)> {
+        let names: Vec<&str> = table.fields.iter().map(|f| f.name.as_str()).collect();
+        let sort = sort.iter().map(|f| Sort { field: (*f).to_owned(), descending: false }).collect();
+        let statement = sql::select(dialect, table, &names, &Query { sort, ..Query::default() })?;
+        Ok((Sql::build(dialect, &statement), sql::types(table, &names)?, names.into_iter().map(str::to_owned).collect()))
+    };
+    let mut schema = Schema { collections: system::collections().into_iter().map(|c| (c.name.clone(), Arc::new(c))).collect() };
+
+    let mut fields: BTreeMap<String, (usize, Vec<Field>)> = BTreeMap::new();
+    let (statement, types, names) = read(&system::fields_table(), &["sort", "field"])?;
+    for row in conn.select(&statement, &types).await? {
+        let row: Map<String, Value> = names.iter().cloned().zip(row).collect();
+        let (collection, field, primary) = stored_field(row)?;
+        let entry = fields.entry(collection).or_default();
+        if primary {
+            entry.0 = entry.1.len();
+        }
+        entry.1.push(field);
+    }
+    let (statement, types, names) = read(&system::collections_table(), &[])?;
+    for row in conn.select(&statement, &types).await? {
+        let mut row: Map<String, Value> = names.iter().cloned().zip(row).collect();
+        let name = text(&mut row, "collection").unwrap_or_default();
+        let Some((primary, fields)) = fields.remove(&name).filter(|(_, fields)| !fields.is_empty()) else {
+            return Err(Error::internal(format!("collection {name} is stored without fields")));
+        };
+        let collection = Collection {
+            system: false,
+            singleton: flag(&row, "singleton"),
+            note: text(&mut row, "note"),
+            meta: object(&mut row, "meta"),
+            primary,
+            fields,
+            name,
+        };
+        schema.collections.insert(collection.name.clone(), Arc::new(collection));
+    }
+    Ok(schema)
+}
+
+/// A field as the row that stores it.
+pub(super) fn field_row(collection: &str, field: &Field, primary: bool) -> Map<String, Value> {
+    let (precision, scale) = match field.ty {
+        FieldType::Decimal { precision, scale } => (Value::from(precision), Value::from(scale)),
+        _ => (Value::Null, Value::Null),
+    };
+    let some =
+        |value: Value| if value.as_object().is_some_and(Map::is_empty) || value == Value::Array(Vec::new()) { Value::Null } else { value };
+    let cells = [
+        ("collection", Value::from(collection)),
+        ("field", Value::from(field.name.as_str())),
+        ("type", Value::from(field.ty.name())),
+        ("num_precision", precision),
+        ("num_scale", scale),
+        ("max_length", Value::from(field.max_length)),
+        ("nullable", Value::from(field.nullable)),
+        ("is_unique", Value::from(field.unique)),
+        ("indexed", Value::from(field.indexed)),
+        ("auto_increment", Value::from(field.auto_increment)),
+        ("required", Value::from(field.required)),
+        ("is_primary", Value::from(primary)),
+        ("default_value", field.default.clone().unwrap_or(Value::Null)),
+        ("special", some(field.special.iter().map(Special::name).collect())),
+        ("validation", field.validation.clone().unwrap_or(Value::Null)),
+        ("note", Value::from(field.note.clone())),
+        ("meta", some(Value::Object(field.meta.clone()))),
+        ("sort", Value::from(field.sort)),
+    ];
+    cells.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The other way: the collection, the field, and whether it is the primary key.
+fn stored_field(mut row: Map<String, Value>) -> Result<(String, Field, bool)> {
+    let collection = text(&mut row, "collection").unwrap_or_default();
+    let name = text(&mut row, "field").unwrap_or_default();
+    let small = |column: &str| row.get(column).and_then(Value::as_u64).and_then(|n| u8::try_from(n).ok());
+    let ty = row.get("type").and_then(Value::as_str).and_then(|ty| FieldType::parse(ty, small("num_precision"), small("num_scale")));
+    let ty = ty.ok_or_else(|| Error::internal(format!("field {name} of {collection} is stored with an unknown type")))?;
+    let special = row.get("special").and_then(Value::as_array).into_iter().flatten();
+    let field = Field {
+        ty,
+        nullable: flag(&row, "nullable"),
+        unique: flag(&row, "is_unique"),
+        indexed: flag(&row, "indexed"),
+        auto_increment: flag(&row, "auto_increment"),
+        required: flag(&row, "required"),
+        special: special.filter_map(Value::as_str).filter_map(Special::parse).collect(),
+        max_length: row.get("max_length").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()),
+        sort: row.get("sort").and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok()).unwrap_or_default(),
+        default: row.remove("default_value").filter(|v| !v.is_null()),
+        validation: row.remove("validation").filter(|v| !v.is_null()),
+        note: text(&mut row, "note"),
+        meta: object(&mut row, "meta"),
+        name,
+    };
+    Ok((collection, field, flag(&row, "is_primary")))
+}
+
+fn text(row: &mut Map<String, Value>, column: &str) -> Option<String> {
+    match row.remove(column) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+fn flag(row: &Map<String, Value>, column: &str) -> bool {
+    row.get(column).and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn object(row: &mut Map<String, Value>, column: &str) -> Map<String, Value> {
+    match row.remove(column) {
+        Some(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,196 @@
+//! The system's own collections, as the migrations make them.
+//!
+//! Those that items can be read from are part of every schema ([`collections`]); the two that store the schema itself are not. A test
+//! holds these declarations against the tables.
+
+use serde_json::{Map, Value, json};
+
+use super::{Collection, Field, FieldType, Special};
+use FieldType::{BigInteger, Boolean, Float, Integer, Json, String as Str, Text, Timestamp, Uuid};
+
+/// What can be said about a column in one line.
+enum Is {
+    Required,
+    Unique,
+    Indexed,
+    Auto,
+    Default(Value),
+    Special(Special),
+}
+use Is::{Auto, Default, Indexed, Required, Unique};
+
+fn field(name: &str, ty: FieldType, traits: Vec<Is>) -> Field {
+    let mut field = Field::new(name, ty);
+    for is in traits {
+        match is {
+            Required => field.nullable = false,
+            Unique => field.unique = true,
+            Indexed => field.indexed = true,
+            Auto => field.auto_increment = true,
+            Default(value) => field.default = Some(value),
+            Is::Special(special) => field.special.push(special),
+        }
+    }
+    field
+}
+
+/// The first field is the primary key.
+fn collection(name: &str, mut fields: Vec<Field>) -> Collection {
+    fields[0].nullable = false;
+    for (at, field) in fields.iter_mut().enumerate() {
+        field.sort = i32::try_from(at).unwrap_or(i32::MAX);
+        field.required = !field.nullable && field.default.is_none() && field.special.is_empty() && !field.auto_increment;
+    }
+    Collection { name: name.to_owned(), system: true, singleton: false, note: None, meta: Map::new(), primary: 0, fields }
+}
+
+fn id() -> Field {
+    field("id", Uuid, vec![Is::Special(Special::Uuid)])
+}
+
+fn created_at() -> Field {
+    field("created_at", Timestamp, vec![Required, Is::Special(Special::DateCreated)])
+}
+
+fn updated_at() -> Field {
+    field("updated_at", Timestamp, vec![Is::Special(Special::DateUpdated)])
+}
+
+fn no() -> Vec<Is> {
+    vec![Required, Default(json!(false))]
+}
+
+/// The system collections that items can be read from.
+pub fn collections() -> Vec<Collection> {
+    let concealed = || Is::Special(Special::Conceal);
+    vec![
+        collection(
+            "daas_users",
+            vec![
+                id(),
+                field("first_name", Str, vec![]),
+                field("last_name", Str, vec![]),
+                field("email", Str, vec![Unique]),
+                field("password", Str, vec![Is::Special(Special::Hash), concealed()]),
+                field("status", Str, vec![Required, Default(json!("active"))]),
+                field("token", Str, vec![Unique, concealed()]),
+                field("last_access", Timestamp, vec![]),
+                created_at(),
+                updated_at(),
+            ],
+        ),
+        collection(
+            "daas_roles",
+            vec![id(), field("name", Str, vec![Required]), field("description", Text, vec![]), field("parent", Uuid, vec![Indexed])],
+        ),
+        collection(
+            "daas_user_roles",
+            vec![id(), field("user", Uuid, vec![Required]), field("role", Uuid, vec![Required, Indexed]), field("sort", Integer, vec![])],
+        ),
+        collection(
+            "daas_policies",
+            vec![
+                id(),
+                field("name", Str, vec![Required]),
+                field("description", Text, vec![]),
+                field("admin_access", Boolean, no()),
+                field("app_access", Boolean, no()),
+                field("delegate_access", Boolean, no()),
+                field("module_access", Json, vec![]),
+                field("ip_access", Json, vec![]),
+            ],
+        ),
+        collection(
+            "daas_permissions",
+            vec![
+                field("id", Integer, vec![Auto]),
+                field("policy", Uuid, vec![Required, Indexed]),
+                field("collection", Str, vec![Required]),
+                field("action", Str, vec![Required]),
+                field("permissions", Json, vec![]),
+                field("validation", Json, vec![]),
+                field("presets", Json, vec![]),
+                field("fields", Json, vec![]),
+            ],
+        ),
+        collection(
+            "daas_access",
+            vec![
+                id(),
+                field("role", Uuid, vec![Indexed]),
+                field("user", Uuid, vec![Indexed]),
+                field("policy", Uuid, vec![Required, Indexed]),
+                field("sort", Integer, vec![]),
+            ],
+        ),
+        collection(
+            "daas_extensions",
+            vec![
+                id(),
+                field("name", Str, vec![Required, Unique]),
+                field("description", Text, vec![]),
+                field("event", Str, vec![Required]),
+                field("type", Str, vec![Required]),
+                field("code", Text, vec![Required]),
+                field("status", Str, vec![Required, Default(json!("active"))]),
+                field("sort", Integer, vec![Required, Default(json!(0))]),
+                field("timeout_ms", Integer, vec![Required, Default(json!(5000))]),
+                field("memory_limit_mb", Integer, vec![Required, Default(json!(64))]),
+                field("last_error", Text, vec![]),
+                field("last_error_at", Timestamp, vec![]),
+                field("execution_count", BigInteger, vec![Required, Default(json!(0))]),
+                field("last_executed_at", Timestamp, vec![]),
+                field("avg_execution_time_ms", Float, vec![Required, Default(json!(0))]),
+                field("failure_mode", Str, vec![Required, Default(json!("closed"))]),
+                field("delivery", Str, vec![Required, Default(json!("durable"))]),
+                field("state", Str, vec![Required, Default(json!("pristine"))]),
+                field("capabilities", Json, vec![]),
+                created_at(),
+                field("created_by", Uuid, vec![Is::Special(Special::UserCreated)]),
+                updated_at(),
+                field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
+            ],
+        ),
+    ]
+}
+
+/// The table that stores the collections.
+pub(super) fn collections_table() -> Collection {
+    collection(
+        "daas_collections",
+        vec![
+            field("collection", Str, vec![]),
+            field("singleton", Boolean, no()),
+            field("note", Text, vec![]),
+            field("meta", Json, vec![]),
+            field("created_at", Timestamp, vec![Required]),
+        ],
+    )
+}
+
+/// The table that stores the fields; its key is `collection` and `field` together.
+pub(super) fn fields_table() -> Collection {
+    collection(
+        "daas_fields",
+        vec![
+            field("collection", Str, vec![]),
+            field("field", Str, vec![Required]),
+            field("type", Str, vec![Required]),
+            field("num_precision", Integer, vec![]),
+            field("num_scale", Integer, vec![]),
+            field("max_length", Integer, vec![]),
+            field("nullable", Boolean, vec![Required]),
+            field("is_unique", Boolean, vec![Required]),
+            field("indexed", Boolean, vec![Required]),
+            field("auto_increment", Boolean, vec![Required]),
+            field("required", Boolean, vec![Required]),
+            field("is_primary", Boolean, vec![Required]),
+            field("default_value", Json, vec![]),
+            field("special", Json, vec![]),
+            field("validation", Json, vec![]),
+            field("note", Text, vec![]),
+            field("meta", Json, vec![]),
+            field("sort", Integer, vec![Required]),
+        ],
+    )
+}
