@@ -21,12 +21,24 @@ pub struct Setting {
 
 /// Every setting there is.
 pub const SETTINGS: &[Setting] = &[
-    Setting { name: "DATABASE_URL", default: "sqlite://data/trellis.db", doc: "`sqlite://path` or `postgres://user:password@host/database`" },
+    Setting {
+        name: "DATABASE_URL",
+        default: "sqlite://data/trellis.db",
+        doc: "`sqlite://path` or `postgres://user:password@host/database`",
+    },
     Setting { name: "DATABASE_POOL_SIZE", default: "10", doc: "connections to Postgres, 1 to 1000" },
-    Setting { name: "DATA_PATH", default: "data", doc: "directory for what the host keeps outside the database, such as the generated secret" },
+    Setting {
+        name: "DATA_PATH",
+        default: "data",
+        doc: "directory for what the host keeps outside the database, such as the generated secret",
+    },
     Setting { name: "HOST", default: "127.0.0.1", doc: "address to listen on" },
     Setting { name: "PORT", default: "8055", doc: "port to listen on; 0 takes a free one" },
-    Setting { name: "PUBLIC_URL", default: "", doc: "the URL under which clients reach this server; by default made from `HOST` and `PORT`" },
+    Setting {
+        name: "PUBLIC_URL",
+        default: "",
+        doc: "the URL under which clients reach this server; by default made from `HOST` and `PORT`",
+    },
     Setting { name: "SECRET", default: "", doc: "signs tokens, at least 16 characters; generated and kept in `DATA_PATH` where missing" },
     Setting { name: "ADMIN_EMAIL", default: "admin@example.com", doc: "e-mail of the admin that the first start creates" },
     Setting { name: "ADMIN_PASSWORD", default: "", doc: "that admin's password; generated and printed once where missing" },
@@ -41,11 +53,23 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "EXTENSION_MAX_DEPTH", default: "8", doc: "how deep hooks may trigger hooks, 1 to 64" },
     Setting { name: "EXTENSION_MAX_IN_FLIGHT", default: "64", doc: "calls of one extension that run at once, 1 to 10000" },
     Setting { name: "EXTENSION_MAX_WAITING", default: "256", doc: "calls of one extension that wait at once, 0 to 100000" },
-    Setting { name: "WORKER_MEMORY_MB", default: "", doc: "memory of all workers together in MiB, 64 or more; a quarter of the machine's by default" },
-    Setting { name: "RUNTIME_ENV_WHITELIST_GLOBAL", default: "", doc: "comma-separated names of variables that code may read as `services.env.NAME`" },
+    Setting {
+        name: "WORKER_MEMORY_MB",
+        default: "",
+        doc: "memory of all workers together in MiB, 64 or more; a quarter of the machine's by default",
+    },
+    Setting {
+        name: "RUNTIME_ENV_WHITELIST_GLOBAL",
+        default: "",
+        doc: "comma-separated names of variables that code may read as `services.env.NAME`",
+    },
     Setting { name: "RUNTIME_ENV_WHITELIST_EXTENSION", default: "", doc: "the same, for extensions only" },
     Setting { name: "PUBLIC_ERRORS", default: "safe", doc: "`safe`, or `full` to tell every caller what the log knows (development only)" },
-    Setting { name: "LOG_LEVEL", default: "info", doc: "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,trellis=debug`" },
+    Setting {
+        name: "LOG_LEVEL",
+        default: "info",
+        doc: "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,trellis=debug`",
+    },
     Setting { name: "LOG_FORMAT", default: "text", doc: "`text` or `json`" },
 ];
 
@@ -285,7 +309,8 @@ mod tests {
 
     #[test]
     fn every_mistake_is_reported_at_once_with_value_and_range() {
-        let mistakes = read(&[("PORT", "http"), ("TX_MAX_MS", "1"), ("LOG_FORMAT", "xml"), ("SECRET", "short")]).expect_err("four mistakes");
+        let mistakes =
+            read(&[("PORT", "http"), ("TX_MAX_MS", "1"), ("LOG_FORMAT", "xml"), ("SECRET", "short")]).expect_err("four mistakes");
         assert_eq!(mistakes.len(), 4, "{mistakes:?}");
         assert!(mistakes[0].contains("`PORT` must be a whole number from 0 to 65535, not: http"), "{mistakes:?}");
     }

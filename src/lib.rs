@@ -3,8 +3,12 @@
 //! Layers, each importing only from those to its right:
 //! `main, app` → `http` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, error, config, clock`.
 
+pub mod auth;
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod error;
+pub mod hooks;
+pub mod services;
 
 pub use error::{Error, ErrorCode, Result};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::accountability::User;
 use super::grants::{Action, FieldSet, Grants};
-use crate::db::{Collection, Conn, Db, Filter, Op, Query, Sort, sql, system};
+use crate::db::{Conn, Db, Filter, Op, Query, Schema, Sort, Sql, sql};
 use crate::error::{Error, Result};
 
 /// How long a looked-up user is believed when no change was heard of: another host may have made one.
@@ -19,6 +19,7 @@ const MAX_KEPT: usize = 10_000;
 /// Answers who a user is and what they may do. A user who isn't active doesn't exist here.
 pub struct Directory {
     db: Db,
+    tables: Arc<Schema>,
     /// Short sections only, never across an await: a std mutex.
     kept: Mutex<Kept>,
 }
@@ -35,7 +36,7 @@ struct Kept {
 impl Directory {
     /// A directory that knows nobody yet.
     pub fn new(db: Db) -> Self {
-        Self { db, kept: Mutex::default() }
+        Self { db, tables: Arc::new(Schema::system()), kept: Mutex::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -57,12 +58,12 @@ impl Directory {
             }
             kept.generation
         };
-        let key = id.to_owned();
+        let (key, tables) = (id.to_owned(), Arc::clone(&self.tables));
         let user = self
             .db
             .read(move |conn| {
-                let key = key.clone();
-                Box::pin(async move { load_user(conn, &key).await })
+                let (key, tables) = (key.clone(), Arc::clone(&tables));
+                Box::pin(async move { load_user(&mut Lookup { conn, tables: &tables }, &key).await })
             })
             .await?
             .map(Arc::new);
@@ -85,13 +86,14 @@ impl Directory {
         let id = match known {
             Some(id) => id,
             None => {
-                let wanted = fingerprint.to_owned();
+                let (wanted, tables) = (fingerprint.to_owned(), Arc::clone(&self.tables));
                 let id = self
                     .db
                     .read(move |conn| {
                         let filter = Filter::field("token", Op::Eq(json!(wanted)));
+                        let tables = Arc::clone(&tables);
                         Box::pin(async move {
-                            let found = rows(conn, "daas_users", &["id"], filter, &[]).await?;
+                            let found = Lookup { conn, tables: &tables }.rows("daas_users", &["id"], filter, &[]).await?;
                             Ok(found.into_iter().next().and_then(|row| text(&row, 0)))
                         })
                     })
@@ -121,9 +123,15 @@ impl Directory {
             }
             kept.generation
         };
-        let grants = self.db.read(|conn| Box::pin(async move { load_grants(conn, None, &[]).await })).await?;
-        // The public policy belongs to everybody, so it must never make everybody an admin.
-        let grants = Arc::new(Grants { admin: false, ..grants });
+        let tables = Arc::clone(&self.tables);
+        let grants = self
+            .db
+            .read(move |conn| {
+                let tables = Arc::clone(&tables);
+                Box::pin(async move { load_grants(&mut Lookup { conn, tables: &tables }, None, &[]).await })
+            })
+            .await?;
+        let grants = Arc::new(grants);
         let mut kept = self.kept();
         if kept.generation == generation {
             kept.public = Some((Instant::now(), Arc::clone(&grants)));
@@ -132,15 +140,15 @@ impl Directory {
     }
 }
 
-async fn load_user(conn: &mut Conn<'_>, id: &str) -> Result<Option<User>> {
+async fn load_user(look: &mut Lookup<'_, '_>, id: &str) -> Result<Option<User>> {
     let wanted = Filter::And(vec![Filter::field("id", Op::Eq(json!(id))), Filter::field("status", Op::Eq(json!("active")))]);
-    let Some(row) = rows(conn, "daas_users", &["id", "email"], wanted, &[]).await?.into_iter().next() else { return Ok(None) };
-    let own = rows(conn, "daas_user_roles", &["role"], Filter::field("user", Op::Eq(json!(id))), &["sort", "id"]).await?;
+    let Some(row) = look.rows("daas_users", &["id", "email"], wanted, &[]).await?.into_iter().next() else { return Ok(None) };
+    let own = look.rows("daas_user_roles", &["role"], Filter::field("user", Op::Eq(json!(id))), &["sort", "id"]).await?;
     let mut roles: Vec<String> = own.iter().filter_map(|row| text(row, 0)).collect();
     // Parents follow their children; a circle of parents ends where it began.
     let mut at = 0;
     while at < roles.len() {
-        let parents = rows(conn, "daas_roles", &["parent"], Filter::field("id", Op::Eq(json!(roles[at]))), &[]).await?;
+        let parents = look.rows("daas_roles", &["parent"], Filter::field("id", Op::Eq(json!(roles[at]))), &[]).await?;
         for parent in parents.iter().filter_map(|row| text(row, 0)) {
             if !roles.contains(&parent) {
                 roles.push(parent);
@@ -148,18 +156,18 @@ async fn load_user(conn: &mut Conn<'_>, id: &str) -> Result<Option<User>> {
         }
         at += 1;
     }
-    let grants = load_grants(conn, Some(id), &roles).await?;
+    let grants = load_grants(look, Some(id), &roles).await?;
     Ok(Some(User { id: id.to_owned(), email: text(&row, 1).unwrap_or_default(), roles, grants: Arc::new(grants) }))
 }
 
 /// The union of the public policies, those of the roles, and the user's own.
-async fn load_grants(conn: &mut Conn<'_>, user: Option<&str>, roles: &[String]) -> Result<Grants> {
+async fn load_grants(look: &mut Lookup<'_, '_>, user: Option<&str>, roles: &[String]) -> Result<Grants> {
     let public = Filter::And(vec![Filter::field("role", Op::Null), Filter::field("user", Op::Null)]);
     let mut holders = vec![public, Filter::field("role", Op::In(roles.iter().map(|r| json!(r)).collect()))];
     if let Some(user) = user {
         holders.push(Filter::field("user", Op::Eq(json!(user))));
     }
-    let access = rows(conn, "daas_access", &["policy", "role", "user"], Filter::Or(holders), &[]).await?;
+    let access = look.rows("daas_access", &["policy", "role", "user"], Filter::Or(holders), &[]).await?;
     let is_public = |row: &[Value]| row[1].is_null() && row[2].is_null();
     let public: BTreeSet<String> = access.iter().filter(|row| is_public(row)).filter_map(|row| text(row, 0)).collect();
     let own: BTreeSet<String> = access.iter().filter(|row| !is_public(row)).filter_map(|row| text(row, 0)).collect();
@@ -168,14 +176,14 @@ async fn load_grants(conn: &mut Conn<'_>, user: Option<&str>, roles: &[String]) 
     if all.is_empty() {
         return Ok(grants);
     }
-    let policies = rows(conn, "daas_policies", &["id", "admin_access", "app_access"], Filter::field("id", Op::In(all.clone())), &[]).await?;
+    let policies = look.rows("daas_policies", &["id", "admin_access", "app_access"], Filter::field("id", Op::In(all.clone())), &[]).await?;
     for policy in &policies {
         // What everybody has can't be admin rights, whatever the row says.
         let is_own = text(policy, 0).is_some_and(|id| own.contains(&id));
         grants.admin |= is_own && policy[1] == true;
         grants.app |= policy[2] == true;
     }
-    let permissions = rows(conn, "daas_permissions", &["collection", "action", "fields"], Filter::field("policy", Op::In(all)), &[]).await?;
+    let permissions = look.rows("daas_permissions", &["collection", "action", "fields"], Filter::field("policy", Op::In(all)), &[]).await?;
     for permission in &permissions {
         if let (Some(collection), Some(action)) = (text(permission, 0), text(permission, 1).and_then(|a| Action::parse(&a))) {
             grants.add(&collection, action, FieldSet::parse(&permission[2]));
@@ -184,16 +192,21 @@ async fn load_grants(conn: &mut Conn<'_>, user: Option<&str>, roles: &[String]) 
     Ok(grants)
 }
 
-async fn rows(conn: &mut Conn<'_>, table: &str, fields: &[&str], filter: Filter, sort: &[&str]) -> Result<Vec<Vec<Value>>> {
-    let collection = system::collection(table).ok_or_else(|| Error::internal(format!("{table} is not declared")))?;
-    let sort = sort.iter().map(|field| Sort { field: (*field).to_owned(), descending: false }).collect();
-    let query = Query { filter: Some(filter), sort, ..Query::default() };
-    let sql = sql::select(conn.dialect(), &collection, fields, &query)?;
-    conn.select(&sql, &types(&collection, fields)).await
+/// A reading of the tables that decide rights.
+struct Lookup<'a, 'c> {
+    conn: &'a mut Conn<'c>,
+    tables: &'a Schema,
 }
 
-fn types(collection: &Collection, fields: &[&str]) -> Vec<crate::db::FieldType> {
-    fields.iter().filter_map(|name| collection.field(name)).map(|field| field.ty).collect()
+impl Lookup<'_, '_> {
+    async fn rows(&mut self, table: &str, fields: &[&str], filter: Filter, sort: &[&str]) -> Result<Vec<Vec<Value>>> {
+        let table = self.tables.collection(table).ok_or_else(|| Error::internal(format!("{table} is not declared")))?;
+        let sort = sort.iter().map(|field| Sort { field: (*field).to_owned(), descending: false }).collect();
+        let query = Query { filter: Some(filter), sort, ..Query::default() };
+        let dialect = self.conn.dialect();
+        let sql = Sql::build(dialect, &sql::select(dialect, table, fields, &query)?);
+        self.conn.select(&sql, &sql::types(table, fields)?).await
+    }
 }
 
 fn text(row: &[Value], at: usize) -> Option<String> {

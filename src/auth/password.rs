@@ -29,7 +29,9 @@ impl Passwords {
     /// The PHC string to store.
     pub async fn hash(&self, password: &str) -> Result<String> {
         if password.is_empty() || password.len() > MAX_PASSWORD {
-            return Err(Error::new(ErrorCode::FailedValidation, format!("a password must have 1 to {MAX_PASSWORD} bytes")).with_field("password"));
+            return Err(
+                Error::new(ErrorCode::FailedValidation, format!("a password must have 1 to {MAX_PASSWORD} bytes")).with_field("password")
+            );
         }
         let password = password.to_owned();
         self.run(move || hash(&password)).await

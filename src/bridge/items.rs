@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Call, Method, Service};
 use crate::error::{Error, Result};
-use crate::services::items::{Hold, ItemsService};
+use crate::services::ctx::Hold;
+use crate::services::items::ItemsService;
 use crate::services::{Ctx, Item, aggregate};
 
 macro_rules! method {

@@ -140,19 +140,29 @@ impl Inner {
         }
         let method = method(name).ok_or_else(|| Error::payload(format!("There is no service method `{}`", crate::services::query::clip(name))))?;
         self.note_capabilities((method.capability)(&call), call.scope.elevated);
-        let options = |ctx: &Ctx| ctx.with(call.scope.elevated, call.scope.emit_events.unwrap_or(true));
-        match (call.scope.tx, &self.place) {
-            (Some(id), _) => (method.run)(&options(&self.transaction(id)?), &call).await,
-            (None, Place::Joined(ctx)) => (method.run)(&options(ctx), &call).await,
+        let emit = call.scope.emit_events.unwrap_or(true);
+        let joined = match (call.scope.tx, &self.place) {
+            (Some(id), _) => self.transaction(id)?,
+            (None, Place::Joined(ctx)) => ctx.clone(),
             (None, Place::Separate(core, start)) => {
                 let (call, run) = (&call, method.run);
-                core.operate(start.clone(), |ctx| {
-                    let ctx = ctx.with(call.scope.elevated, call.scope.emit_events.unwrap_or(true));
-                    Box::pin(async move { run(&ctx, call).await })
-                })
-                .await
+                let work = |ctx: &Ctx| ctx.with(call.scope.elevated, emit);
+                return core
+                    .operate(start.clone(), |ctx| {
+                        let ctx = work(ctx);
+                        Box::pin(async move { run(&ctx, call).await })
+                    })
+                    .await;
             }
+        };
+        let ctx = joined.with(call.scope.elevated, emit);
+        let result = (method.run)(&ctx, &call).await;
+        if let Err(error) = &result
+            && ctx.has_written()
+        {
+            ctx.op.doom(error).await;
         }
+        result
     }
 
     async fn begin(&self, call: &Call) -> Result<Value> {
@@ -191,7 +201,7 @@ impl Inner {
             return Err(Error::query("`meta.previous()` is there in filters of `items.update` and `items.delete`"));
         };
         let ctx = ctx.with(true, false);
-        let rows = ItemsService::new(&ctx, &previous.collection).read_many(&previous.keys, &Item::new(), crate::services::items::Hold::No).await?;
+        let rows = ItemsService::new(&ctx, &previous.collection).read_many(&previous.keys, &Item::new(), crate::services::ctx::Hold::No).await?;
         Ok(json!(rows))
     }
 

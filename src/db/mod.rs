@@ -4,6 +4,7 @@
 //! services hand it jobs ([`Db::read`], [`Db::write`]) or open a transaction ([`Db::begin`]); the SQL of items comes from [`sql`], that
 //! of the schema from [`ddl`].
 
+pub mod aggregate;
 mod call;
 mod conn;
 pub mod ddl;
@@ -29,12 +30,13 @@ mod writer;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+pub use self::aggregate::Aggregate;
 pub use self::conn::{Conn, JobFn, Sql};
 pub use self::fold::fold;
 pub use self::query::{Filter, Op, Query, Sort, TextMatch, TextPlace};
 pub use self::schema::{Collection, Field, Schema, Special};
 pub use self::tx::Tx;
-pub use self::value::{FieldType, timestamp};
+pub use self::value::{FieldType, integer_json, timestamp};
 
 use self::call::Call;
 use self::reader::Readers;

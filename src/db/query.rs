@@ -17,6 +17,8 @@ pub struct Query {
     pub offset: u64,
     /// Only rows in which a text field holds this, whatever the case, or a uuid or number field equals it.
     pub search: Option<String>,
+    /// The fields that `search` looks at; None = every one that isn't concealed.
+    pub search_fields: Option<Vec<String>>,
 }
 
 /// One step of an order.

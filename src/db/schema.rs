@@ -18,6 +18,11 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// The system collections alone.
+    pub fn system() -> Self {
+        Self { collections: system::collections().into_iter().map(|c| (c.name.clone(), Arc::new(c))).collect() }
+    }
+
     /// The collection of that name.
     pub fn collection(&self, name: &str) -> Option<&Arc<Collection>> {
         self.collections.get(name)
@@ -242,7 +247,7 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
         let statement = sql::select(dialect, table, &names, &Query { sort, ..Query::default() })?;
         Ok((Sql::build(dialect, &statement), sql::types(table, &names)?, names.into_iter().map(str::to_owned).collect()))
     };
-    let mut schema = Schema { collections: system::collections().into_iter().map(|c| (c.name.clone(), Arc::new(c))).collect() };
+    let mut schema = Schema::system();
 
     let mut fields: BTreeMap<String, (usize, Vec<Field>)> = BTreeMap::new();
     let (statement, types, names) = read(&system::fields_table(), &["sort", "field"])?;

@@ -173,18 +173,18 @@ fn column_ref(collection: &Collection, field: &Field) -> (Alias, Alias) {
     (table(collection), Alias::new(&field.name))
 }
 
-fn narrow(statement: &mut SelectStatement, dialect: Dialect, collection: &Collection, query: &Query) -> Result<()> {
+pub(super) fn narrow(statement: &mut SelectStatement, dialect: Dialect, collection: &Collection, query: &Query) -> Result<()> {
     statement.from(table(collection));
     if let Some(filter) = &query.filter {
         statement.and_where(condition(dialect, collection, filter)?);
     }
     if let Some(term) = query.search.as_deref().filter(|t| !t.is_empty()) {
-        statement.and_where(condition(dialect, collection, &search(dialect, collection, term))?);
+        statement.and_where(condition(dialect, collection, &search(dialect, collection, term, query.search_fields.as_deref()))?);
     }
     Ok(())
 }
 
-fn order(statement: &mut SelectStatement, dialect: Dialect, collection: &Collection, field: &Field, descending: bool) {
+pub(super) fn order(statement: &mut SelectStatement, dialect: Dialect, collection: &Collection, field: &Field, descending: bool) {
     let order = if descending { Order::Desc } else { Order::Asc };
     let column = Expr::col(column_ref(collection, field));
     // SQLite sorts NULL lowest by itself.
@@ -226,8 +226,9 @@ fn addressed(dialect: Dialect, collection: &Collection, keys: &[Value], rule: Op
 
 /// What `search` means: folded text in a text field, an exact match where the term can be a value of the type. Fields that are masked
 /// when read are not looked at.
-fn search(dialect: Dialect, collection: &Collection, term: &str) -> Filter {
+fn search(dialect: Dialect, collection: &Collection, term: &str, among: Option<&[String]>) -> Filter {
     let open = collection.fields.iter().filter(|f| !f.is(Special::Conceal) && !f.is(Special::Hash));
+    let open = open.filter(|f| among.is_none_or(|names| names.contains(&f.name)));
     let parts = open.filter_map(|field| {
         let op = match field.ty {
             FieldType::String | FieldType::Text if !term.contains('\0') => {

@@ -212,7 +212,7 @@ pub(super) fn date_time(at: NaiveDateTime) -> String {
 }
 
 /// A whole number as JSON: a string where a JSON number would lose digits.
-pub(super) fn integer_json(number: i64) -> Value {
+pub fn integer_json(number: i64) -> Value {
     if (-SAFE_INTEGER..=SAFE_INTEGER).contains(&number) { Value::from(number) } else { Value::String(number.to_string()) }
 }
 

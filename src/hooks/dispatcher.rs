@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::outbox::{self, Delivery, LEASE, Lease, Settlement};
 use crate::clock::Clock;
-use crate::db::Db;
+use crate::db::{Db, Dialect};
 use crate::error::Result;
 
 /// Deliveries that run at once on this host.
@@ -34,7 +34,9 @@ pub enum Verdict {
     Done,
     /// It failed; the schedule decides when again.
     Failed(String),
-    /// The hook can't run now.
+    /// It couldn't be run, through no fault of its own; again after this long.
+    Later(Duration, String),
+    /// The hook can't run until somebody changes its extension.
     Hold(String),
     /// It can never run.
     Hopeless(String),
@@ -110,7 +112,7 @@ impl Dispatcher {
 
     /// Runs until `stop` turns true, then lets what runs end and gives the rest back.
     pub async fn run(self: Arc<Self>, execute: Execute, mut stop: watch::Receiver<bool>) {
-        if self.db.has_one_host() {
+        if self.db.dialect() == Dialect::Sqlite {
             // Nobody else can hold anything: what an earlier life of this host held is free now.
             self.report("release", self.write(outbox::release(self.db.dialect(), None)).await);
         }
@@ -205,6 +207,10 @@ impl Dispatcher {
                 Some(at) => Settlement::Retry { at, error },
                 None => Settlement::Dead { error, at: self.clock.now() },
             },
+            Verdict::Later(wait, error) => {
+                delivery.attempt -= 1;
+                Settlement::Retry { at: self.clock.now() + wait, error }
+            }
             Verdict::Hold(error) => {
                 delivery.attempt -= 1;
                 Settlement::Held { error }

@@ -100,14 +100,19 @@ impl FromStr for EventName {
             }
         }
         let names = ItemsEvent::ALL.map(|e| format!("`{}`", e.name())).join(", ");
-        Err(format!("the event must be {names}, or one of these behind a collection and a dot, as in `articles.items.create`, not: {}", shorten(text)))
+        Err(format!(
+            "the event must be {names}, or one of these behind a collection and a dot, as in `articles.items.create`, not: {}",
+            shorten(text)
+        ))
     }
 }
 
 /// Whether `name` may name a collection or a field: a letter or `_`, then letters, digits and `_`, 63 bytes at most (what Postgres keeps).
 pub fn is_collection_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_') && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') && name.len() <= 63
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && name.len() <= 63
 }
 
 fn shorten(text: &str) -> String {
@@ -128,7 +133,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_what_is_allowed() {
-        for bad in ["", "create", ".items.create", "a b.items.create", "items.items.create.x", "jobs.x", "x\0.items.read", "é.items.read"] {
+        for bad in ["", "create", ".items.create", "a b.items.create", "items.items.create.x", "jobs.x", "x\0.items.read", "é.items.read"]
+        {
             let message = bad.parse::<EventName>().expect_err(bad);
             assert!(message.contains("`items.query`"), "{message}");
         }

@@ -87,7 +87,13 @@ pub fn readable<'c>(collection: &'c Collection, fields: &FieldSet, name: &str) -
         None if *fields == FieldSet::All => Err(Error::query(unknown(collection, name)).with_field(clip(name))),
         None => {
             let near = nearest(name, collection.fields.iter().map(|f| f.name.as_str()).filter(|f| fields.has(f)));
-            Err(Error::forbidden(format!("You may not {} `{}` in `{}`, or it doesn't exist{near}", Action::Read.name(), clip(name), collection.name)).with_field(clip(name)))
+            Err(Error::forbidden(format!(
+                "You may not {} `{}` in `{}`, or it doesn't exist{near}",
+                Action::Read.name(),
+                clip(name),
+                collection.name
+            ))
+            .with_field(clip(name)))
         }
     }
 }

@@ -40,7 +40,7 @@ pub struct Core {
 impl Core {
     /// Joins the parts and reads the schema.
     pub async fn new(db: Db, clock: Clock, config: Arc<Config>, signer: Signer) -> Result<Arc<Self>> {
-        let schema = db.read(|conn| Box::pin(crate::db::load_schema(conn))).await?;
+        let schema = db.read(|conn| Box::pin(crate::db::schema::load(conn))).await?;
         Ok(Arc::new(Self {
             directory: Directory::new(db.clone()),
             passwords: Passwords::new()?,
@@ -72,7 +72,7 @@ impl Core {
 
     /// Reads the schema again, for the very next request.
     pub async fn reload_schema(&self) -> Result<()> {
-        let schema = self.db.read(|conn| Box::pin(crate::db::load_schema(conn))).await?;
+        let schema = self.db.read(|conn| Box::pin(crate::db::schema::load(conn))).await?;
         self.schema.store(Arc::new(schema));
         Ok(())
     }

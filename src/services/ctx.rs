@@ -1,6 +1,7 @@
 //! On whose behalf, how deep and in which operation a service works: handed to every call of one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -11,6 +12,15 @@ use crate::auth::{Accountability, Action, FieldSet};
 use crate::db::{Collection, Conn};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::Hook;
+
+/// How the rows of a read are got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Just read.
+    No,
+    /// Read in the operation's transaction, and kept from others until it ends.
+    Lock,
+}
 
 /// The circumstances of a service call. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +45,28 @@ pub struct Ctx {
     joined: bool,
     /// The savepoint of the `transaction()` that this belongs to.
     savepoint: Option<u32>,
+    /// Whether anything was written from here on down.
+    wrote: Arc<Wrote>,
+}
+
+/// Notes a write, here and in everything that this is part of.
+#[derive(Default)]
+struct Wrote {
+    written: AtomicBool,
+    part_of: Option<Arc<Wrote>>,
+}
+
+impl Wrote {
+    fn part_of(whole: &Arc<Wrote>) -> Arc<Self> {
+        Arc::new(Self { written: AtomicBool::new(false), part_of: Some(Arc::clone(whole)) })
+    }
+
+    fn note(&self) {
+        self.written.store(true, Ordering::Relaxed);
+        if let Some(whole) = &self.part_of {
+            whole.note();
+        }
+    }
 }
 
 impl Ctx {
@@ -49,6 +81,7 @@ impl Ctx {
             reading: Arc::from([]),
             joined: op.intent == Intent::Discard,
             savepoint: None,
+            wrote: Arc::default(),
             op,
         }
     }
@@ -62,7 +95,7 @@ impl Ctx {
         if matches!(hook.event.event, crate::hooks::ItemsEvent::Query | crate::hooks::ItemsEvent::Read) {
             reading.push((hook.extension.clone(), event.rsplit_once(".items.").map_or(event, |(collection, _)| collection).to_owned()));
         }
-        Ok(Self { elevated: false, emit: true, depth, chain, reading: reading.into(), joined: true, ..self.clone() })
+        Ok(Self { elevated: false, emit: true, depth, chain, reading: reading.into(), joined: true, wrote: Wrote::part_of(&self.wrote), ..self.clone() })
     }
 
     /// Depth and chain of what a hook of this call does.
@@ -78,7 +111,7 @@ impl Ctx {
 
     /// The same circumstances with other options, as `services.items(name, { elevated, emitEvents })` asks for.
     pub fn with(&self, elevated: bool, emit: bool) -> Self {
-        Self { elevated: self.elevated || elevated, emit: self.emit && emit, ..self.clone() }
+        Self { elevated: self.elevated || elevated, emit: self.emit && emit, wrote: Wrote::part_of(&self.wrote), ..self.clone() }
     }
 
     /// The same circumstances, acting as the host itself.
@@ -99,6 +132,11 @@ impl Ctx {
     /// The same circumstances, with every write joined into one transaction that opens at the first.
     pub fn joining(&self) -> Self {
         Self { joined: true, ..self.clone() }
+    }
+
+    /// Whether anything was written in the open transaction through this.
+    pub fn has_written(&self) -> bool {
+        self.wrote.written.load(Ordering::Relaxed)
     }
 
     /// Whether what is written here joins a transaction that lasts beyond one call.
@@ -143,7 +181,11 @@ impl Ctx {
         F: for<'c> Fn(&'c mut Conn<'_>) -> BoxFuture<'c, Result<T>> + Send + Sync + 'static,
     {
         if self.joined {
-            return self.op.in_tx(&self.core, self.savepoint, job).await;
+            let result = self.op.in_tx(&self.core, self.savepoint, job).await;
+            if result.is_ok() {
+                self.wrote.note();
+            }
+            return result;
         }
         let job = Arc::new(job);
         let same = Arc::clone(&job);
@@ -153,13 +195,16 @@ impl Ctx {
         }
     }
 
-    /// Opens the transaction and reads in it: for locks.
-    pub async fn read_locked<T, F>(&self, job: F) -> Result<T>
+    /// Reads as [`Ctx::read`] does, or opens the transaction and reads in it, so that locks last.
+    pub async fn read_as<T, F>(&self, hold: Hold, job: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'c> Fn(&'c mut Conn<'_>) -> BoxFuture<'c, Result<T>> + Send + Sync + 'static,
     {
-        self.op.in_tx(&self.core, self.savepoint, job).await
+        match hold {
+            Hold::No => self.read(job).await,
+            Hold::Lock => self.op.in_tx(&self.core, self.savepoint, job).await,
+        }
     }
 
     /// Whether `hook` may hear a read of `collection` from here.

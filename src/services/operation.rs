@@ -67,6 +67,9 @@ struct TxState {
     savepoints: Vec<u32>,
     /// Set once the operation ended: a straggler must not open another transaction.
     over: bool,
+    /// Why it can't be committed any more, and how many savepoints were open when that came about: a call failed after its own hooks
+    /// had written, and only undoing everything undoes just that.
+    doomed: Option<(usize, Error)>,
 }
 
 /// What follows a commit.
@@ -173,14 +176,31 @@ impl Operation {
         let tx = state.tx.as_ref().ok_or_else(|| Error::new(ErrorCode::TransactionTimeout, "The transaction has ended already"))?;
         let ended = if keep { tx.release(id).await } else { tx.rollback_to(id).await };
         state.savepoints.pop();
+        let left = state.savepoints.len();
+        if !keep && state.doomed.as_ref().is_some_and(|(depth, _)| *depth > left) {
+            state.doomed = None;
+        }
         ended
     }
 
-    /// Commits what is open, if anything is.
+    /// Makes sure that nothing is committed: a call failed with `error` after its own hooks had written.
+    pub async fn doom(&self, error: &Error) {
+        let mut state = self.tx.lock().await;
+        if state.doomed.is_none() {
+            state.doomed = Some((state.savepoints.len(), error.clone()));
+        }
+    }
+
+    /// Commits what is open, if anything is and may be.
     async fn commit(&self) -> Result<()> {
-        match self.end().await {
-            Some(tx) => tx.commit().await,
-            None => Ok(()),
+        let doomed = self.tx.lock().await.doomed.take();
+        match (self.end().await, doomed) {
+            (Some(tx), None) => tx.commit().await,
+            (Some(tx), Some((_, error))) => {
+                tx.rollback().await;
+                Err(error)
+            }
+            (None, _) => Ok(()),
         }
     }
 
@@ -206,12 +226,18 @@ impl TxState {
         if self.savepoints.last().copied() != savepoint {
             return Err(scope_error());
         }
+        if let Some((_, error)) = &self.doomed {
+            return Err(error.clone());
+        }
         self.tx.as_ref().ok_or_else(|| Error::new(ErrorCode::TransactionTimeout, "The transaction has ended already"))
     }
 }
 
 fn scope_error() -> Error {
-    Error::new(ErrorCode::TransactionOpen, "A `transaction()` is open: use the `services` that its callback was given, and await each call in it")
+    Error::new(
+        ErrorCode::TransactionOpen,
+        "A `transaction()` is open: use the `services` that its callback was given, and await each call in it",
+    )
 }
 
 /// How an operation begins.
@@ -267,7 +293,11 @@ impl Core {
                 }
             };
             match ended {
-                Err(error) if error.code() == ErrorCode::TransactionConflict && attempt < MAX_ATTEMPTS && !operation.reached_out.load(Ordering::Relaxed) => {
+                Err(error)
+                    if error.code() == ErrorCode::TransactionConflict
+                        && attempt < MAX_ATTEMPTS
+                        && !operation.reached_out.load(Ordering::Relaxed) =>
+                {
                     attempt += 1;
                 }
                 ended => return ended,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Item;
 use super::access::readable;
 use crate::auth::FieldSet;
-use crate::db::{Collection, Filter, Op, Place, Query, Sort, TextMatch};
+use crate::db::{Collection, Filter, Op, Query, Sort, TextMatch, TextPlace};
 use crate::error::{Error, Result};
 
 /// Rows that a list answers where the caller names no limit.
@@ -56,7 +56,14 @@ pub struct Parsed {
 }
 
 /// Parses `raw`. What it names must be readable within `fields`; conditions and order may use any field of `conditions`.
-pub fn parse(collection: &Collection, fields: &FieldSet, conditions: &FieldSet, raw: &Item, max: u64, unlimited: Unlimited) -> Result<Parsed> {
+pub fn parse(
+    collection: &Collection,
+    fields: &FieldSet,
+    conditions: &FieldSet,
+    raw: &Item,
+    max: u64,
+    unlimited: Unlimited,
+) -> Result<Parsed> {
     for name in raw.keys() {
         if !PARAMETERS.contains(&name.as_str()) {
             let near = nearest(name, PARAMETERS.iter().copied());
@@ -90,7 +97,9 @@ pub fn parse(collection: &Collection, fields: &FieldSet, conditions: &FieldSet, 
             sort: parse_sort(collection, conditions, raw.get("sort"))?,
             // One more than the most, so that "too many" can be told from "exactly as many".
             limit: Some(limit.unwrap_or(max + 1)),
-            offset: i64::try_from(offset).map(|_| offset).map_err(|_| Error::query("`page` and `limit` together reach beyond the last possible row"))?,
+            offset: i64::try_from(offset)
+                .map(|_| offset)
+                .map_err(|_| Error::query("`page` and `limit` together reach beyond the last possible row"))?,
             search,
             search_fields: searched,
         },
@@ -114,7 +123,10 @@ fn parse_limit(value: Option<&Value>, max: u64, unlimited: Unlimited) -> Result<
     match number {
         Some(-1) => Ok((None, true)),
         Some(n) if n as u64 <= max => Ok((Some(n as u64), false)),
-        _ => Err(Error::query(format!("`limit` must be a whole number from 0 to {max}, or -1 for all, not: {}", show(value.unwrap_or(&Value::Null))))),
+        _ => Err(Error::query(format!(
+            "`limit` must be a whole number from 0 to {max}, or -1 for all, not: {}",
+            show(value.unwrap_or(&Value::Null))
+        ))),
     }
 }
 
@@ -168,7 +180,12 @@ fn parse_counts(value: Option<&Value>) -> Result<Counts> {
             "total_count" => counts.total = true,
             "filter_count" | "total" => counts.filter = true,
             "page" | "limit" => {}
-            other => return Err(Error::query(format!("`meta` takes `total_count`, `filter_count`, `total`, `page`, `limit` or `*`, not: {}", clip(other)))),
+            other => {
+                return Err(Error::query(format!(
+                    "`meta` takes `total_count`, `filter_count`, `total`, `page`, `limit` or `*`, not: {}",
+                    clip(other)
+                )));
+            }
         }
     }
     Ok(counts)
@@ -225,7 +242,10 @@ impl FilterParser<'_> {
 
     fn field(&mut self, name: &str, value: &Value) -> Result<Filter> {
         if name.starts_with('_') && self.collection.field(name).is_none() {
-            return Err(Error::query(format!("`{}` isn't a filter operator here: `_and` and `_or` take arrays of filters, the others stand inside a field", clip(name))));
+            return Err(Error::query(format!(
+                "`{}` isn't a filter operator here: `_and` and `_or` take arrays of filters, the others stand inside a field",
+                clip(name)
+            )));
         }
         plain(self.collection, name)?;
         let field = readable(self.collection, self.allowed, name)?;
@@ -233,16 +253,22 @@ impl FilterParser<'_> {
         match value {
             Value::Object(operators) => {
                 for (operator, operand) in operators {
-                    let op = operator_of(operator, operand).map_err(|reason| Error::query(format!("`filter.{name}`: {reason}")).with_field(name))?;
+                    let op = operator_of(operator, operand)
+                        .map_err(|reason| Error::query(format!("`filter.{name}`: {reason}")).with_field(name))?;
                     conditions.push(Filter::Field { field: field.name.clone(), op });
                 }
             }
-            Value::Array(_) => return Err(Error::query(format!("`filter.{name}` must be an object of operators or a value, as in {{\"_in\": [1, 2]}}")).with_field(name)),
+            Value::Array(_) => {
+                return Err(Error::query(format!("`filter.{name}` must be an object of operators or a value, as in {{\"_in\": [1, 2]}}"))
+                    .with_field(name));
+            }
             scalar => conditions.push(Filter::Field { field: field.name.clone(), op: equal(scalar) }),
         }
         self.conditions += conditions.len().max(1);
         if self.conditions > MAX_CONDITIONS {
-            return Err(Error::query(format!("`filter` has more than {MAX_CONDITIONS} conditions; `_in` takes any number of values in one")));
+            return Err(Error::query(format!(
+                "`filter` has more than {MAX_CONDITIONS} conditions; `_in` takes any number of values in one"
+            )));
         }
         Ok(if conditions.len() == 1 { conditions.remove(0) } else { Filter::And(conditions) })
     }
@@ -253,9 +279,33 @@ fn equal(value: &Value) -> Op {
 }
 
 const OPERATORS: &[&str] = &[
-    "_eq", "_neq", "_lt", "_lte", "_gt", "_gte", "_in", "_nin", "_null", "_nnull", "_contains", "_ncontains", "_icontains", "_nicontains",
-    "_starts_with", "_nstarts_with", "_istarts_with", "_nistarts_with", "_ends_with", "_nends_with", "_iends_with", "_niends_with",
-    "_between", "_nbetween", "_empty", "_nempty", "_regex",
+    "_eq",
+    "_neq",
+    "_lt",
+    "_lte",
+    "_gt",
+    "_gte",
+    "_in",
+    "_nin",
+    "_null",
+    "_nnull",
+    "_contains",
+    "_ncontains",
+    "_icontains",
+    "_nicontains",
+    "_starts_with",
+    "_nstarts_with",
+    "_istarts_with",
+    "_nistarts_with",
+    "_ends_with",
+    "_nends_with",
+    "_iends_with",
+    "_niends_with",
+    "_between",
+    "_nbetween",
+    "_empty",
+    "_nempty",
+    "_regex",
 ];
 
 fn operator_of(operator: &str, operand: &Value) -> Result<Op, String> {
@@ -269,7 +319,7 @@ fn operator_of(operator: &str, operand: &Value) -> Result<Op, String> {
             return Err(format!("`{operator}` must not contain the character U+0000"));
         }
         let (place, fold, negate) = matching;
-        return Ok(Op::Text(TextMatch { needle, place, fold, negate }));
+        return Ok(Op::Text(TextMatch { text: needle, place, fold, negate }));
     }
     let flag = |yes: Op, no: Op| match operand {
         Value::Bool(true) | Value::Null => Ok(yes),
@@ -314,12 +364,12 @@ fn operator_of(operator: &str, operand: &Value) -> Result<Op, String> {
     })
 }
 
-fn text_match(operator: &str) -> Option<(Place, bool, bool)> {
+fn text_match(operator: &str) -> Option<(TextPlace, bool, bool)> {
     let name = operator.strip_prefix('_')?;
     let place = |name: &str| match name {
-        "contains" => Some(Place::Anywhere),
-        "starts_with" => Some(Place::Start),
-        "ends_with" => Some(Place::End),
+        "contains" => Some(TextPlace::Anywhere),
+        "starts_with" => Some(TextPlace::Start),
+        "ends_with" => Some(TextPlace::End),
         _ => None,
     };
     [("", false, false), ("n", false, true), ("i", true, false), ("ni", true, true)]
@@ -351,14 +401,22 @@ fn texts(value: &Value, parameter: &str) -> Result<Vec<String>> {
         Value::Object(map) if map.keys().all(|k| k.parse::<usize>().is_ok()) && map.values().all(Value::is_string) => {
             map.values().filter_map(Value::as_str).map(str::to_owned).collect()
         }
-        other => return Err(Error::query(format!("`{parameter}` must be an array of names, or names with commas between, not: {}", show(other)))),
+        other => {
+            return Err(Error::query(format!(
+                "`{parameter}` must be an array of names, or names with commas between, not: {}",
+                show(other)
+            )));
+        }
     };
     Ok(parts.into_iter().filter(|part| !part.is_empty()).collect())
 }
 
 fn plain(collection: &Collection, name: &str) -> Result<()> {
     match name.split_once('.') {
-        Some((relation, _)) => Err(Error::query(format!("`{}`: `{}` in `{}` isn't a relation", clip(name), clip(relation), collection.name)).with_field(clip(name))),
+        Some((relation, _)) => {
+            Err(Error::query(format!("`{}`: `{}` in `{}` isn't a relation", clip(name), clip(relation), collection.name))
+                .with_field(clip(name)))
+        }
         None => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Core;
 use crate::auth::{Accountability, token};
-use crate::db::{Dialect, FieldType, Filter, Op, Query, Sql, sql, system};
+use crate::db::{Dialect, FieldType, Filter, Op, Query, Sql, sql};
 use crate::error::{Error, ErrorCode, Result};
 
 const TABLE: &str = "daas_sessions";
@@ -45,7 +45,8 @@ impl Throttle {
         match failures.get(key) {
             Some((count, since)) if *count >= MAX_FAILURES && since.elapsed() < WINDOW => {
                 let wait = (WINDOW - since.elapsed()).as_secs() + 1;
-                Err(Error::new(ErrorCode::RequestsExceeded, format!("Too many failed attempts: try again in {wait} seconds")).with_retry_after(wait))
+                Err(Error::new(ErrorCode::RequestsExceeded, format!("Too many failed attempts: try again in {wait} seconds"))
+                    .with_retry_after(wait))
             }
             _ => Ok(()),
         }
@@ -149,11 +150,12 @@ impl Sessions {
         if email.contains('\0') {
             return Ok(None);
         }
-        let users = system::collection("daas_users").ok_or_else(|| Error::internal("daas_users is not declared"))?;
+        let schema = self.core.schema();
+        let users = schema.collection("daas_users").ok_or_else(|| Error::internal("daas_users is not declared"))?;
         let wanted = Filter::And(vec![Filter::field("email", Op::Eq(json!(email))), Filter::field("status", Op::Eq(json!("active")))]);
         let query = Query { filter: Some(wanted), ..Query::default() };
-        let sql = sql::select(self.core.db.dialect(), &users, &["id", "password"], &query)?;
-        let rows = self.select(sql, vec![FieldType::Uuid, FieldType::String]).await?;
+        let sql = sql::select(self.core.db.dialect(), users, &["id", "password"], &query)?;
+        let rows = self.select(self.core.db.sql(&sql), vec![FieldType::Uuid, FieldType::String]).await?;
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Ok(rows.first().and_then(|row| Some((text(&row[0])?, text(&row[1])))))
     }
@@ -216,7 +218,10 @@ impl Sessions {
         let dialect = self.core.db.dialect();
         let hash = encode(dialect, FieldType::String, &json!(token::fingerprint(refresh)))?;
         let mut statement = Sea::select();
-        statement.columns(["family", "user", "expires_at", "rotated_at", "revoked_at"]).from(TABLE).and_where(Expr::col("token_hash").eq(Expr::val(hash)));
+        statement
+            .columns(["family", "user", "expires_at", "rotated_at", "revoked_at"])
+            .from(TABLE)
+            .and_where(Expr::col("token_hash").eq(Expr::val(hash)));
         let types = vec![FieldType::Uuid, FieldType::Uuid, FieldType::Timestamp, FieldType::Timestamp, FieldType::Timestamp];
         let rows = self.select(Sql::build(dialect, &statement), types).await?;
         Ok(rows.into_iter().next().and_then(|row| {
@@ -224,8 +229,8 @@ impl Sessions {
                 family: row[0].as_str()?.to_owned(),
                 user: row[1].as_str()?.to_owned(),
                 expires_at: DateTime::parse_from_rfc3339(row[2].as_str()?).ok()?.with_timezone(&Utc),
-                used: !row[3].is_null(),
-                revoked: !row[4].is_null(),
+                used: row[3] != Value::Null,
+                revoked: row[4] != Value::Null,
             })
         }))
     }

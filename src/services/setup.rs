@@ -51,7 +51,8 @@ async fn create(ctx: &Ctx, password: &Secret) -> Result<bool> {
     let policies = ItemsService::new(ctx, "daas_policies");
     let admin_policy = item(json!({ "name": "Administrator", "description": "Everything", "admin_access": true, "app_access": true }));
     let public_policy = item(json!({ "name": "Public", "description": "What callers without credentials may do" }));
-    let mut ids = policies.create(vec![admin_policy, public_policy]).await?.into_iter().map(|row| row.get("id").cloned().unwrap_or_default());
+    let mut ids =
+        policies.create(vec![admin_policy, public_policy]).await?.into_iter().map(|row| row.get("id").cloned().unwrap_or_default());
     let (admin_policy, public_policy) = (ids.next(), ids.next());
     let role = first_id(ItemsService::new(ctx, "daas_roles").create(vec![item(json!({ "name": "Administrator" }))]).await?);
     ItemsService::new(ctx, "daas_user_roles").create(vec![item(json!({ "user": user, "role": role }))]).await?;

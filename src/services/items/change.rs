@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::event::{Actions, Origin, add_keys};
 use super::{ItemsService, not_found, special};
-use crate::db::{Collection, Conn, Dialect, Sql, sql};
+use crate::db::{Collection, Conn, Dialect, Sql, ddl};
 use crate::error::Result;
-use crate::hooks::outbox::{self, Delivery, Lease};
 use crate::hooks::ItemsEvent;
+use crate::hooks::outbox::{self, Delivery, Lease};
 use crate::services::Item;
 
 /// One statement, and whom it is owed to.
@@ -18,6 +18,8 @@ pub(super) struct Step {
     pub sql: Sql,
     /// The keys that it must touch; an insert learns its key from the database.
     pub keys: Vec<Value>,
+    /// The key that an insert names itself.
+    pub explicit_key: Option<Value>,
     /// What `meta.payload` says: as written, with concealed values masked.
     pub payload: Value,
 }
@@ -57,7 +59,11 @@ impl Change {
             if step.event != ItemsEvent::Create && rows.len() != step.keys.len() {
                 return Err(not_found(&self.collection, &step.keys));
             }
-            let rows: Vec<Item> = rows.into_iter().map(|row| super::object(self.collection.fields.iter().map(|f| f.name.as_str()), row)).collect();
+            if let Some(key) = &step.explicit_key {
+                ddl::after_explicit_key(conn, &self.collection, key).await?;
+            }
+            let rows: Vec<Item> =
+                rows.into_iter().map(|row| super::object(self.collection.fields.iter().map(|f| f.name.as_str()), row)).collect();
             let durable = &self.actions[slot(step.event)].durable;
             if !durable.is_empty() {
                 let (meta, keys) = self.meta(step, &rows);
@@ -68,9 +74,6 @@ impl Change {
                 }
             }
             done.rows.push(rows);
-        }
-        if let Some(explicit) = sql::after_explicit_keys(self.dialect, &self.collection, self.steps.iter().any(|s| s.event == ItemsEvent::Create)) {
-            conn.execute(&explicit).await?;
         }
         Ok(done)
     }

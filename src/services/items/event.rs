@@ -18,7 +18,13 @@ impl ItemsService<'_> {
     }
 
     /// Runs the filter hooks of `event` over `payload`. `check` says what is wrong with what one of them returned.
-    pub(super) async fn filter(&self, event: ItemsEvent, meta: Meta, payload: Value, check: &(dyn Fn(&Value) -> Result<(), String> + Send + Sync)) -> Result<Value> {
+    pub(super) async fn filter(
+        &self,
+        event: ItemsEvent,
+        meta: Meta,
+        payload: Value,
+        check: &(dyn Fn(&Value) -> Result<(), String> + Send + Sync),
+    ) -> Result<Value> {
         if !self.has_filters(event) {
             return Ok(payload);
         }

@@ -19,11 +19,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use read::Listing;
+pub use write::as_item;
 
 use super::query::clip;
 use super::{Ctx, Item};
 use crate::auth::Action;
-use crate::db::Collection;
+use crate::db::{Collection, integer_json};
 use crate::error::{Error, ErrorCode, Result};
 
 /// The items of one collection, for one caller.
@@ -80,13 +81,21 @@ impl<'a> ItemsService<'a> {
 pub fn parse_key(collection: &Collection, dialect: crate::db::Dialect, key: &Value) -> Result<Value> {
     let field = collection.primary_key();
     let bad = |reason: String| {
-        Error::new(ErrorCode::InvalidId, format!("The key `{}` in `{}` {reason}", field.name, collection.name)).with_field(field.name.clone())
+        Error::new(ErrorCode::InvalidId, format!("The key `{}` in `{}` {reason}", field.name, collection.name))
+            .with_field(field.name.clone())
     };
     if key.is_null() {
         return Err(bad("must not be null".to_owned()));
     }
-    field.ty.encode(dialect, key).map_err(bad)?;
-    Ok(field.ty.canonical(key))
+    use sea_query::Value as Bind;
+    // The bound value, read back: one spelling per key, so that keys can be compared.
+    Ok(match field.ty.encode(dialect, key).map_err(bad)? {
+        Bind::Int(Some(number)) => integer_json(i64::from(number)),
+        Bind::BigInt(Some(number)) => integer_json(number),
+        Bind::Uuid(Some(id)) => Value::from(id.to_string()),
+        Bind::String(Some(text)) => Value::from(text),
+        _ => key.clone(),
+    })
 }
 
 fn not_found(collection: &Collection, keys: &[Value]) -> Error {

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::event::add_keys;
 use super::{ItemsService, not_found, object, special};
 use crate::auth::{Action, FieldSet};
-use crate::db::{Collection, Conn, Lock, Query, sql};
+use crate::db::{Collection, Dialect, FieldType, Filter, Query, Sql, sql};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::{HookKind, ItemsEvent};
+use crate::services::Item;
+use crate::services::ctx::Hold;
 use crate::services::query::{self, Parsed, Unlimited};
 use crate::services::runner::Meta;
-use crate::services::Item;
 
 /// Rows that one call of an `items.read` hook gets at most.
 const SLICE_ROWS: usize = 1_000;
@@ -34,15 +34,6 @@ pub struct Listing {
     pub total_count: Option<u64>,
     /// The rows that filter and search let through.
     pub filter_count: Option<u64>,
-}
-
-/// How the rows of a read are got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// Just read.
-    No,
-    /// Read in the operation's transaction, and kept from others until it ends.
-    Lock,
 }
 
 impl ItemsService<'_> {
@@ -96,7 +87,10 @@ impl ItemsService<'_> {
         let collection = self.ctx.collection(self.name, Action::Create).or_else(|_| self.collection(Action::Read))?;
         let pk = collection.primary_key().name.clone();
         let Ok(fields) = self.ctx.granted(Action::Read, &collection) else {
-            return Ok(rows.into_iter().map(|mut row| row.shift_remove(&pk).map(|key| Item::from_iter([(pk.clone(), key)])).unwrap_or_default()).collect());
+            return Ok(rows
+                .into_iter()
+                .map(|mut row| row.shift_remove(&pk).map(|key| Item::from_iter([(pk.clone(), key)])).unwrap_or_default())
+                .collect());
         };
         let shape = Item::from_iter(raw.get("fields").map(|f| ("fields".to_owned(), f.clone())));
         let parsed = query::parse(&collection, fields, fields, &shape, self.ctx.core.config.query_limit_max, Unlimited::All)?;
@@ -117,7 +111,9 @@ impl ItemsService<'_> {
         let checked = Arc::clone(collection);
         let check = move |answer: &Value| match answer.as_object() {
             None => Err(format!("it must return a query object, or nothing, not {}", query::show(answer))),
-            Some(raw) => query::parse(&checked, &FieldSet::All, &FieldSet::All, raw, max, unlimited).map(drop).map_err(|e| e.message().to_owned()),
+            Some(raw) => {
+                query::parse(&checked, &FieldSet::All, &FieldSet::All, raw, max, unlimited).map(drop).map_err(|e| e.message().to_owned())
+            }
         };
         let meta = Meta { json: self.meta(ItemsEvent::Query, None), previous: None };
         let answer = self.filter(ItemsEvent::Query, meta, Value::Object(raw.clone()), &check).await?;
@@ -125,7 +121,7 @@ impl ItemsService<'_> {
         let mut changed = query::parse(collection, &FieldSet::All, &FieldSet::All, &raw, max, unlimited)?;
         changed.fields.retain(|name| fields.has(name));
         if let FieldSet::Some(names) = fields {
-            changed.query.search_fields.retain(|name| names.contains(name));
+            changed.query.search_fields = Some(names.iter().cloned().collect());
         }
         Ok(changed)
     }
@@ -143,7 +139,8 @@ impl ItemsService<'_> {
         }
         let rows = self.rows(collection, &names, &parsed.query, hold).await?;
         if parsed.limit.is_none() && rows.len() as u64 > max {
-            let message = format!("More than {max} items of `{}` match (`QUERY_LIMIT_MAX`): name a `limit`, or narrow the filter", collection.name);
+            let message =
+                format!("More than {max} items of `{}` match (`QUERY_LIMIT_MAX`): name a `limit`, or narrow the filter", collection.name);
             return Err(Error::new(ErrorCode::QueryTooLarge, message));
         }
         let rows = self.read_hooks(collection, rows).await?;
@@ -172,24 +169,29 @@ impl ItemsService<'_> {
         let mut parsed = self.prepare(collection, &raw, Unlimited::All).await?;
         let own = query::by_keys(collection, &keys).filter;
         parsed.query.filter = match (own, parsed.query.filter.take()) {
-            (Some(own), Some(more)) => Some(crate::db::Filter::And(vec![own, more])),
+            (Some(own), Some(more)) => Some(Filter::And(vec![own, more])),
             (own, more) => own.or(more),
         };
         self.run_with_pk(collection, &parsed, hold).await
     }
 
     async fn rows(&self, collection: &Arc<Collection>, names: &[&str], query: &Query, hold: Hold) -> Result<Vec<Item>> {
-        let lock = if hold == Hold::Lock { Lock::Update } else { Lock::None };
-        let sql = Arc::new(sql::select_locked(self.ctx.core.db.dialect(), collection, names, query, lock)?);
-        let types: Arc<[_]> = names.iter().map(|name| collection.field(name).expect("the parser answers names of fields only").ty).collect();
-        let job = move |conn: &mut Conn<'_>| -> BoxFuture<'_, Result<Vec<Vec<Value>>>> {
-            let (sql, types) = (Arc::clone(&sql), Arc::clone(&types));
-            Box::pin(async move { conn.select(&sql, &types).await })
-        };
-        let rows = match hold {
-            Hold::No => self.ctx.read(job).await?,
-            Hold::Lock => self.ctx.read_locked(job).await?,
-        };
+        let dialect = self.ctx.core.db.dialect();
+        let mut statement = sql::select(dialect, collection, names, query)?;
+        if hold == Hold::Lock && dialect == Dialect::Postgres {
+            // SQLite's one writer is the lock: the transaction that opens for this read has it.
+            statement.lock(sea_query::LockType::Update);
+        }
+        let sql = Arc::new(Sql::build(dialect, &statement));
+        let types: Arc<[_]> =
+            names.iter().map(|name| collection.field(name).expect("the parser answers names of fields only").ty).collect();
+        let rows = self
+            .ctx
+            .read_as(hold, move |conn| {
+                let (sql, types) = (Arc::clone(&sql), Arc::clone(&types));
+                Box::pin(async move { conn.select(&sql, &types).await })
+            })
+            .await?;
         Ok(rows
             .into_iter()
             .map(|row| {
@@ -201,17 +203,28 @@ impl ItemsService<'_> {
     }
 
     /// Counts past the hooks' reach: `items.query` has had its say in `parsed`.
-    async fn counts(&self, collection: &Arc<Collection>, parsed: &Parsed, total: bool, filtered: bool) -> Result<(Option<u64>, Option<u64>)> {
+    async fn counts(
+        &self,
+        collection: &Arc<Collection>,
+        parsed: &Parsed,
+        total: bool,
+        filtered: bool,
+    ) -> Result<(Option<u64>, Option<u64>)> {
         let mut counted = [None, None];
-        let filtered_query = Query { filter: parsed.query.filter.clone(), search: parsed.query.search.clone(), search_fields: parsed.query.search_fields.clone(), ..Query::default() };
+        let filtered_query = Query {
+            filter: parsed.query.filter.clone(),
+            search: parsed.query.search.clone(),
+            search_fields: parsed.query.search_fields.clone(),
+            ..Query::default()
+        };
         for (slot, wanted, query) in [(0, total, Query::default()), (1, filtered, filtered_query)] {
             if wanted {
-                let sql = Arc::new(sql::count(self.ctx.core.db.dialect(), collection, &query)?);
+                let sql = Arc::new(self.ctx.core.db.sql(&sql::count(self.ctx.core.db.dialect(), collection, &query)?));
                 let rows = self
                     .ctx
                     .read(move |conn| {
                         let sql = Arc::clone(&sql);
-                        Box::pin(async move { conn.select(&sql, &[crate::db::FieldType::BigInteger]).await })
+                        Box::pin(async move { conn.select(&sql, &[FieldType::BigInteger]).await })
                     })
                     .await?;
                 counted[slot] = rows.first().and_then(|row| row.first()).and_then(Value::as_u64);
@@ -268,7 +281,10 @@ fn check_rows(answer: &Value, pk: &str, keys: &[Value]) -> Result<(), String> {
     let mut left: Vec<&Value> = keys.iter().collect();
     for row in rows {
         let key = row.get(pk).ok_or_else(|| format!("each row must keep its key `{pk}`"))?;
-        let at = left.iter().position(|known| *known == key).ok_or_else(|| format!("it may take rows away, not add any: `{pk}` {}", query::show(key)))?;
+        let at = left
+            .iter()
+            .position(|known| *known == key)
+            .ok_or_else(|| format!("it may take rows away, not add any: `{pk}` {}", query::show(key)))?;
         left.swap_remove(at);
     }
     Ok(())
@@ -313,6 +329,9 @@ fn strip(collection: &Collection, granted: &FieldSet, asked: &[String], mut row:
             out.insert(name, value);
         }
     }
-    out.extend(row.into_iter().filter(|(name, _)| collection.field(name).is_none() || (name != &collection.primary_key().name && granted.has(name))));
+    out.extend(
+        row.into_iter()
+            .filter(|(name, _)| collection.field(name).is_none() || (name != &collection.primary_key().name && granted.has(name))),
+    );
     out
 }

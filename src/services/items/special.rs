@@ -64,7 +64,9 @@ pub async fn fill(ctx: &Ctx, collection: &Collection, occasion: Occasion, item: 
     for field in &collection.fields {
         for special in &field.special {
             let value = match (special, occasion) {
-                (Special::Uuid, Occasion::Create) if item.get(&field.name).is_none_or(Value::is_null) => json!(uuid::Uuid::now_v7().to_string()),
+                (Special::Uuid, Occasion::Create) if item.get(&field.name).is_none_or(Value::is_null) => {
+                    json!(uuid::Uuid::now_v7().to_string())
+                }
                 (Special::DateCreated, Occasion::Create) | (Special::DateUpdated, Occasion::Update) => now.clone(),
                 (Special::UserCreated, Occasion::Create) | (Special::UserUpdated, Occasion::Update) => ctx.user_value(),
                 (Special::RoleCreated, Occasion::Create) => ctx.who.role().map_or(Value::Null, Value::from),
@@ -93,7 +95,9 @@ fn user_fields(item: &mut Item) -> Result<()> {
     }
     if let Some(Value::String(secret)) = item.get_mut("token") {
         if secret.chars().count() < 16 {
-            return Err(Error::new(ErrorCode::FailedValidation, "`token` in `daas_users` must have at least 16 characters").with_field("token"));
+            return Err(
+                Error::new(ErrorCode::FailedValidation, "`token` in `daas_users` must have at least 16 characters").with_field("token")
+            );
         }
         *secret = token::fingerprint(secret);
     }

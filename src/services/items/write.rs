@@ -11,10 +11,10 @@ use crate::auth::Action;
 use crate::db::{Collection, sql};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::ItemsEvent;
+use crate::services::Item;
 use crate::services::access::{check_complete, check_input, check_not_emptied, check_values};
 use crate::services::query::{self, clip};
 use crate::services::runner::{Meta, Previous};
-use crate::services::Item;
 
 impl ItemsService<'_> {
     /// Inserts `items` and answers the rows as they are now. All or none.
@@ -59,8 +59,8 @@ impl ItemsService<'_> {
         if kept.is_empty() {
             return Ok(kept);
         }
-        let sql = sql::delete_by_keys(self.ctx.core.db.dialect(), &collection, &kept)?;
-        let step = Step { event: ItemsEvent::Delete, sql, payload: json!(kept), keys: kept.clone() };
+        let sql = sql::delete_by_keys(self.ctx.core.db.dialect(), &collection, &kept, None, &names(&collection))?;
+        let step = Step { event: ItemsEvent::Delete, sql, payload: json!(kept), keys: kept.clone(), explicit_key: None };
         self.apply(&collection, vec![step]).await?;
         Ok(kept)
     }
@@ -93,7 +93,11 @@ impl ItemsService<'_> {
         }
         let rows = self.apply(&update, steps).await?;
         let answered = rows.into_iter().map(|step| step.into_iter().next().and_then(|mut row| row.shift_remove(&pk)));
-        order.into_iter().zip(answered).map(|(known, made)| known.or(made).ok_or_else(|| Error::internal("an upsert answered no key"))).collect()
+        order
+            .into_iter()
+            .zip(answered)
+            .map(|(known, made)| known.or(made).ok_or_else(|| Error::internal("an upsert answered no key")))
+            .collect()
     }
 
     /// The keys that `raw` finds, for `updateByQuery` and `deleteByQuery`: all of them or an error.
@@ -121,8 +125,9 @@ impl ItemsService<'_> {
             special::fill(ctx, collection, Occasion::Create, &mut row).await?;
             check_values(collection, dialect, &row)?;
             check_complete(collection, &row)?;
-            let sql = sql::insert(dialect, collection, &row)?;
-            steps.push(Step { event: ItemsEvent::Create, sql, keys: Vec::new(), payload });
+            let sql = sql::insert(dialect, collection, &row, &names(collection))?;
+            let explicit_key = row.shift_remove(&collection.primary_key().name).filter(|key| !key.is_null());
+            steps.push(Step { event: ItemsEvent::Create, sql, keys: Vec::new(), payload, explicit_key });
         }
         Ok(steps)
     }
@@ -153,10 +158,12 @@ impl ItemsService<'_> {
             check_not_emptied(collection, &row)?;
             let pk = &collection.primary_key().name;
             if row.contains_key(pk) && keys.len() > 1 {
-                return Err(Error::payload(format!("`{pk}` in `{}` can be changed for one item at a time", collection.name)).with_field(pk.clone()));
+                return Err(
+                    Error::payload(format!("`{pk}` in `{}` can be changed for one item at a time", collection.name)).with_field(pk.clone())
+                );
             }
-            let sql = sql::update_by_keys(dialect, collection, &keys, &row)?;
-            steps.push(Step { event: ItemsEvent::Update, sql, keys, payload });
+            let sql = sql::update_by_keys(dialect, collection, &keys, None, &row, &names(collection))?;
+            steps.push(Step { event: ItemsEvent::Update, sql, keys, payload, explicit_key: None });
         }
         Ok(steps)
     }
@@ -184,7 +191,10 @@ impl ItemsService<'_> {
     fn distinct_keys(&self, collection: &Collection, keys: Vec<Value>) -> Result<Vec<Value>> {
         let max = self.ctx.core.config.query_limit_max;
         if keys.len() as u64 > max {
-            return Err(Error::new(ErrorCode::QueryTooLarge, format!("{} items at once are more than `QUERY_LIMIT_MAX` ({max})", keys.len())));
+            return Err(Error::new(
+                ErrorCode::QueryTooLarge,
+                format!("{} items at once are more than `QUERY_LIMIT_MAX` ({max})", keys.len()),
+            ));
         }
         let mut seen = std::collections::HashSet::with_capacity(keys.len());
         let mut distinct = Vec::with_capacity(keys.len());
@@ -208,7 +218,7 @@ impl ItemsService<'_> {
         }
         let pk = collection.primary_key();
         let query = query::by_keys(collection, keys);
-        let (sql, ty) = (Arc::new(sql::select(self.ctx.core.db.dialect(), collection, &[&pk.name], &query)?), pk.ty);
+        let (sql, ty) = (Arc::new(self.ctx.core.db.sql(&sql::select(self.ctx.core.db.dialect(), collection, &[&pk.name], &query)?)), pk.ty);
         let rows = self
             .ctx
             .read(move |conn| {
@@ -218,6 +228,11 @@ impl ItemsService<'_> {
             .await?;
         Ok(rows.into_iter().flatten().collect())
     }
+}
+
+/// Every field: what a statement answers of the rows that it touched.
+fn names(collection: &Collection) -> Vec<&str> {
+    collection.fields.iter().map(|f| f.name.as_str()).collect()
 }
 
 /// An object out of a JSON value, or 400 saying what was there instead.

@@ -1,0 +1,18 @@
+//! Extensions: the rows that hold them, the snapshot that runs them, and what becomes of their failures.
+//!
+//! Sits above services, bridge and sandbox and joins them: [`set::ExtensionSet`] is the [`crate::services::runner::Snapshot`] that
+//! services run hooks through. `http` manages extensions through [`Extensions`]; `app` starts it.
+
+mod breaker;
+mod definition;
+mod dry_run;
+mod failure;
+mod run;
+mod set;
+mod stats;
+mod store;
+
+pub use definition::{Definition, Kind, Status};
+pub use dry_run::TestRequest;
+pub use set::ExtensionSet;
+pub use store::{Extensions, disable, list};

@@ -1,0 +1,266 @@
+//! Running a hook: admission, the call into the sandbox, and what its end means.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use super::breaker::End;
+use super::failure::{self, Told};
+use super::set::{Extension, ExtensionSet};
+use crate::auth::{Accountability, Who};
+use crate::bridge::{Record, Session};
+use crate::error::{Error, Result};
+use crate::hooks::dispatcher::Verdict;
+use crate::hooks::outbox::{Caller, Delivery};
+use crate::hooks::{Hook, Registry};
+use crate::sandbox::{Failure, Input, Invocation, Outcome};
+use crate::services::operation::{Intent, Start};
+use crate::services::runner::{Meta, Snapshot};
+use crate::services::{Core, Ctx, Item};
+
+impl Snapshot for ExtensionSet {
+    fn hooks(&self) -> &Registry {
+        &self.registry
+    }
+
+    fn filter<'a>(&'a self, hook: &'a Hook, ctx: &'a Ctx, meta: &'a Meta, payload: &'a Value) -> BoxFuture<'a, Result<Option<Value>>> {
+        Box::pin(async move {
+            let Some(extension) = self.by_id.get(&hook.extension) else {
+                return Err(Error::internal("a hook of a snapshot has no extension in it"));
+            };
+            let who = &*ctx.who;
+            let refused = |why: &str, wait: Option<u64>| match extension.definition.fail_open {
+                true => Ok(None),
+                false => Err(failure::unavailable(&hook.name, who, why, wait)),
+            };
+            if let Some(why) = extension.broken() {
+                return refused(&why, None);
+            }
+            if let Err(wait) = extension.breaker.admit(Instant::now()) {
+                return refused("it is cooling down after too many faults", Some(wait.as_secs().max(1)));
+            }
+            let inside = match ctx.inside_filter(hook, meta.event()) {
+                Ok(inside) => inside,
+                Err(error) => {
+                    extension.breaker.note(End::Unknown, Instant::now());
+                    return Err(error);
+                }
+            };
+            let session = Session::joined(inside, &hook.name, meta.previous.clone());
+            let input = filter_input(extension, ctx, meta, payload)?;
+            let timeout = self.timeout(extension, ctx.op.deadline);
+            let (outcome, _) = self.invoke(extension, input, timeout, ctx.depth > 0, session).await;
+            match outcome.result {
+                Ok(answer) => {
+                    self.note(extension, ctx, outcome.elapsed, End::Ran, None);
+                    answer.map(|json| parse(&json)).transpose()
+                }
+                Err(failure) => {
+                    let told = self.failed(extension, ctx, outcome.elapsed, failure, meta.event()).await;
+                    if told.could_not_run && extension.definition.fail_open { Ok(None) } else { Err(told.error) }
+                }
+            }
+        })
+    }
+
+    fn best_effort(self: Arc<Self>, hook: Arc<Hook>, ctx: Ctx, meta: Item) {
+        tokio::spawn(async move {
+            let Some(extension) = self.by_id.get(&hook.extension) else { return };
+            if extension.broken().is_some() || extension.breaker.admit(Instant::now()).is_err() {
+                return;
+            }
+            let event = meta.get("event").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let (depth, chain) = match ctx.deeper(&hook, &event) {
+                Ok(deeper) => deeper,
+                Err(error) => {
+                    tracing::warn!(extension = hook.name, event, %error, "an action hook was not run");
+                    return;
+                }
+            };
+            let start = Start { depth, chain, ..Start::new(Arc::clone(&ctx.who), Arc::clone(&ctx.op.request_id)) };
+            let session = Session::separate(Arc::clone(&self.shared.core), start, &hook.name);
+            let Ok(input) = action_input(&self.shared.core, extension, &ctx.who, &ctx.op.request_id, &Value::Object(meta)) else { return };
+            let (outcome, _) = self.invoke(extension, input, extension.definition.timeout, false, session).await;
+            match outcome.result {
+                Ok(_) => self.note(extension, &ctx, outcome.elapsed, End::Ran, None),
+                Err(failure) => drop(self.failed(extension, &ctx, outcome.elapsed, failure, &event).await),
+            }
+        });
+    }
+
+    fn bad_answer(&self, hook: &Hook, ctx: &Ctx, meta: &Meta, why: &str) -> Error {
+        let report = format!("The filter's answer on `{}` can't be used: {why}", meta.event());
+        let Some(extension) = self.by_id.get(&hook.extension) else { return Error::internal(report) };
+        if ctx.op.intent == Intent::Keep {
+            // The run itself was counted when it ended well.
+            self.shared.stats.note_error(&extension.definition.id, &report);
+        }
+        let whose = if ctx.who.is_admin() { format!("Extension `{}` failed: {why}", hook.name) } else { "An extension failed".to_owned() };
+        Error::new(crate::error::ErrorCode::ExtensionFailed, whose).with_detail(report)
+    }
+}
+
+impl ExtensionSet {
+    /// Runs what is owed to an action hook.
+    pub async fn deliver(&self, delivery: Delivery) -> Verdict {
+        let Some(extension) = self.by_id.get(&delivery.extension) else {
+            return if self.exists(&delivery.extension).await {
+                Verdict::Hold("its extension is not active".to_owned())
+            } else {
+                Verdict::Hopeless("its extension was deleted".to_owned())
+            };
+        };
+        let hook = extension.definition.hook();
+        if hook.slot() != delivery.hook {
+            return Verdict::Hopeless(format!("its extension no longer hears `{}` as an action", delivery.event));
+        }
+        if let Some(why) = extension.broken() {
+            return Verdict::Hold(why);
+        }
+        let who = match self.caller(&delivery).await {
+            Ok(who) => Arc::new(who),
+            Err(error) => return Verdict::Later(Duration::from_secs(1), error.to_string()),
+        };
+        let max = self.shared.core.config.extension_max_depth;
+        let chain: Arc<[String]> = delivery.chain.iter().cloned().chain([format!("{} ({})", hook.name, delivery.event)]).collect();
+        if delivery.depth >= max {
+            let report = format!("EXTENSION_RECURSION: Hooks triggered each other more than {max} levels deep: {}", chain.join(" → "));
+            self.shared.stats.note_error(&delivery.extension, &report);
+            return Verdict::Hopeless(report);
+        }
+        if let Err(wait) = extension.breaker.admit(Instant::now()) {
+            return Verdict::Later(wait, "it is cooling down after too many faults".to_owned());
+        }
+        let mut meta = delivery.meta.clone();
+        meta["delivery"] = json!({
+            "id": delivery.id.to_string(),
+            "attempt": delivery.attempt,
+            "first_at": delivery.first_at.map(crate::db::timestamp),
+            "replayed": false,
+        });
+        let request_id: Arc<str> = Arc::from(delivery.request_id.as_str());
+        let start = Start { depth: delivery.depth + 1, chain, ..Start::new(Arc::clone(&who), Arc::clone(&request_id)) };
+        let ctx = self.shared.core.open(&start);
+        let session = Session::separate(Arc::clone(&self.shared.core), start, &hook.name);
+        let input = match action_input(&self.shared.core, extension, &who, &request_id, &meta) {
+            Ok(input) => input,
+            Err(error) => return Verdict::Hopeless(error.to_string()),
+        };
+        let (outcome, _) = self.invoke(extension, input, extension.definition.timeout, false, session).await;
+        match outcome.result {
+            Ok(_) => {
+                self.note(extension, &ctx, outcome.elapsed, End::Ran, None);
+                Verdict::Done
+            }
+            Err(Failure::Busy { retry_after }) => {
+                extension.breaker.note(End::Unknown, Instant::now());
+                Verdict::Later(retry_after.max(Duration::from_secs(1)), "it had as many calls as it may have".to_owned())
+            }
+            Err(failure) => {
+                let is_load = matches!(failure, Failure::Load(_));
+                let told = self.failed(extension, &ctx, outcome.elapsed, failure, &delivery.event).await;
+                if is_load { Verdict::Hold(told.report) } else { Verdict::Failed(told.report) }
+            }
+        }
+    }
+
+    /// One call into the sandbox. Answers how it ended and what it did.
+    pub(super) async fn invoke(&self, extension: &Extension, input: Input, timeout: Duration, nested: bool, session: Session) -> (Outcome, Record) {
+        let host = Arc::new(session.clone());
+        let outcome = self.shared.pool.invoke(Invocation { unit: Arc::clone(&extension.unit), input, timeout, nested, host }).await;
+        let record = session.finish().await;
+        (outcome, record)
+    }
+
+    /// What the call may take: its own limit, or what is left of the operation.
+    fn timeout(&self, extension: &Extension, deadline: tokio::time::Instant) -> Duration {
+        extension.definition.timeout.min(deadline.saturating_duration_since(tokio::time::Instant::now()))
+    }
+
+    /// Counts a failed run, logs it, and answers what it means.
+    async fn failed(&self, extension: &Extension, ctx: &Ctx, elapsed: Duration, failure: Failure, event: &str) -> Told {
+        let definition = &extension.definition;
+        let load = match &failure {
+            Failure::Load(load) => Some(failure::load_report(load)),
+            _ => None,
+        };
+        let told = failure::tell(failure, &definition.name, &ctx.who, definition.timeout);
+        tracing::warn!(
+            extension = definition.name,
+            event,
+            request = &*ctx.op.request_id,
+            code = told.error.wire_code(),
+            report = told.report,
+            "an extension's run failed"
+        );
+        self.note(extension, ctx, elapsed, told.end, Some(&told.report));
+        if let Some(why) = load
+            && extension.set_broken(&why)
+        {
+            self.mark_broken(&definition.id).await;
+        }
+        told
+    }
+
+    fn note(&self, extension: &Extension, ctx: &Ctx, elapsed: Duration, end: End, report: Option<&str>) {
+        if ctx.op.intent == Intent::Keep {
+            extension.breaker.note(end, Instant::now());
+            self.shared.stats.count(&extension.definition.id, elapsed, report);
+        } else {
+            extension.breaker.note(End::Unknown, Instant::now());
+        }
+    }
+
+    /// Who a delivery runs as: what they may do now, which is nothing for a user who is no longer active.
+    async fn caller(&self, delivery: &Delivery) -> Result<Accountability> {
+        let directory = &self.shared.core.directory;
+        let mut who = match &delivery.caller {
+            Caller::System => Accountability::system(),
+            Caller::Anonymous => Accountability::anonymous(directory.public().await?),
+            Caller::User(id) => match directory.user(id).await? {
+                Some(user) => Accountability::user(user),
+                None => Accountability { who: Who::Anonymous, ..Accountability::anonymous(Arc::default()) },
+            },
+        };
+        who.ip = delivery.ip.as_deref().map(Arc::from);
+        who.user_agent = delivery.user_agent.as_deref().map(Arc::from);
+        Ok(who)
+    }
+}
+
+/// What a filter's body gets.
+pub(super) fn filter_input(extension: &Extension, ctx: &Ctx, meta: &Meta, payload: &Value) -> Result<Input> {
+    Ok(Input {
+        args: vec![raw(payload)?, raw(&meta.json)?],
+        context: context(&ctx.core, extension, &ctx.who, &ctx.op.request_id)?,
+        previous: meta.previous.is_some(),
+        keeps_first: true,
+    })
+}
+
+/// What an action's body gets.
+pub(super) fn action_input(core: &Core, extension: &Extension, who: &Accountability, request_id: &str, meta: &Value) -> Result<Input> {
+    Ok(Input { args: vec![raw(meta)?], context: context(core, extension, who, request_id)?, previous: false, keeps_first: false })
+}
+
+fn context(core: &Core, extension: &Extension, who: &Accountability, request_id: &str) -> Result<Box<RawValue>> {
+    let env: Item = core.config.extension_env.iter().map(|(name, value)| (name.clone(), json!(value.reveal()))).collect();
+    raw(&json!({
+        "accountability": who.to_json(),
+        "extension": { "id": extension.definition.id, "name": extension.definition.name },
+        "requestId": request_id,
+        "env": env,
+    }))
+}
+
+fn raw<T: serde::Serialize>(value: &T) -> Result<Box<RawValue>> {
+    to_raw_value(value).map_err(|e| Error::internal(format!("a hook's argument: {e}")))
+}
+
+/// A hook's answer. It came through the sandbox's own writer, whose depth is bounded below this parser's.
+pub(super) fn parse(json: &RawValue) -> Result<Value> {
+    serde_json::from_str(json.get()).map_err(|e| Error::internal(format!("a hook's answer: {e}")))
+}

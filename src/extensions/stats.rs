@@ -1,0 +1,160 @@
+//! Counters of every extension: kept in memory, written in batches, so that counting costs no write per call.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, Query};
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+use crate::db::{Db, Dialect, FieldType, Sql, timestamp};
+use crate::error::{Error, Result};
+
+/// Text kept of an error, in characters.
+const MAX_ERROR: usize = 8_000;
+
+/// Counts since the last flush.
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    runs: u64,
+    millis: f64,
+    last_run: Option<DateTime<Utc>>,
+    last_error: Option<(String, DateTime<Utc>)>,
+}
+
+/// The counters.
+pub struct Stats {
+    db: Db,
+    clock: Clock,
+    /// By extension id. Short sections only: a std mutex.
+    counts: Mutex<HashMap<String, Counts>>,
+}
+
+impl Stats {
+    /// Counters at zero.
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self { db, clock, counts: Mutex::default() }
+    }
+
+    /// Counts one run. `error` is what went wrong, for `last_error`.
+    pub fn count(&self, extension: &str, elapsed: Duration, error: Option<&str>) {
+        let now = self.clock.now();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = match counts.get_mut(extension) {
+            Some(entry) => entry,
+            None => counts.entry(extension.to_owned()).or_default(),
+        };
+        entry.runs += 1;
+        entry.millis += elapsed.as_secs_f64() * 1000.0;
+        entry.last_run = Some(now);
+        if let Some(error) = error {
+            entry.last_error = Some((clean(error), now));
+        }
+    }
+
+    /// Takes note of something wrong with a run that was counted, or that never began.
+    pub fn note_error(&self, extension: &str, error: &str) {
+        let now = self.clock.now();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.entry(extension.to_owned()).or_default().last_error = Some((clean(error), now));
+    }
+
+    /// What was counted and isn't in the row yet, added to what the row says.
+    pub fn add_to(&self, row: &mut serde_json::Map<String, Value>) {
+        let Some(id) = row.get("id").and_then(Value::as_str) else { return };
+        let Some(counts) = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned() else { return };
+        let stored = row.get("execution_count").and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok())).unwrap_or(0);
+        let mean = row.get("avg_execution_time_ms").and_then(Value::as_f64).unwrap_or(0.0);
+        let total = stored + counts.runs;
+        if row.contains_key("execution_count") {
+            row.insert("execution_count".to_owned(), json!(total));
+        }
+        if row.contains_key("avg_execution_time_ms") && total > 0 {
+            row.insert("avg_execution_time_ms".to_owned(), json!((mean * stored as f64 + counts.millis) / total as f64));
+        }
+        if let Some(at) = counts.last_run.filter(|_| row.contains_key("last_executed_at")) {
+            row.insert("last_executed_at".to_owned(), json!(timestamp(at)));
+        }
+        if let Some((error, at)) = counts.last_error {
+            for (name, value) in [("last_error", error), ("last_error_at", timestamp(at))] {
+                if row.contains_key(name) {
+                    row.insert(name.to_owned(), json!(value));
+                }
+            }
+        }
+    }
+
+    /// Writes what was counted. What can't be written is counted on.
+    pub async fn flush(&self) {
+        let counted = std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        if counted.is_empty() {
+            return;
+        }
+        let dialect = self.db.dialect();
+        let statements: Result<Vec<Sql>> = counted.iter().map(|(id, counts)| update(dialect, id, counts)).collect();
+        let written = match statements {
+            Ok(statements) => {
+                let statements = Arc::new(statements);
+                self.db
+                    .write(move |conn| {
+                        let statements = Arc::clone(&statements);
+                        Box::pin(async move {
+                            for statement in statements.iter() {
+                                conn.execute(statement).await?;
+                            }
+                            Ok(())
+                        })
+                    })
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            tracing::warn!(%error, "counters could not be written; they are kept for the next time");
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            for (id, old) in counted {
+                let entry = counts.entry(id).or_default();
+                entry.runs += old.runs;
+                entry.millis += old.millis;
+                entry.last_run = entry.last_run.max(old.last_run);
+                if entry.last_error.is_none() {
+                    entry.last_error = old.last_error;
+                }
+            }
+        }
+    }
+}
+
+/// An error as a text column takes it.
+fn clean(error: &str) -> String {
+    error.chars().filter(|c| *c != '\0').take(MAX_ERROR).collect()
+}
+
+/// Adds `counts` to the row. One update per extension; the mean is made by the database, so that hosts don't overwrite each other.
+fn update(dialect: Dialect, id: &str, counts: &Counts) -> Result<Sql> {
+    let encode = |ty: FieldType, value: Value| ty.encode(dialect, &value).map_err(|e| Error::internal(format!("counter: {e}")));
+    let runs = i64::try_from(counts.runs).unwrap_or(i64::MAX);
+    let double = match dialect {
+        Dialect::Sqlite => "real",
+        Dialect::Postgres => "double precision",
+    };
+    let stored = || Expr::col("execution_count").cast_as(double);
+    // With runs only: a note about a run that never began changes no mean.
+    let mean = Expr::col("avg_execution_time_ms").mul(stored()).add(counts.millis).div(stored().add(counts.runs as f64));
+    let mut statement = Query::update();
+    statement.table("daas_extensions");
+    if runs > 0 {
+        statement.value("avg_execution_time_ms", mean).value("execution_count", Expr::col("execution_count").add(runs));
+    }
+    if let Some(at) = counts.last_run {
+        statement.value("last_executed_at", encode(FieldType::Timestamp, json!(timestamp(at)))?);
+    }
+    if let Some((error, at)) = &counts.last_error {
+        statement.value("last_error", encode(FieldType::Text, json!(error))?);
+        statement.value("last_error_at", encode(FieldType::Timestamp, json!(timestamp(*at)))?);
+    }
+    statement.and_where(Expr::col("id").eq(Expr::val(encode(FieldType::Uuid, json!(id))?)));
+    Ok(Sql::build(dialect, &statement))
+}

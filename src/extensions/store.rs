@@ -1,0 +1,296 @@
+//! The rows of `daas_extensions`: checked and compiled before they are stored, live for the very next request.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::definition::{self, Definition, Status};
+use super::failure::load_report;
+use super::set::{Extension, ExtensionSet, Shared};
+use super::stats::Stats;
+use crate::auth::Accountability;
+use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql};
+use crate::error::{Error, ErrorCode, Result};
+use crate::hooks::outbox;
+use crate::sandbox::{LoadFailure, Pool};
+use crate::services::items::{ItemsService, Listing};
+use crate::services::operation::Start;
+use crate::services::runner::{Runner, Snapshot};
+use crate::services::{Core, Item};
+
+pub(super) const TABLE: &str = "daas_extensions";
+
+/// The extensions of this host.
+pub struct Extensions {
+    pub(super) shared: Arc<Shared>,
+    current: ArcSwap<ExtensionSet>,
+    /// One change at a time, from the check to the swap: held across awaits, so a tokio mutex.
+    change: Mutex<()>,
+    safe_mode: bool,
+}
+
+impl Runner for Extensions {
+    fn snapshot(&self) -> Arc<dyn Snapshot> {
+        self.current.load_full()
+    }
+}
+
+impl Extensions {
+    /// With no extension yet: [`Extensions::reload`] reads them.
+    pub fn new(core: Arc<Core>, pool: Arc<Pool>) -> Arc<Self> {
+        let safe_mode = core.config.safe_mode;
+        let stats = Stats::new(core.db.clone(), core.clock.clone());
+        let shared = Arc::new(Shared { core, pool, stats });
+        let empty = ExtensionSet::build(&shared, Vec::new(), None, safe_mode);
+        Arc::new(Self { shared, current: ArcSwap::from_pointee(empty), change: Mutex::new(()), safe_mode })
+    }
+
+    /// The snapshot that an operation beginning now uses.
+    pub fn current(&self) -> Arc<ExtensionSet> {
+        self.current.load_full()
+    }
+
+    /// Reads all rows and swaps the snapshot.
+    pub async fn reload(&self) -> Result<()> {
+        let _one = self.change.lock().await;
+        self.swap().await
+    }
+
+    async fn swap(&self) -> Result<()> {
+        let rows = list(&self.shared.core.db).await?;
+        let previous = self.current.load_full();
+        self.current.store(Arc::new(ExtensionSet::build(&self.shared, rows, Some(&previous), self.safe_mode)));
+        Ok(())
+    }
+
+    /// Writes the counters. Called once a second, and at the end.
+    pub async fn flush(&self) {
+        self.shared.stats.flush().await;
+    }
+
+    /// A page of rows with what is known of them beyond the row.
+    pub async fn list(&self, start: Start, query: &Item) -> Result<Listing> {
+        admin(&start.who)?;
+        let mut listing = self
+            .shared
+            .core
+            .operate(start, |ctx| Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).list(query).await }))
+            .await?;
+        listing.items.iter_mut().for_each(|row| self.add_live(row));
+        Ok(listing)
+    }
+
+    /// One row with what is known of it beyond the row.
+    pub async fn read(&self, start: Start, id: &str, query: &Item) -> Result<Item> {
+        admin(&start.who)?;
+        let key = json!(id);
+        let mut row = self
+            .shared
+            .core
+            .operate(start, |ctx| {
+                let key = &key;
+                Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).read_one(key, query, crate::services::ctx::Hold::No).await })
+            })
+            .await?;
+        self.add_live(&mut row);
+        Ok(row)
+    }
+
+    /// Stores a new extension: checked, compiled, live.
+    pub async fn create(&self, start: Start, item: Item) -> Result<Item> {
+        admin(&start.who)?;
+        definition::check_members(&item)?;
+        self.check(&item, None).await?;
+        let _one = self.change.lock().await;
+        let row = self
+            .shared
+            .core
+            .operate(start, |ctx| {
+                let item = item.clone();
+                Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).create(vec![item]).await })
+            })
+            .await?;
+        self.swap().await?;
+        row.into_iter().next().ok_or_else(|| Error::internal("a new extension has no row"))
+    }
+
+    /// Changes an extension: checked, compiled, live. Saving ends a cool-down, and mended code ends an `error`.
+    pub async fn update(&self, start: Start, id: &str, mut changes: Item) -> Result<Item> {
+        admin(&start.who)?;
+        definition::check_members(&changes)?;
+        if changes.shift_remove("id").is_some_and(|new| new != id) {
+            return Err(Error::payload("`id` can't be changed").with_field("id"));
+        }
+        let old = self.read(start.clone(), id, &Item::new()).await?;
+        let mut merged = old.clone();
+        merged.extend(changes.clone());
+        if old.get("status") == Some(&json!("error")) && !changes.contains_key("status") {
+            merged.insert("status".to_owned(), json!("active"));
+            changes.insert("status".to_owned(), json!("active"));
+        }
+        self.check(&merged, Some(&old)).await?;
+        let _one = self.change.lock().await;
+        let key = json!(id);
+        let row = self
+            .shared
+            .core
+            .operate(start, |ctx| {
+                let (key, changes) = (key.clone(), changes.clone());
+                Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).update(vec![key], changes).await })
+            })
+            .await?;
+        self.swap().await?;
+        if let Some(extension) = self.current().by_id.get(id) {
+            extension.breaker.reset();
+            self.unhold(id).await?;
+        }
+        let mut row = row.into_iter().next().ok_or_else(|| Error::internal("a changed extension has no row"))?;
+        self.add_live(&mut row);
+        Ok(row)
+    }
+
+    /// Deletes an extension.
+    pub async fn delete(&self, start: Start, id: &str) -> Result<()> {
+        admin(&start.who)?;
+        let _one = self.change.lock().await;
+        let key = json!(id);
+        self.shared
+            .core
+            .operate(start, |ctx| {
+                let key = key.clone();
+                Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).delete(vec![key]).await })
+            })
+            .await?;
+        self.swap().await
+    }
+
+    /// What was held back while it couldn't run goes on.
+    async fn unhold(&self, id: &str) -> Result<()> {
+        let core = &self.shared.core;
+        let statement = Arc::new(outbox::unhold(core.db.dialect(), id, core.clock.now())?);
+        core.db
+            .write(move |conn| {
+                let statement = Arc::clone(&statement);
+                Box::pin(async move { conn.execute(&statement).await.map(drop) })
+            })
+            .await?;
+        core.dispatcher.nudge();
+        Ok(())
+    }
+
+    /// Checks a row as it is about to be stored, and that its code compiles, in a worker.
+    async fn check(&self, row: &Item, old: Option<&Item>) -> Result<()> {
+        let definition = Definition::from_row(row)?;
+        if definition.status == Status::Error {
+            return Err(Error::payload("`status`: must be `active` or `inactive`; the host sets `error`").with_field("status"));
+        }
+        let same_code = old.is_some_and(|old| {
+            ["code", "type"].iter().all(|member| old.get(*member) == row.get(*member)) && old.get("status") != Some(&json!("error"))
+        });
+        if same_code {
+            return Ok(());
+        }
+        // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
+        let candidate = Extension::new(definition, &self.shared.pool);
+        self.shared.pool.check(&candidate.unit).await.map_err(invalid_code)
+    }
+
+    /// Adds what the row doesn't hold: counts since the last flush, and whether it can run.
+    fn add_live(&self, row: &mut Item) {
+        self.shared.stats.add_to(row);
+        let set = self.current();
+        let Some(id) = row.get("id").and_then(Value::as_str) else { return };
+        let live = match set.by_id.get(id) {
+            _ if self.safe_mode => json!({ "state": "safe_mode", "reason": "EXTENSIONS_SAFE_MODE is on: nothing runs" }),
+            None => match set.unreadable.get(id) {
+                Some(why) => json!({ "state": "unreadable", "reason": why }),
+                None => json!({ "state": "inactive" }),
+            },
+            Some(extension) => match (extension.broken(), extension.breaker.cooling(Instant::now())) {
+                (Some(why), _) => json!({ "state": "error", "reason": why }),
+                (None, Some(left)) => json!({ "state": "cooling_down", "reason": "five faults within ten seconds", "seconds_left": left.as_secs() }),
+                (None, None) => json!({ "state": "ready" }),
+            },
+        };
+        row.insert("live".to_owned(), live);
+    }
+}
+
+impl ExtensionSet {
+    /// Whether there still is such a row.
+    pub(super) async fn exists(&self, id: &str) -> bool {
+        match find(&self.shared.core.db, Filter::field("id", Op::Eq(json!(id)))).await {
+            Ok(rows) => !rows.is_empty(),
+            // When in doubt nothing is given up.
+            Err(_) => true,
+        }
+    }
+
+    /// Writes down that an extension's code can't be loaded.
+    pub(super) async fn mark_broken(&self, id: &str) {
+        if let Err(error) = set_status(&self.shared.core.db, id, "error").await {
+            tracing::warn!(extension = id, %error, "the status of a broken extension could not be written");
+        }
+    }
+}
+
+/// Code that doesn't compile, with its place.
+pub(super) fn invalid_code(load: LoadFailure) -> Error {
+    let mut error = Error::new(ErrorCode::InvalidCode, format!("The code doesn't compile: {}", load.message)).with_field("code").with_detail(load_report(&load));
+    for (name, value) in [("line", load.line), ("column", load.column)] {
+        if let Some(value) = value {
+            error = error.with_extra(name, value);
+        }
+    }
+    match load.frame {
+        Some(frame) => error.with_extra("frame", frame),
+        None => error,
+    }
+}
+
+pub(super) fn admin(who: &Accountability) -> Result<()> {
+    if who.is_admin() { Ok(()) } else { Err(Error::forbidden("Extensions are managed by admins")) }
+}
+
+/// Every row, also with the host down.
+pub async fn list(db: &Db) -> Result<Vec<Item>> {
+    find(db, Filter::Const(true)).await
+}
+
+/// Sets the extension called `name` to `inactive`, also with the host down. 404 where there is none.
+pub async fn disable(db: &Db, name: &str) -> Result<()> {
+    let found = find(db, Filter::field("name", Op::Eq(json!(name)))).await?;
+    let id = found.first().and_then(|row| row.get("id")?.as_str());
+    let id = id.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no extension `{name}`")))?;
+    set_status(db, id, "inactive").await
+}
+
+async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
+    let schema = Schema::system();
+    let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"))?;
+    let names: Vec<&str> = table.fields.iter().map(|f| f.name.as_str()).collect();
+    let statement = db.sql(&sql::select(db.dialect(), table, &names, &Query { filter: Some(filter), ..Query::default() })?);
+    let job: Arc<(Sql, _)> = Arc::new((statement, sql::types(table, &names)?));
+    let rows = db
+        .read(move |conn| {
+            let job = Arc::clone(&job);
+            Box::pin(async move { conn.select(&job.0, &job.1).await })
+        })
+        .await?;
+    Ok(rows.into_iter().map(|row| names.iter().map(|n| (*n).to_owned()).zip(row).collect()).collect())
+}
+
+async fn set_status(db: &Db, id: &str, status: &str) -> Result<()> {
+    let schema = Schema::system();
+    let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"))?;
+    let changes = Item::from_iter([("status".to_owned(), json!(status))]);
+    let statement = Arc::new(sql::update_by_keys(db.dialect(), table, &[json!(id)], None, &changes, &[])?);
+    db.write(move |conn| {
+        let statement = Arc::clone(&statement);
+        Box::pin(async move { conn.execute(&statement).await.map(drop) })
+    })
+    .await
+}
