@@ -5,5 +5,6 @@
 
 pub mod clock;
 pub mod error;
+pub mod sandbox;
 
 pub use error::{Error, ErrorCode, Result};
