@@ -25,12 +25,6 @@ impl Heap {
         Box::new(Self { limit: Cell::new(limit), used: Cell::new(0), refused: Cell::new(false) })
     }
 
-    /// Bytes in use.
-    #[cfg(test)]
-    pub(super) fn used(&self) -> usize {
-        self.used.get()
-    }
-
     /// Whether it ever refused.
     pub(super) fn refused(&self) -> bool {
         self.refused.get()

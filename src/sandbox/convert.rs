@@ -386,6 +386,10 @@ fn atom_text<T>(js: Js, atom: JSAtom, use_it: impl FnOnce(&[u8]) -> T) -> Result
 pub(super) fn class_name(js: Js, value: JSValue) -> String {
     // SAFETY: a live value; the name's atom is released again.
     unsafe {
+        // The engine's own name for it is that of a plain object.
+        if qjs::JS_IsProxy(value) {
+            return "Proxy".into();
+        }
         let class = qjs::JS_GetClassID(value);
         let atom = qjs::JS_GetClassName(qjs::JS_GetRuntime(js.raw()), class);
         let mut name = Vec::new();

@@ -83,7 +83,7 @@ struct Worker {
     running: HashMap<u64, Isolate>,
     /// Whose slice was too short.
     runnable: Vec<u64>,
-    /// Isolates made ahead, or warm.
+    /// Isolates made ahead at the front, warm ones behind: the last is taken first.
     ready: Vec<Isolate>,
     /// Isolates to take down when nobody waits for it.
     spent: Vec<Isolate>,
@@ -282,7 +282,7 @@ impl Worker {
         self.spent.clear();
         if self.wants_isolate() && !self.readable(0)? {
             match self.prepare() {
-                Ok(isolate) => self.ready.push(isolate),
+                Ok(isolate) => self.ready.insert(0, isolate),
                 // The next call says so to its caller; trying again and again helps nobody.
                 Err(_) => self.recycle = true,
             }
