@@ -4,11 +4,14 @@
 //! `main, app` → `http` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, error, config, clock`.
 
 pub mod auth;
+pub mod bridge;
 pub mod clock;
 pub mod config;
 pub mod db;
 pub mod error;
+pub mod extensions;
 pub mod hooks;
+pub mod sandbox;
 pub mod services;
 
 pub use error::{Error, ErrorCode, Result};

@@ -1,0 +1,187 @@
+//! How a run or a load failed: what the host tells its callers, and what the worker reports to the host.
+//!
+//! The worker's report is believed only as text: its sizes are cut again here, and service errors are handed back from the host's own
+//! memory rather than from what the worker says they were.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::CallError;
+use super::limits::{MAX_MESSAGE, MAX_STACK_TEXT};
+
+/// Why an invocation gave no result.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// The code threw.
+    Thrown(Thrown),
+    /// It took longer than its timeout.
+    Timeout {
+        /// Where it was cut, in the author's lines, where the worker could still tell.
+        stack: Option<String>,
+    },
+    /// It was still running at [`Host::deadline`](super::Host::deadline).
+    HostDeadline,
+    /// It reached the memory limit of its unit.
+    OutOfMemory,
+    /// An argument or the result is larger than a payload may be.
+    PayloadTooLarge(String),
+    /// The result holds a value that JSON can't carry; the message names its path.
+    NotSerializable(String),
+    /// Its worker died. Without host calls it had been run again before this was given up.
+    Crashed {
+        /// Whether it had made host calls, which is why it couldn't be run again.
+        had_host_calls: bool,
+    },
+    /// The unit has as many calls in flight and waiting as it may have.
+    Busy {
+        /// After how long another try makes sense.
+        retry_after: Duration,
+    },
+    /// The code doesn't load.
+    Load(LoadFailure),
+    /// No worker could be started; the text is for the log.
+    NoWorker(String),
+}
+
+/// Something that the code threw.
+#[derive(Debug, Clone)]
+pub struct Thrown {
+    /// Whose doing it was.
+    pub kind: ThrownKind,
+    /// `error.name`.
+    pub name: String,
+    /// `error.message`, cut at 1,000 characters.
+    pub message: String,
+    /// `error.code`, if it is a string.
+    pub code: Option<String>,
+    /// `error.status`, if it is a number from 100 to 599.
+    pub status: Option<u16>,
+    /// The stack in the author's lines, its causes appended.
+    pub stack: Option<String>,
+    /// The author's line where it was thrown, from 1.
+    pub line: Option<u32>,
+    /// The column in that line, from 1.
+    pub column: Option<u32>,
+    /// The lines around it with a caret below the column.
+    pub frame: Option<String>,
+    /// The error's own further members.
+    pub fields: Map<String, Value>,
+}
+
+/// Whose doing a thrown error was.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ThrownKind {
+    /// The author's `throw`: an `Error`, a subclass of theirs, or any value.
+    Decision,
+    /// An error of the language: `TypeError`, `ReferenceError`, `RangeError`, `SyntaxError`, `InternalError`.
+    Bug,
+    /// The rejection of a host call that nothing caught.
+    Service(CallError),
+}
+
+/// Why a unit doesn't load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct LoadFailure {
+    /// For the author.
+    pub message: String,
+    /// The author's line, from 1.
+    pub line: Option<u32>,
+    /// The column in that line, from 1.
+    pub column: Option<u32>,
+    /// The lines around it with a caret below the column.
+    pub frame: Option<String>,
+}
+
+impl LoadFailure {
+    /// A failure without a place in the code.
+    pub(super) fn general(message: impl Into<String>) -> Self {
+        Self { message: message.into(), line: None, column: None, frame: None }
+    }
+}
+
+/// A failed run as the worker reports it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub(super) enum Report {
+    /// The code threw.
+    Thrown(ThrownReport),
+    /// The clock ran out, noticed by the worker itself.
+    Timeout {
+        /// Where.
+        stack: Option<String>,
+    },
+    /// The allocator refused.
+    OutOfMemory,
+    /// The result is too large.
+    PayloadTooLarge {
+        /// For the author.
+        message: String,
+    },
+    /// The result can't be JSON.
+    NotSerializable {
+        /// For the author.
+        message: String,
+    },
+}
+
+/// What was thrown, as the worker reports it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct ThrownReport {
+    /// An error of the language rather than the author's.
+    pub bug: bool,
+    /// The host call whose rejection it is.
+    pub call: Option<u32>,
+    pub name: String,
+    pub message: String,
+    pub code: Option<String>,
+    pub status: Option<u16>,
+    pub stack: Option<String>,
+    pub line: Option<u32>,
+    pub column: Option<u32>,
+    pub frame: Option<String>,
+    pub fields: Map<String, Value>,
+}
+
+impl Report {
+    /// The failure it stands for. `refused` hands out the error with which a host call was answered.
+    pub(super) fn into_failure(self, refused: impl FnOnce(u32) -> Option<CallError>) -> Failure {
+        match self {
+            Report::Thrown(t) => {
+                let kind = match t.call.and_then(refused) {
+                    Some(error) => ThrownKind::Service(error),
+                    None if t.bug => ThrownKind::Bug,
+                    None => ThrownKind::Decision,
+                };
+                Failure::Thrown(Thrown {
+                    kind,
+                    name: cut(t.name, 100),
+                    message: cut(t.message, MAX_MESSAGE),
+                    code: t.code.map(|c| cut(c, 100)),
+                    status: t.status.filter(|s| (100..600).contains(s)),
+                    stack: t.stack.map(|s| cut(s, MAX_STACK_TEXT)),
+                    line: t.line,
+                    column: t.column,
+                    frame: t.frame.map(|f| cut(f, MAX_STACK_TEXT)),
+                    fields: t.fields,
+                })
+            }
+            Report::Timeout { stack } => Failure::Timeout { stack: stack.map(|s| cut(s, MAX_STACK_TEXT)) },
+            Report::OutOfMemory => Failure::OutOfMemory,
+            Report::PayloadTooLarge { message } => Failure::PayloadTooLarge(cut(message, MAX_MESSAGE)),
+            Report::NotSerializable { message } => Failure::NotSerializable(cut(message, MAX_MESSAGE)),
+        }
+    }
+}
+
+/// The first `max` characters.
+pub(super) fn cut(mut text: String, max: usize) -> String {
+    if text.len() > max
+        && let Some((at, _)) = text.char_indices().nth(max)
+    {
+        text.truncate(at);
+    }
+    text
+}

@@ -1,0 +1,85 @@
+//! Every number that bounds the code of an extension, with its reason, and the ways to go past one.
+
+use std::time::Duration;
+
+/// Body of one frame. Small enough that a 10 MB answer lets others pass in between, large enough that most calls are one frame.
+pub(super) const MAX_FRAME: usize = 64 * 1024;
+
+/// Source of one unit: what a whole folder may hold.
+pub(super) const MAX_SOURCE: usize = 16 * 1024 * 1024;
+
+/// Levels of objects and arrays in a value that crosses. The host's JSON reader stops at 127 and wraps the value in a few levels.
+pub(super) const MAX_DEPTH: usize = 120;
+
+/// Console output of one call, in bytes, before it is cut with a note.
+pub(super) const MAX_CONSOLE: usize = 64 * 1024;
+
+/// What the host accepts of log frames per call: the worker's cut comes first, unless the worker is no longer ours.
+pub(super) const MAX_CONSOLE_ON_HOST: usize = MAX_CONSOLE + 4 * 1024;
+
+/// Host calls of one invocation in flight; the glue queues more. Bounds what one invocation makes the host hold.
+pub(super) const MAX_OPEN_CALLS: u32 = 64;
+
+/// Arguments of the host calls in flight of one invocation, as a multiple of the largest payload.
+pub(super) const OPEN_BYTES_FACTOR: usize = 4;
+
+/// A method name like `items.createOne`.
+pub(super) const MAX_METHOD: usize = 128;
+
+/// Timers that one invocation may have set: they live outside the heap that the memory limit counts.
+pub(super) const MAX_TIMERS: usize = 10_000;
+
+/// JS stack. Recursion beyond it is a `RangeError` that the code can catch.
+pub(super) const JS_STACK: usize = 512 * 1024;
+
+/// Stack of the thread that runs JS. Native code below the last JS frame must never reach the end.
+pub(super) const THREAD_STACK: usize = JS_STACK + 2 * 1024 * 1024;
+
+/// Message of a thrown error, in characters.
+pub(super) const MAX_MESSAGE: usize = 1_000;
+
+/// Stack text of a thrown error, in bytes.
+pub(super) const MAX_STACK_TEXT: usize = 8 * 1024;
+
+/// A failure as the worker reports it: message, stack, code frame, the error's own fields.
+pub(super) const MAX_REPORT: usize = 128 * 1024;
+
+/// How long a unit may take to load, its compilation included.
+pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long past its deadline an invocation may stay unanswered before the host answers for it and gives the worker up.
+pub(super) const GRACE: Duration = Duration::from_millis(30);
+
+/// How long a worker may work without a yield and still be given calls.
+pub(super) const STALE_AFTER: Duration = Duration::from_millis(4);
+
+/// How long a worker may work without a yield before it runs behind everything else on the machine. Later than the first missed
+/// yield, because nothing can raise its priority again: an honest hook of 20 ms should not starve beside a busy host.
+pub(super) const DEMOTE_AFTER: Duration = Duration::from_millis(50);
+
+/// How long the jobs of one isolate may run before the other isolates of the worker get their turn.
+pub(super) const SLICE: Duration = Duration::from_millis(2);
+
+/// Times that an invocation which had made no host call is started again after its worker died.
+pub(super) const MAX_RERUNS: u32 = 2;
+
+/// How long a worker without calls is kept.
+pub(super) const IDLE_END: Duration = Duration::from_secs(60);
+
+/// How long the calls of a retired unit may go on.
+pub(super) const RETIRE_AFTER: Duration = Duration::from_secs(30);
+
+/// Blank isolates that an idle worker keeps prepared.
+pub(super) const READY_ISOLATES: usize = 2;
+
+/// Warm isolates that a worker keeps for later calls.
+pub(super) const WARM_ISOLATES: usize = 8;
+
+/// What a running call went past. After one, nothing of its isolate runs again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Breach {
+    /// The clock.
+    Time,
+    /// The heap: the allocator refused.
+    Memory,
+}

@@ -1,0 +1,384 @@
+//! The host's end of one worker: what was sent, what is held there, what comes back.
+//!
+//! Everything that the worker says is checked against what the host knows it holds; the first violation closes the link, and whoever
+//! reads it kills the process. Written by the invocations (`run.rs`), read by one task per worker, watched by the pool's keeper.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::value::RawValue;
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::limits::{MAX_CONSOLE_ON_HOST, MAX_METHOD, MAX_OPEN_CALLS, MAX_REPORT, OPEN_BYTES_FACTOR, STALE_AFTER};
+use super::protocol::{AckBody, CallBody, Decoder, Kind, Message, Outbox, Violation};
+use super::{LogLevel, LogLine};
+
+/// Bytes asked of the socket at once.
+const READ: usize = 64 * 1024;
+
+/// What a worker says about one invocation.
+pub(super) enum Event {
+    Call { call: u32, method: String, args: Box<RawValue> },
+    Log(LogLine),
+    Done(Vec<u8>),
+}
+
+/// One worker as the host sees it.
+pub(super) struct Link {
+    pub(super) pid: u32,
+    stream: UnixStream,
+    max_payload: usize,
+    /// Changed by invocations, the reader and the keeper; never held across an await.
+    state: Mutex<State>,
+    /// Tells the writer task that the socket was full.
+    blocked: Notify,
+}
+
+struct State {
+    outbox: Outbox,
+    /// Messages given to the outbox, without those taken back.
+    sent: u64,
+    /// Messages that the worker has dealt with.
+    acked: u64,
+    /// When it last yielded, or when it got work while it had none.
+    progress: Instant,
+    last_used: Instant,
+    held: HashMap<u64, Held>,
+    /// Invocations that the host ended: the worker may not know yet.
+    ended: HashMap<u64, Ended>,
+    loaded: Option<oneshot::Sender<Vec<u8>>>,
+    dead: bool,
+    retiring: bool,
+    demoted: bool,
+}
+
+struct Held {
+    events: mpsc::UnboundedSender<Event>,
+    last_call: u32,
+    open: HashMap<u32, usize>,
+    open_bytes: usize,
+    console: usize,
+}
+
+struct Ended {
+    /// Settled when the worker has dealt with that many messages.
+    at_ack: u64,
+    /// When it should have noticed by itself.
+    overdue: Instant,
+}
+
+/// What the scheduler wants to know of a worker.
+pub(super) struct Load {
+    /// It has worked without a yield for longer than a few milliseconds.
+    pub stale: bool,
+    pub calls: usize,
+}
+
+/// What the keeper wants to know of a worker.
+pub(super) struct Watch {
+    /// Since when it works without a yield.
+    pub busy_since: Option<Instant>,
+    pub demoted: bool,
+    /// It should have noticed an abort long ago.
+    pub overdue: bool,
+    pub calls: usize,
+    pub last_used: Instant,
+}
+
+impl Link {
+    pub(super) fn new(pid: u32, stream: UnixStream, max_payload: usize) -> Self {
+        let now = Instant::now();
+        let state = State {
+            outbox: Outbox::default(),
+            sent: 0,
+            acked: 0,
+            progress: now,
+            last_used: now,
+            held: HashMap::new(),
+            ended: HashMap::new(),
+            loaded: None,
+            dead: false,
+            retiring: false,
+            demoted: false,
+        };
+        Self { pid, stream, max_payload, state: Mutex::new(state), blocked: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a load; the answer is the body of `Loaded`, or an error when the worker died of it.
+    pub(super) fn load(&self, body: Vec<u8>) -> oneshot::Receiver<Vec<u8>> {
+        let (loaded, answer) = oneshot::channel();
+        let mut state = self.state();
+        if !state.dead {
+            state.loaded = Some(loaded);
+            self.send(&mut state, Kind::Load, 0, body);
+        }
+        answer
+    }
+
+    /// Begins an invocation; `None` if the worker is dead. The stream ends when the worker dies.
+    pub(super) fn begin(&self, id: u64, body: Vec<u8>) -> Option<mpsc::UnboundedReceiver<Event>> {
+        // Unbounded is bounded by what `accept` lets pass: open calls, console bytes, one `Done`.
+        let (events, inbox) = mpsc::unbounded_channel();
+        let mut state = self.state();
+        if state.dead {
+            return None;
+        }
+        state.held.insert(id, Held { events, last_call: 0, open: HashMap::new(), open_bytes: 0, console: 0 });
+        state.last_used = Instant::now();
+        self.send(&mut state, Kind::Invoke, id, body);
+        Some(inbox)
+    }
+
+    /// Answers a host call.
+    pub(super) fn reply(&self, id: u64, call: u32, body: Vec<u8>) {
+        let mut state = self.state();
+        if let Some(held) = state.held.get_mut(&id) {
+            held.open_bytes -= held.open.remove(&call).unwrap_or(0);
+            self.send(&mut state, Kind::Reply, id, body);
+        }
+    }
+
+    /// Forgets an invocation that answered. Whether the worker should end now.
+    pub(super) fn finish(&self, id: u64) -> bool {
+        let mut state = self.state();
+        state.held.remove(&id);
+        state.last_used = Instant::now();
+        state.retiring && state.held.is_empty()
+    }
+
+    /// Ends an invocation that didn't answer; `overdue` is when the worker itself would have. Whether the worker should end now.
+    pub(super) fn abort(&self, id: u64, overdue: Instant) -> bool {
+        let mut state = self.state();
+        if state.held.remove(&id).is_some() && !state.dead {
+            let dropped = state.outbox.abort(id);
+            state.sent = state.sent + 1 - dropped;
+            let at_ack = state.sent;
+            state.ended.insert(id, Ended { at_ack, overdue });
+            self.flush(&mut state);
+        }
+        state.retiring && state.held.is_empty()
+    }
+
+    fn send(&self, state: &mut State, kind: Kind, id: u64, body: Vec<u8>) {
+        if state.sent == state.acked {
+            state.progress = Instant::now();
+        }
+        state.sent += 1;
+        state.outbox.push(kind, id, body);
+        self.flush(state);
+    }
+
+    /// Writes what the socket takes. An error is left to the reader, which sees the end as well.
+    fn flush(&self, state: &mut State) -> bool {
+        loop {
+            let pending = state.outbox.pending();
+            if pending.is_empty() {
+                return true;
+            }
+            match self.stream.try_write(pending) {
+                Ok(n) => state.outbox.advance(n),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.blocked.notify_one();
+                    return false;
+                }
+                Err(_) => return true,
+            }
+        }
+    }
+
+    /// Writes what the senders couldn't, until the link is dropped by its owner.
+    pub(super) async fn write_blocked(&self) {
+        loop {
+            self.blocked.notified().await;
+            while !self.flush(&mut self.state()) {
+                // The flush has just notified this very task.
+                if self.stream.writable().await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads until the worker ends or breaks the rules; `wake` is called whenever it yielded, `end` when it should be ended.
+    pub(super) async fn read(&self, wake: impl Fn(), end: impl Fn()) -> Result<(), Violation> {
+        let mut decoder = Decoder::default();
+        loop {
+            if self.stream.readable().await.is_err() {
+                return Ok(());
+            }
+            match self.stream.try_read_buf(decoder.buffer(READ)) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(_) => return Ok(()),
+            }
+            while let Some(message) = decoder.next(|kind, id| self.allowance(kind, id))? {
+                let yielded = message.kind == Kind::Ack;
+                if self.accept(message, &mut decoder)? {
+                    end();
+                }
+                if yielded {
+                    wake();
+                }
+            }
+        }
+    }
+
+    /// How long a message of this kind and id may get.
+    fn allowance(&self, kind: Kind, id: u64) -> Option<usize> {
+        let state = self.state();
+        match kind {
+            Kind::Loaded => state.loaded.is_some().then_some(MAX_REPORT),
+            Kind::Ack => (id == 0).then_some(16),
+            _ if !state.held.contains_key(&id) && !state.ended.contains_key(&id) => None,
+            Kind::Call => Some(self.max_payload + MAX_METHOD + 16),
+            Kind::Log => Some(MAX_CONSOLE_ON_HOST),
+            Kind::Done => Some(self.max_payload.max(MAX_REPORT) + 16),
+            Kind::Load | Kind::Invoke | Kind::Reply | Kind::Abort => None,
+        }
+    }
+
+    /// Takes one message in. Whether the worker should be ended: it is retiring and holds nothing any more.
+    fn accept(&self, message: Message, decoder: &mut Decoder) -> Result<bool, Violation> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        match message.kind {
+            Kind::Loaded => {
+                if let Some(loaded) = state.loaded.take() {
+                    // The asker may have stopped waiting.
+                    let _ = loaded.send(message.body);
+                }
+            }
+            Kind::Ack => {
+                let ack = AckBody::decode(&message.body)?;
+                if ack.processed > state.sent {
+                    return Err(Violation("more acknowledged than sent"));
+                }
+                state.acked = ack.processed;
+                state.progress = Instant::now();
+                let acked = state.acked;
+                state.ended.retain(|id, e| {
+                    if e.at_ack <= acked {
+                        decoder.forget(*id);
+                    }
+                    e.at_ack > acked
+                });
+                if ack.recycle {
+                    state.retiring = true;
+                    return Ok(state.held.is_empty());
+                }
+            }
+            _ => {
+                // What the host has ended itself is let pass unread.
+                let Some(held) = state.held.get_mut(&message.id) else { return Ok(false) };
+                let (event, last) = held.event(message, self.max_payload)?;
+                // The invocation may have stopped listening.
+                let _ = held.events.send(event);
+                if let Some(id) = last {
+                    state.held.remove(&id);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// What the scheduler goes by; `None` if it takes no calls.
+    pub(super) fn load_now(&self, now: Instant) -> Option<Load> {
+        let state = self.state();
+        if state.dead || state.retiring {
+            return None;
+        }
+        let stale = state.sent != state.acked && now.saturating_duration_since(state.progress) > STALE_AFTER;
+        Some(Load { stale, calls: state.held.len() })
+    }
+
+    /// What the keeper goes by.
+    pub(super) fn watch(&self, now: Instant) -> Watch {
+        let state = self.state();
+        Watch {
+            busy_since: (state.sent != state.acked).then_some(state.progress),
+            demoted: state.demoted,
+            overdue: state.ended.values().any(|e| e.overdue < now),
+            calls: state.held.len(),
+            last_used: state.last_used,
+        }
+    }
+
+    /// It runs behind everything else from now on, so it gets nothing new.
+    pub(super) fn set_demoted(&self) {
+        let mut state = self.state();
+        state.demoted = true;
+        state.retiring = true;
+    }
+
+    /// It gets nothing new. Whether it holds nothing and should end now.
+    pub(super) fn retire(&self) -> bool {
+        let mut state = self.state();
+        state.retiring = true;
+        state.held.is_empty()
+    }
+
+    /// Whether it can't be used any more.
+    pub(super) fn is_dead(&self) -> bool {
+        self.state().dead
+    }
+
+    /// Marks it dead and ends the event streams of all that it held.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.dead = true;
+        state.held.clear();
+        state.loaded = None;
+    }
+}
+
+impl Held {
+    /// Checks a message about this invocation. With the id if it was the last.
+    fn event(&mut self, message: Message, max_payload: usize) -> Result<(Event, Option<u64>), Violation> {
+        let Message { kind, id, mut body } = message;
+        Ok(match kind {
+            Kind::Call => {
+                let CallBody { call, method, args } = CallBody::decode(&body)?;
+                if call <= self.last_call || self.open.len() as u32 >= MAX_OPEN_CALLS || method.len() > MAX_METHOD {
+                    return Err(Violation("a call out of order"));
+                }
+                if self.open_bytes + args.len() > max_payload.saturating_mul(OPEN_BYTES_FACTOR) {
+                    return Err(Violation("too much in open calls"));
+                }
+                let method = std::str::from_utf8(method).map_err(|_| Violation("a method that isn't text"))?.to_owned();
+                self.last_call = call;
+                self.open.insert(call, args.len());
+                self.open_bytes += args.len();
+                let at = body.len() - args.len();
+                let args = raw_json(body.split_off(at)).ok_or(Violation("arguments that aren't JSON"))?;
+                (Event::Call { call, method, args }, None)
+            }
+            Kind::Log => {
+                self.console += body.len();
+                if self.console > MAX_CONSOLE_ON_HOST || body.is_empty() {
+                    return Err(Violation("too much console output"));
+                }
+                let level = match body.remove(0) {
+                    0 => LogLevel::Debug,
+                    1 => LogLevel::Info,
+                    2 => LogLevel::Warn,
+                    _ => LogLevel::Error,
+                };
+                (Event::Log(LogLine { level, message: String::from_utf8_lossy(&body).into_owned() }), None)
+            }
+            _ => (Event::Done(body), Some(id)),
+        })
+    }
+}
+
+/// A JSON text, checked.
+pub(super) fn raw_json(bytes: Vec<u8>) -> Option<Box<RawValue>> {
+    RawValue::from_string(String::from_utf8(bytes).ok()?).ok()
+}

@@ -1,0 +1,159 @@
+//! The engine: runs extension code in child processes and hands back what it answered or how it failed.
+//!
+//! It knows no table, no route and no service: a call of the code is a method name with JSON arguments, answered by the [`Host`] that
+//! came with the [`Invocation`]. `extensions/` makes [`Unit`]s and invokes them; `bridge/` is the usual [`Host`].
+//!
+//! Two halves share one binary. The host half ([`Pool`]) starts workers, chooses one per call, holds the clock and kills what doesn't
+//! answer. The worker half ([`worker`]) is the only place where JavaScript is parsed or run; nothing in the host calls it.
+
+mod alloc;
+mod compile;
+mod convert;
+mod engine;
+mod failure;
+mod isolate;
+mod limits;
+mod link;
+mod native;
+mod pool;
+mod process;
+mod protocol;
+mod run;
+mod scheduler;
+mod trace;
+pub mod worker;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+pub use failure::{Failure, LoadFailure, Thrown, ThrownKind};
+pub use pool::{Pool, PoolOptions, PoolStats, WorkerStat};
+pub use worker::ServiceSource;
+
+/// One version of one extension, as it is loaded into workers. A new version is a new `Unit`.
+#[derive(Debug)]
+pub struct Unit {
+    /// Different for every version.
+    pub id: u64,
+    /// For log lines and as the file name in stack traces.
+    pub name: String,
+    /// What to run.
+    pub source: Source,
+    /// Limit of the JS heap of one isolate, in bytes.
+    pub memory_limit: usize,
+    /// Whether isolates are used again for later calls, module state included. Otherwise every call starts pristine.
+    pub warm: bool,
+}
+
+impl Unit {
+    /// A new version with an id of its own.
+    pub fn new(name: impl Into<String>, source: Source, memory_limit: usize, warm: bool) -> Arc<Self> {
+        // A fresh `RandomState` hashes nothing to a number that doesn't repeat, without a counter that the process shares.
+        let id = RandomState::new().hash_one(0_u8);
+        Arc::new(Self { id, name: name.into(), source, memory_limit, warm })
+    }
+}
+
+/// What a unit is made of.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The body of an async function: top-level `await` and early `return` work.
+    Body {
+        /// The author's text.
+        code: String,
+        /// The names in scope of the body, in the order of [`Input::args`], followed by `context` and `services`.
+        params: Vec<String>,
+    },
+}
+
+/// One run of one unit.
+pub struct Invocation {
+    /// What to run.
+    pub unit: Arc<Unit>,
+    /// What the code gets.
+    pub input: Input,
+    /// How long it may take, all its awaits included. Waiting for a free slot isn't part of it.
+    pub timeout: Duration,
+    /// Runs under the slot of its root call, so it is never queued.
+    pub nested: bool,
+    /// Answers the calls of the code and hears its log lines.
+    pub host: Arc<dyn Host>,
+}
+
+/// What the code gets, as JSON texts.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The first parameters of the body, in order: `payload, meta` or `meta`.
+    pub args: Vec<Box<RawValue>>,
+    /// The data of `context`: an object, frozen in depth before the code sees it. `services` is added to it.
+    pub context: Box<RawValue>,
+}
+
+/// The host's side of one invocation.
+pub trait Host: Send + Sync {
+    /// Answers a call of the code: `method` like `items.createOne`, `args` a JSON array. `None` is `undefined`.
+    ///
+    /// Runs beside other calls of the same invocation; dropped when the invocation ends.
+    fn call(&self, method: &str, args: Box<RawValue>) -> BoxFuture<'static, Result<Option<Box<RawValue>>, CallError>>;
+
+    /// Hears a line of the code's console. Must not block.
+    fn log(&self, line: LogLine);
+
+    /// By when the whole invocation must end, if earlier than its timeout says. Asked after every call: a transaction that a call
+    /// opened may not be held for longer. Passing it gives [`Failure::HostDeadline`].
+    fn deadline(&self) -> Option<Instant>;
+}
+
+/// A service's refusal, which the code sees as a rejected promise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallError {
+    /// The `name` of the JS error, usually `Error`.
+    pub name: String,
+    /// For the author, and for the caller where the code lets it pass.
+    pub message: String,
+    /// The stable code, `error.code`.
+    pub code: String,
+    /// The class of answer, `error.status`.
+    pub status: u16,
+    /// Further members of the JS error.
+    pub extra: Option<Map<String, Value>>,
+}
+
+/// A line of the code's console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Which method of `console` it was.
+    pub level: LogLevel,
+    /// The arguments, formatted.
+    pub message: String,
+}
+
+/// The weight of a [`LogLine`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// `console.debug`
+    Debug,
+    /// `console.log`, `console.info`
+    Info,
+    /// `console.warn`
+    Warn,
+    /// `console.error`
+    Error,
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the code returned (`None` is `undefined`), or why it didn't.
+    pub result: Result<Option<Box<RawValue>>, Failure>,
+    /// How many calls of the host it made.
+    pub host_calls: u32,
+    /// From the moment a worker was asked until the end; waiting for a slot isn't part of it.
+    pub elapsed: Duration,
+}

@@ -1,0 +1,529 @@
+//! The workers of all units: admission, start and end, memory, and the calls themselves.
+//!
+//! Called by `extensions/` (check, invoke, retire) and by `app.rs` (start, shutdown). It never blocks a runtime thread: processes are
+//! started and reaped on their own thread (`process.rs`).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
+
+use super::compile::LoadBody;
+use super::limits::{DEMOTE_AFTER, IDLE_END, LOAD_TIMEOUT, MAX_RERUNS, MAX_SOURCE, RETIRE_AFTER};
+use super::link::Link;
+use super::process::Processes;
+use super::run::{Attempt, End};
+use super::scheduler::{Choice, Crew, Terms, Waiting};
+use super::{Failure, Invocation, LoadFailure, Outcome, Source, Unit};
+
+/// How often the keeper looks at the workers.
+const KEEPER_TICK: Duration = Duration::from_millis(25);
+
+/// Every how many ticks it looks at memory and idle workers as well.
+const KEEPER_SLOW: u32 = 40;
+
+/// What callers are told to wait when a unit has too many calls.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How many workers, how much of everything.
+#[derive(Debug, Clone)]
+pub struct PoolOptions {
+    /// What workers are started from, with the argument `worker`.
+    pub executable: PathBuf,
+    /// Blank workers kept started, so that a cold call waits for a load and not for a process.
+    pub reserve: usize,
+    /// Calls of one unit in flight.
+    pub max_in_flight: usize,
+    /// Calls of one unit waiting.
+    pub max_waiting: usize,
+    /// How long a call may wait.
+    pub max_wait: Duration,
+    /// Workers that one unit may have.
+    pub workers_per_unit: usize,
+    /// Resident bytes of all workers together.
+    pub memory_budget: u64,
+    /// Bytes of an argument or a result as JSON.
+    pub max_payload: usize,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self {
+            executable: PathBuf::from("/proc/self/exe"),
+            reserve: 2,
+            max_in_flight: 64,
+            max_waiting: 256,
+            max_wait: Duration::from_secs(2),
+            workers_per_unit: std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),
+            memory_budget: 1 << 30,
+            max_payload: 10 * 1024 * 1024,
+        }
+    }
+}
+
+/// The pool at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct PoolStats {
+    /// Every worker that serves a unit.
+    pub workers: Vec<WorkerStat>,
+    /// Started workers without a unit.
+    pub blank: usize,
+    /// Workers without a call.
+    pub idle: usize,
+    /// Calls on workers.
+    pub in_flight: usize,
+    /// Resident bytes of all workers, blank ones included.
+    pub resident_bytes: u64,
+}
+
+/// One worker at one moment.
+#[derive(Debug, Clone)]
+pub struct WorkerStat {
+    /// Its process.
+    pub pid: u32,
+    /// The name of its unit.
+    pub unit: String,
+    /// The id of its unit.
+    pub unit_id: u64,
+    /// Calls on it.
+    pub in_flight: usize,
+    /// Resident bytes.
+    pub resident_bytes: u64,
+}
+
+/// A started worker without a unit. The crew is set once, when it is taken: from then on its end is the crew's business.
+#[derive(Clone)]
+struct Blank {
+    link: Arc<Link>,
+    crew: Arc<OnceLock<Arc<Crew>>>,
+}
+
+/// All workers. Dropping it kills them.
+pub struct Pool {
+    options: PoolOptions,
+    processes: Processes,
+    /// Changed by whoever needs a unit first, retires one, or asks for statistics; never held across an await.
+    crews: Mutex<HashMap<u64, Arc<Crew>>>,
+    /// Started workers without a unit; filled by the reserve task, taken by loads.
+    blanks: Mutex<Vec<Blank>>,
+    /// Tells the reserve task that a blank one was taken.
+    taken: Notify,
+    next_id: AtomicU64,
+    /// Start of the seeds of `Math.random`; no secret.
+    seed: u64,
+    /// Set by the keeper when the workers are over the budget although none is idle.
+    crowded: AtomicBool,
+    /// Set once, by `shutdown`.
+    closed: AtomicBool,
+    me: Weak<Pool>,
+}
+
+impl Pool {
+    /// Starts the thread of the workers and the reserve. Must be called inside a tokio runtime.
+    ///
+    /// # Panics
+    /// If the machine refuses a thread.
+    pub fn start(options: PoolOptions) -> Arc<Pool> {
+        let processes = Processes::new(options.executable.clone()).expect("a machine that runs the host can start one more thread");
+        let pool = Arc::new_cyclic(|me| Pool {
+            options,
+            processes,
+            crews: Mutex::default(),
+            blanks: Mutex::default(),
+            taken: Notify::new(),
+            next_id: AtomicU64::new(1),
+            seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1_u8),
+            crowded: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            me: me.clone(),
+        });
+        tokio::spawn(fill_reserve(Arc::downgrade(&pool)));
+        tokio::spawn(keep(Arc::downgrade(&pool)));
+        pool
+    }
+
+    /// Compiles a unit in a worker of its own, which stays and serves it.
+    pub async fn check(&self, unit: &Arc<Unit>) -> Result<(), LoadFailure> {
+        let crew = self.crew(unit);
+        if crew.links().iter().any(|link| !link.is_dead()) {
+            return Ok(());
+        }
+        crew.begin_load();
+        let loaded = self.load(&crew).await;
+        if loaded.is_err() {
+            self.crews().remove(&unit.id);
+        }
+        match loaded {
+            Ok(_) => Ok(()),
+            Err(Failure::Load(failure)) => Err(failure),
+            Err(_) => Err(LoadFailure::general("No worker could be started to compile the code")),
+        }
+    }
+
+    /// Runs a unit once. Dropping the future aborts the run.
+    pub async fn invoke(&self, invocation: Invocation) -> Outcome {
+        let mut host_calls = 0;
+        let mut started = Instant::now();
+        let result = self.admitted(&invocation, &mut started, &mut host_calls).await;
+        Outcome { result, host_calls, elapsed: started.elapsed() }
+    }
+
+    async fn admitted(
+        &self,
+        invocation: &Invocation,
+        started: &mut Instant,
+        host_calls: &mut u32,
+    ) -> Result<Option<Box<serde_json::value::RawValue>>, Failure> {
+        let input = &invocation.input;
+        let size: usize = input.args.iter().map(|a| a.get().len()).sum();
+        if size > self.options.max_payload {
+            let message = format!("the arguments have {size} bytes, more than {}", self.options.max_payload);
+            return Err(Failure::PayloadTooLarge(message));
+        }
+        let crew = self.crew(&invocation.unit);
+        let give_up = *started + self.options.max_wait;
+        let _slot = if invocation.nested { None } else { Some(self.slot(&crew, give_up).await?) };
+        let mut deadline = None;
+        let mut reruns = 0;
+        loop {
+            let link = self.worker(&crew, invocation.nested, give_up).await?;
+            let now = Instant::now();
+            let deadline = *deadline.get_or_insert_with(|| {
+                *started = now;
+                now + invocation.timeout
+            });
+            let seed = self.seed.wrapping_add(self.next_id().wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let mut attempt = Attempt { pool: self, link, invocation, deadline, seed, host_calls: 0 };
+            let end = attempt.run().await;
+            *host_calls = attempt.host_calls;
+            match end {
+                End::Answered(result) => return result,
+                End::Died if *host_calls == 0 && reruns < MAX_RERUNS && Instant::now() < deadline => reruns += 1,
+                End::Died if Instant::now() >= deadline => return Err(Failure::Timeout { stack: None }),
+                End::Died => return Err(Failure::Crashed { had_host_calls: *host_calls > 0 }),
+            }
+        }
+    }
+
+    /// A unit is no longer used: its workers end with their last calls, after 30 s in any case.
+    pub fn retire(&self, unit_id: u64) {
+        let Some(crew) = self.crews().remove(&unit_id) else { return };
+        crew.set_retired();
+        for link in crew.links() {
+            if link.retire() {
+                self.end(&link);
+            }
+        }
+        let pool = self.me.clone();
+        tokio::spawn(async move {
+            sleep(RETIRE_AFTER).await;
+            if let Some(pool) = pool.upgrade() {
+                crew.links().iter().for_each(|link| pool.end(link));
+            }
+        });
+    }
+
+    /// Kills every worker and starts no more. What runs is answered as crashed.
+    pub async fn shutdown(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        for link in self.all_links() {
+            link.close();
+        }
+        self.processes.shutdown().await;
+    }
+
+    /// The pool now. Reads the memory of every worker.
+    pub fn stats(&self) -> PoolStats {
+        let now = Instant::now();
+        let mut stats = PoolStats::default();
+        let crews: Vec<Arc<Crew>> = self.crews().values().cloned().collect();
+        for crew in crews {
+            for link in crew.links().iter().filter(|l| !l.is_dead()) {
+                let in_flight = link.watch(now).calls;
+                let resident_bytes = resident(link.pid);
+                stats.in_flight += in_flight;
+                stats.idle += usize::from(in_flight == 0);
+                stats.resident_bytes += resident_bytes;
+                let unit = crew.unit.name.clone();
+                stats.workers.push(WorkerStat { pid: link.pid, unit, unit_id: crew.unit.id, in_flight, resident_bytes });
+            }
+        }
+        let blanks = self.blanks();
+        stats.blank = blanks.len();
+        stats.resident_bytes += blanks.iter().map(|b| resident(b.link.pid)).sum::<u64>();
+        stats
+    }
+
+    fn crews(&self) -> MutexGuard<'_, HashMap<u64, Arc<Crew>>> {
+        self.crews.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn blanks(&self) -> MutexGuard<'_, Vec<Blank>> {
+        self.blanks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn crew(&self, unit: &Arc<Unit>) -> Arc<Crew> {
+        let mut crews = self.crews();
+        crews.entry(unit.id).or_insert_with(|| Arc::new(Crew::new(unit.clone(), self.options.max_in_flight))).clone()
+    }
+
+    fn all_links(&self) -> Vec<Arc<Link>> {
+        let mut links: Vec<Arc<Link>> = self.crews().values().flat_map(|crew| crew.links()).collect();
+        links.extend(self.blanks().iter().map(|b| b.link.clone()));
+        links
+    }
+
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn max_payload(&self) -> usize {
+        self.options.max_payload
+    }
+
+    /// Kills a worker. What it held sees its stream end.
+    pub(super) fn end(&self, link: &Arc<Link>) {
+        link.close();
+        self.processes.kill(link.pid);
+    }
+
+    /// Waits for one of the unit's slots.
+    async fn slot<'a>(&self, crew: &'a Crew, give_up: Instant) -> Result<tokio::sync::SemaphorePermit<'a>, Failure> {
+        if let Ok(permit) = crew.slots.try_acquire() {
+            return Ok(permit);
+        }
+        let busy = Failure::Busy { retry_after: RETRY_AFTER };
+        let Some(_waiting) = Waiting::enter(&crew.waiting, self.options.max_waiting) else { return Err(busy) };
+        match timeout_at(give_up, crew.slots.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(busy),
+        }
+    }
+
+    /// A worker for one call: one that is free, a new one, or the first that becomes free.
+    async fn worker(&self, crew: &Arc<Crew>, nested: bool, mut give_up: Instant) -> Result<Arc<Link>, Failure> {
+        let mut waiting = None;
+        loop {
+            let changed = crew.changed.notified();
+            let room = !self.crowded.load(Ordering::Relaxed);
+            match crew.choose(&Terms { share: self.options.workers_per_unit, nested, room }) {
+                Choice::Use(link) => return Ok(link),
+                Choice::Start => {
+                    let begun = Instant::now();
+                    // Used at once, without another choice: a call that just arrived may have made it look busy.
+                    let link = self.load(crew).await?;
+                    give_up += begun.elapsed();
+                    if !link.is_dead() {
+                        return Ok(link);
+                    }
+                }
+                Choice::Wait => {
+                    if Instant::now() >= give_up && !nested {
+                        return Err(Failure::Busy { retry_after: RETRY_AFTER });
+                    }
+                    if waiting.is_none() && !nested {
+                        let entered = Waiting::enter(&crew.waiting, self.options.max_waiting);
+                        waiting = Some(entered.ok_or(Failure::Busy { retry_after: RETRY_AFTER })?);
+                    }
+                    // Looks again by itself too: staleness passes without an event.
+                    let _ = timeout(Duration::from_millis(5), changed).await;
+                }
+            }
+        }
+    }
+
+    /// Loads the unit into a worker. The load goes on when the asker stops waiting.
+    async fn load(&self, crew: &Arc<Crew>) -> Result<Arc<Link>, Failure> {
+        let gone = || Failure::NoWorker("the pool is closed".into());
+        let pool = self.me.upgrade().ok_or_else(gone)?;
+        let crew = crew.clone();
+        let task: JoinHandle<Result<Arc<Link>, Failure>> = tokio::spawn(async move {
+            let loaded = pool.load_now(&crew).await;
+            crew.loaded(loaded.as_ref().ok().cloned());
+            loaded
+        });
+        task.await.map_err(|_| gone())?
+    }
+
+    async fn load_now(&self, crew: &Arc<Crew>) -> Result<Arc<Link>, Failure> {
+        let Source::Body { code, params } = &crew.unit.source;
+        if code.len() > MAX_SOURCE {
+            let message = format!("The code has {} bytes, more than {MAX_SOURCE}", code.len());
+            return Err(Failure::Load(LoadFailure::general(message)));
+        }
+        let body = LoadBody {
+            name: crew.unit.name.clone(),
+            code: code.clone(),
+            params: params.clone(),
+            memory_limit: crew.unit.memory_limit,
+            max_payload: self.options.max_payload,
+            warm: crew.unit.warm,
+        };
+        let body = serde_json::to_vec(&body).map_err(|e| Failure::NoWorker(e.to_string()))?;
+        let link = self.blank(crew).await.map_err(|e| Failure::NoWorker(e.to_string()))?;
+        let failure = match timeout(LOAD_TIMEOUT, link.load(body)).await {
+            Ok(Ok(answer)) => match serde_json::from_slice::<Option<LoadFailure>>(&answer) {
+                Ok(None) => return Ok(link),
+                Ok(Some(failure)) => failure,
+                Err(_) => LoadFailure::general("The code could not be compiled: the worker gave no readable answer"),
+            },
+            Ok(Err(_)) => LoadFailure::general("The code could not be compiled: the parser gave up. Is something nested very deeply?"),
+            Err(_) => LoadFailure::general(format!("The code could not be loaded within {} s", LOAD_TIMEOUT.as_secs())),
+        };
+        self.end(&link);
+        Err(Failure::Load(failure))
+    }
+
+    /// A blank worker, from the reserve if there is one, bound to the crew.
+    async fn blank(&self, crew: &Arc<Crew>) -> std::io::Result<Arc<Link>> {
+        loop {
+            let reserved = self.blanks().pop();
+            self.taken.notify_one();
+            let blank = match reserved {
+                Some(blank) => blank,
+                None => self.start_worker().await?,
+            };
+            // The first to set it: a blank is taken once.
+            let _ = blank.crew.set(crew.clone());
+            if !blank.link.is_dead() {
+                return Ok(blank.link);
+            }
+        }
+    }
+
+    async fn start_worker(&self) -> std::io::Result<Blank> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("the pool is closed"));
+        }
+        let (pid, stream) = self.processes.start().await?;
+        let link = Arc::new(Link::new(pid, UnixStream::from_std(stream)?, self.options.max_payload));
+        let blank = Blank { link, crew: Arc::default() };
+        tokio::spawn(attend(self.me.clone(), blank.clone()));
+        Ok(blank)
+    }
+}
+
+/// Reads and writes for one worker until it ends.
+async fn attend(pool: Weak<Pool>, blank: Blank) {
+    let Blank { link, crew } = blank;
+    let wake = || {
+        if let Some(crew) = crew.get() {
+            crew.wake();
+        }
+    };
+    let end = || {
+        if let Some(pool) = pool.upgrade() {
+            pool.end(&link);
+        }
+    };
+    tokio::select! {
+        read = link.read(wake, end) => if let Err(violation) = read {
+            let unit = crew.get().map_or("", |c| c.unit.name.as_str());
+            tracing::error!(pid = link.pid, unit, %violation, "a worker broke the protocol and was killed");
+        },
+        () = link.write_blocked() => {}
+    }
+    link.close();
+    if let Some(crew) = crew.get() {
+        crew.remove(&link);
+    }
+    if let Some(pool) = pool.upgrade() {
+        pool.processes.kill(link.pid);
+        pool.blanks().retain(|b| !b.link.is_dead());
+        pool.taken.notify_one();
+    }
+}
+
+/// Keeps the reserve of blank workers full.
+async fn fill_reserve(pool: Weak<Pool>) {
+    loop {
+        let Some(strong) = pool.upgrade() else { return };
+        if strong.closed.load(Ordering::Relaxed) {
+            return;
+        }
+        if strong.blanks().len() < strong.options.reserve {
+            match strong.start_worker().await {
+                Ok(blank) => strong.blanks().push(blank),
+                Err(error) => {
+                    tracing::error!(%error, "a worker couldn't be started");
+                    sleep(Duration::from_secs(1)).await;
+                }
+            }
+            continue;
+        }
+        // Woken by a taken worker, or by the time to look whether the pool is still there.
+        let taken = async { strong.taken.notified().await };
+        let _ = timeout(Duration::from_secs(1), taken).await;
+    }
+}
+
+/// Looks after the workers: the hung, the idle, and the memory of all.
+async fn keep(pool: Weak<Pool>) {
+    let mut ticks = interval(KEEPER_TICK);
+    let mut count = 0_u32;
+    loop {
+        ticks.tick().await;
+        let Some(pool) = pool.upgrade() else { return };
+        let now = Instant::now();
+        let links: Vec<Arc<Link>> = pool.crews().values().flat_map(|crew| crew.links()).collect();
+        for link in &links {
+            let watch = link.watch(now);
+            let busy = watch.busy_since.map(|since| now.saturating_duration_since(since));
+            if watch.overdue {
+                pool.end(link);
+            } else if busy.is_some_and(|b| b > DEMOTE_AFTER) && !watch.demoted {
+                demote(link.pid);
+                link.set_demoted();
+            }
+        }
+        count = count.wrapping_add(1);
+        if count.is_multiple_of(KEEPER_SLOW) {
+            pool.bound_memory(&links, now);
+        }
+    }
+}
+
+impl Pool {
+    /// Ends what has been idle for long, and by least use what is idle while all together are over the budget.
+    fn bound_memory(&self, links: &[Arc<Link>], now: Instant) {
+        let mut total: u64 = self.blanks().iter().map(|b| resident(b.link.pid)).sum();
+        let mut idle: Vec<(Instant, u64, &Arc<Link>)> = Vec::new();
+        for link in links.iter().filter(|l| !l.is_dead()) {
+            let bytes = resident(link.pid);
+            total += bytes;
+            let watch = link.watch(now);
+            if watch.calls == 0 {
+                idle.push((watch.last_used, bytes, link));
+            }
+        }
+        idle.sort_by_key(|(last_used, ..)| *last_used);
+        for (last_used, bytes, link) in idle {
+            let over = total > self.options.memory_budget;
+            if (over || now.saturating_duration_since(last_used) > IDLE_END) && link.retire() {
+                self.end(link);
+                total -= bytes;
+            }
+        }
+        self.crowded.store(total > self.options.memory_budget, Ordering::Relaxed);
+    }
+}
+
+/// Resident bytes of a process, 0 if it is gone.
+fn resident(pid: u32) -> u64 {
+    const PAGE: u64 = 4096;
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
+    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).map_or(0, |pages| pages * PAGE)
+}
+
+/// Lets everything else on the machine go first.
+fn demote(pid: u32) {
+    const LAST: libc::c_int = 19;
+    // SAFETY: plain system call on numbers. It fails only where the process is gone.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, pid, LAST) };
+}

@@ -1,0 +1,72 @@
+// Host calls: a numbered table of promises. Answers come by number, so nothing outside this heap points into it.
+const MAX_OPEN = 64;
+// Rejections of host calls, so that one which ends the call is told from an error of the author's own.
+const refusals = new WeakMap();
+let lastCall = 0;
+let openCalls = 0;
+let calls = { __proto__: null };
+let queue = { __proto__: null };
+let queueHead = 0;
+let queueTail = 0;
+
+/** The `host` of one invocation. It closes with it: what a forgotten promise asks later is refused. */
+const openHost = () => {
+  const state = { __proto__: null, closed: false };
+  const host = (method, ...args) => {
+    if (state.closed) return rejected(new Error('This context is closed: the call that it belongs to has ended'));
+    let last = args.length;
+    while (last > 0 && args[last - 1] === undefined) last--;
+    args.length = last;
+    // Made here and not when the answer comes: its stack then names the line that called.
+    const error = new Error('');
+    return new Promise((resolve, reject) => {
+      const id = ++lastCall;
+      const call = { __proto__: null, resolve, reject, error };
+      if (openCalls < MAX_OPEN) {
+        native.call(id, method, args);
+        openCalls++;
+      } else {
+        // As JSON already: later changes to the arguments are not part of the call.
+        queue[queueTail++] = { __proto__: null, id, method, json: native.json(args, method) };
+      }
+      calls[id] = call;
+    });
+  };
+  return { __proto__: null, host, state };
+};
+
+const rejected = (error) => new Promise((_, reject) => reject(error));
+
+const settle = (id, ok, value) => {
+  const call = calls[id];
+  if (call === undefined) return;
+  delete calls[id];
+  openCalls--;
+  while (openCalls < MAX_OPEN && queueHead < queueTail) {
+    const next = queue[queueHead];
+    delete queue[queueHead++];
+    try {
+      native.callJson(next.id, next.method, next.json);
+      openCalls++;
+    } catch (error) {
+      calls[next.id].reject(error);
+      delete calls[next.id];
+    }
+  }
+  if (ok) {
+    call.resolve(value);
+    return;
+  }
+  const { error } = call;
+  define(error, 'message', value.message);
+  if (value.name !== 'Error') define(error, 'name', value.name);
+  put(error, 'code', value.code);
+  put(error, 'status', value.status);
+  const extra = value.extra;
+  if (isObject(extra)) {
+    const keys = ObjectKeys(extra);
+    for (let i = 0; i < keys.length; i++) if (!ObjectHasOwn(error, keys[i])) put(error, keys[i], extra[keys[i]]);
+  }
+  WeakMapSet(refusals, error, id);
+  call.reject(error);
+};

@@ -1,0 +1,110 @@
+// One run: the context is made, the body is called, and its end is told in plain values.
+const bugs = [TypeError, ReferenceError, RangeError, SyntaxError, EvalError, URIError, InternalError];
+const told = { __proto__: null, name: 1, message: 1, stack: 1, code: 1, status: 1, cause: 1 };
+const MAX_FIELDS = 8192;
+const MAX_CAUSES = 4;
+
+const deepFreeze = (value) => {
+  if (!isObject(value) || ObjectIsFrozen(value)) return value;
+  ObjectFreeze(value);
+  const keys = ObjectKeys(value);
+  for (let i = 0; i < keys.length; i++) deepFreeze(value[keys[i]]);
+  return value;
+};
+
+const isBug = (error) => {
+  for (let i = 0; i < bugs.length; i++) if (IsPrototypeOf(bugs[i].prototype, error)) return true;
+  return false;
+};
+
+/** Reads one property of what was thrown; a getter that throws is as good as none. */
+const read = (object, key) => {
+  try {
+    return object[key];
+  } catch {
+    return undefined;
+  }
+};
+
+const fail = (error) => {
+  if (!isObject(error)) {
+    native.fail(false, undefined, 'Error', typeof error === 'string' ? error : `${inspect(error)} was thrown`);
+    return;
+  }
+  let call;
+  let bug = false;
+  try {
+    call = WeakMapGet(refusals, error);
+    bug = isBug(error);
+  } catch {
+    // A proxy with traps of its own: the author's doing.
+  }
+  const message = read(error, 'message');
+  const name = read(error, 'name');
+  let stack = read(error, 'stack');
+  if (typeof stack !== 'string') stack = '';
+  let cause = read(error, 'cause');
+  for (let i = 0; i < MAX_CAUSES && isObject(cause); i++, cause = read(cause, 'cause')) {
+    const text = `caused by ${inspect(read(cause, 'name'))}: ${inspect(read(cause, 'message'))}`;
+    const more = read(cause, 'stack');
+    stack += `\n${text}\n${typeof more === 'string' ? more : ''}`;
+  }
+  let fields;
+  try {
+    const keys = ObjectKeys(error);
+    const own = {};
+    for (let i = 0; i < keys.length; i++) if (!(keys[i] in told)) put(own, keys[i], read(error, keys[i]));
+    fields = native.json(own, 'error', MAX_FIELDS);
+  } catch {
+    // Fields that can't be told are left out.
+  }
+  native.fail(bug, call, typeof name === 'string' ? name : 'Error', typeof message === 'string' ? message : inspect(error),
+    read(error, 'code'), read(error, 'status'), stack, fields);
+};
+
+let open;
+
+/** `args` ends where `context` and `services` are added. Answers the promise of the body. */
+const run = (body, args, data) => {
+  timers = { __proto__: null };
+  calls = { __proto__: null };
+  queue = { __proto__: null };
+  queueHead = queueTail = openCalls = lastCall = 0;
+  const opened = openHost();
+  open = opened.state;
+  const context = {};
+  const keys = ObjectKeys(data);
+  for (let i = 0; i < keys.length; i++) put(context, keys[i], deepFreeze(data[keys[i]]));
+  const services = {};
+  for (let i = 0; i < serviceNames.length; i++) {
+    let made = false;
+    let service;
+    ObjectDefineProperty(services, serviceNames[i], {
+      __proto__: null,
+      enumerable: true,
+      configurable: true,
+      get() {
+        if (!made) {
+          service = native.service(i)(opened.host, primordials, context);
+          if (isObject(service)) ObjectFreeze(service);
+          made = true;
+        }
+        return service;
+      },
+    });
+  }
+  put(context, 'services', ObjectFreeze(services));
+  ObjectFreeze(context);
+  put(args, args.length, context);
+  put(args, args.length, services);
+  const promise = ReflectApply(body, undefined, args);
+  PromiseThen(promise, native.done, fail);
+  return promise;
+};
+
+/** Nothing of the call that ended reaches the host again. */
+const close = () => {
+  open.closed = true;
+};
+
+return { __proto__: null, run, settle, fire, close };

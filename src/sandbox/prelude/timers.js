@@ -1,0 +1,44 @@
+// Timers belong to the call that set them: its end takes them away.
+let timers = { __proto__: null };
+let lastTimer = 0;
+
+const setTimer = (callback, delay, rest, repeat) => {
+  if (typeof callback !== 'function') throw new TypeError('The first argument of a timer is a function');
+  const id = ++lastTimer;
+  const ms = +delay;
+  const wait = ms >= 1 ? ms : repeat ? 1 : 0;
+  native.timer(id, wait);
+  timers[id] = { __proto__: null, callback, rest, wait, repeat };
+  return id;
+};
+const clearTimer = (id) => {
+  if (typeof id === 'number' || typeof id === 'string') delete timers[id];
+};
+define(globalThis, 'setTimeout', function setTimeout(callback, delay, ...rest) { return setTimer(callback, delay, rest, false); });
+define(globalThis, 'setInterval', function setInterval(callback, delay, ...rest) { return setTimer(callback, delay, rest, true); });
+define(globalThis, 'clearTimeout', function clearTimeout(id) { clearTimer(id); });
+define(globalThis, 'clearInterval', function clearInterval(id) { clearTimer(id); });
+
+const fire = (id) => {
+  const timer = timers[id];
+  if (timer === undefined) return;
+  if (timer.repeat) native.timer(id, timer.wait);
+  else delete timers[id];
+  try {
+    ReflectApply(timer.callback, undefined, timer.rest);
+  } catch (error) {
+    report('a timer', error);
+  }
+};
+
+const enqueue = globalThis.queueMicrotask;
+define(globalThis, 'queueMicrotask', function queueMicrotask(callback) {
+  if (typeof callback !== 'function') throw new TypeError('queueMicrotask takes a function');
+  enqueue(() => {
+    try {
+      callback();
+    } catch (error) {
+      report('a microtask', error);
+    }
+  });
+});

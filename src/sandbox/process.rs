@@ -1,0 +1,112 @@
+//! Starts, kills and reaps the worker processes, all on one dedicated thread.
+//!
+//! One thread, because the kernel's "die with your parent" is bound to the thread that spawned, and because reaping blocks.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use tokio::sync::oneshot;
+
+enum Order {
+    Start(oneshot::Sender<io::Result<(u32, UnixStream)>>),
+    Kill(u32),
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// The handle on the thread. Dropping it kills every worker.
+#[derive(Debug, Clone)]
+pub(super) struct Processes {
+    orders: Sender<Order>,
+}
+
+impl Processes {
+    /// Starts the thread; workers are started from `executable`.
+    pub(super) fn new(executable: PathBuf) -> io::Result<Self> {
+        let (orders, inbox) = mpsc::channel();
+        thread::Builder::new().name("workers".into()).spawn(move || serve(&executable, &inbox))?;
+        Ok(Self { orders })
+    }
+
+    /// A blank worker: its process id and the host's end of its socket, non-blocking.
+    pub(super) async fn start(&self) -> io::Result<(u32, UnixStream)> {
+        let (answer, answered) = oneshot::channel();
+        let ended = || io::Error::other("the thread of the workers has ended");
+        self.orders.send(Order::Start(answer)).map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    /// Kills and reaps; at once if it is dead already. Doesn't wait.
+    pub(super) fn kill(&self, pid: u32) {
+        // A closed channel means that the thread has killed them all.
+        let _ = self.orders.send(Order::Kill(pid));
+    }
+
+    /// Kills and reaps them all; those started later live on.
+    pub(super) async fn shutdown(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.orders.send(Order::Shutdown(answer)).is_ok() {
+            // An error means that the thread ended by itself, which kills them all too.
+            let _ = answered.await;
+        }
+    }
+}
+
+fn serve(executable: &PathBuf, inbox: &Receiver<Order>) {
+    let mut children: HashMap<u32, Child> = HashMap::new();
+    while let Ok(order) = inbox.recv() {
+        match order {
+            Order::Start(answer) => {
+                let started = start(executable);
+                let reply = started.map(|(child, socket)| {
+                    let pid = child.id();
+                    children.insert(pid, child);
+                    (pid, socket)
+                });
+                // The asker may have gone: nobody would ever speak to this worker.
+                if let Err(Ok((pid, _))) = answer.send(reply) {
+                    end(children.remove(&pid));
+                }
+            }
+            Order::Kill(pid) => end(children.remove(&pid)),
+            Order::Shutdown(answer) => {
+                end(children.drain().map(|(_, child)| child));
+                // The asker may have gone.
+                let _ = answer.send(());
+            }
+        }
+    }
+    end(children.into_values());
+}
+
+fn start(executable: &PathBuf) -> io::Result<(Child, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let child = Command::new(executable)
+        .arg("worker")
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()?;
+    Ok((child, ours))
+}
+
+/// Kills all before reaping the first: a big heap takes a while to be torn down.
+fn end(children: impl IntoIterator<Item = Child>) {
+    let mut children: Vec<Child> = children.into_iter().collect();
+    for child in &mut children {
+        // Fails only where it is dead already.
+        let _ = child.kill();
+    }
+    for child in &mut children {
+        if let Err(error) = child.wait() {
+            tracing::warn!(pid = child.id(), %error, "a worker couldn't be reaped");
+        }
+    }
+}

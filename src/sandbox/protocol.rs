@@ -1,0 +1,443 @@
+//! What host and worker say to each other: frames on one stream socket.
+//!
+//! A frame is a 14-byte header (length of the body `u32`, kind `u8`, flags `u8`, id `u64`, little endian) and a body of at most
+//! 64 KiB; longer messages are several frames of one id, the last marked `FIN`. Ids are invocations; 0 is the worker itself.
+//! Lengths are checked before anything is allocated, and the receiver decides per kind and id how long a message may get.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::limits::MAX_FRAME;
+
+/// Bytes before each body.
+pub(super) const HEADER: usize = 14;
+
+/// The last frame of a message.
+const FIN: u8 = 1;
+
+/// What a message is for. The numbers are the wire's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// Host → worker, id 0: [`LoadBody`](super::compile::LoadBody) as JSON.
+    Load = 1,
+    /// Host → worker: [`InvokeBody`].
+    Invoke = 2,
+    /// Host → worker: [`ReplyBody`].
+    Reply = 3,
+    /// Host → worker, empty: forget this invocation.
+    Abort = 4,
+    /// Worker → host, id 0: `null`, or a load failure as JSON.
+    Loaded = 17,
+    /// Worker → host: [`CallBody`].
+    Call = 18,
+    /// Worker → host: level `u8`, then text.
+    Log = 19,
+    /// Worker → host: [`DONE_UNDEFINED`] and its kin `u8`, then JSON.
+    Done = 20,
+    /// Worker → host, id 0: [`AckBody`].
+    Ack = 21,
+}
+
+impl Kind {
+    fn from_wire(n: u8) -> Option<Self> {
+        Some(match n {
+            1 => Self::Load,
+            2 => Self::Invoke,
+            3 => Self::Reply,
+            4 => Self::Abort,
+            17 => Self::Loaded,
+            18 => Self::Call,
+            19 => Self::Log,
+            20 => Self::Done,
+            21 => Self::Ack,
+            _ => return None,
+        })
+    }
+}
+
+/// First byte of a `Done` or `Reply` payload: nothing follows.
+pub(super) const DONE_UNDEFINED: u8 = 0;
+/// First byte of a `Done` or `Reply` payload: a JSON value follows.
+pub(super) const DONE_JSON: u8 = 1;
+/// First byte of a `Done` or `Reply` payload: a failure as JSON follows.
+pub(super) const DONE_FAILURE: u8 = 2;
+
+/// The other side broke the rules: it is given up.
+#[derive(Debug, thiserror::Error)]
+#[error("protocol violation: {0}")]
+pub(super) struct Violation(pub &'static str);
+
+/// One whole message.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub kind: Kind,
+    pub id: u64,
+    pub body: Vec<u8>,
+}
+
+/// Appends a message as frames.
+pub(super) fn write_message(out: &mut Vec<u8>, kind: Kind, id: u64, body: &[u8]) {
+    let mut at = 0;
+    while write_fragment(out, kind, id, body, &mut at) {}
+}
+
+/// Appends the frame that starts at `at` and moves it on; whether more of the message is left.
+fn write_fragment(out: &mut Vec<u8>, kind: Kind, id: u64, body: &[u8], at: &mut usize) -> bool {
+    let end = body.len().min(*at + MAX_FRAME);
+    let fragment = &body[*at..end];
+    out.reserve(HEADER + fragment.len());
+    out.extend_from_slice(&u32::try_from(fragment.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.push(kind as u8);
+    out.push(if end == body.len() { FIN } else { 0 });
+    out.extend_from_slice(&id.to_le_bytes());
+    out.extend_from_slice(fragment);
+    *at = end;
+    end < body.len()
+}
+
+/// Puts frames together into messages.
+#[derive(Default)]
+pub(super) struct Decoder {
+    buffer: Vec<u8>,
+    /// Where unread bytes begin in `buffer`.
+    start: usize,
+    partial: HashMap<u64, (Kind, Vec<u8>)>,
+}
+
+impl Decoder {
+    /// Room for the next read of at least `size` bytes, at the end of what is buffered.
+    pub(super) fn buffer(&mut self, size: usize) -> &mut Vec<u8> {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.start = 0;
+        } else if self.start > MAX_FRAME {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        self.buffer.reserve(size);
+        &mut self.buffer
+    }
+
+    /// Takes the next whole message. `accept` says how long a message of this kind and id may get, or that there may be none.
+    pub(super) fn next(&mut self, mut accept: impl FnMut(Kind, u64) -> Option<usize>) -> Result<Option<Message>, Violation> {
+        loop {
+            let unread = &self.buffer[self.start..];
+            let Some((header, rest)) = unread.split_first_chunk::<HEADER>() else { return Ok(None) };
+            let [l0, l1, l2, l3, kind, flags, id @ ..] = *header;
+            let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+            if length > MAX_FRAME {
+                return Err(Violation("a frame longer than 64 KiB"));
+            }
+            let kind = Kind::from_wire(kind).ok_or(Violation("an unknown kind"))?;
+            let id = u64::from_le_bytes(id);
+            let max = accept(kind, id).ok_or(Violation("a frame for what isn't held"))?;
+            let Some(body) = rest.get(..length) else { return Ok(None) };
+            self.start += HEADER + length;
+            let fin = flags & FIN != 0;
+            if self.partial.is_empty() && fin {
+                if length > max {
+                    return Err(Violation("a message longer than allowed"));
+                }
+                return Ok(Some(Message { kind, id, body: body.to_vec() }));
+            }
+            let (begun, whole) = self.partial.entry(id).or_insert_with(|| (kind, Vec::new()));
+            if *begun != kind {
+                return Err(Violation("a message inside another"));
+            }
+            if whole.len() + length > max {
+                return Err(Violation("a message longer than allowed"));
+            }
+            whole.extend_from_slice(body);
+            if fin && let Some((kind, body)) = self.partial.remove(&id) {
+                return Ok(Some(Message { kind, id, body }));
+            }
+        }
+    }
+
+    /// Forgets what was begun for an id that ended.
+    pub(super) fn forget(&mut self, id: u64) {
+        self.partial.remove(&id);
+    }
+}
+
+/// What the host has to send to one worker, one frame of each id in turn, control before data.
+#[derive(Default)]
+pub(super) struct Outbox {
+    control: VecDeque<(Kind, u64)>,
+    streams: VecDeque<Stream>,
+    /// Encoded and partly written.
+    current: Vec<u8>,
+    written: usize,
+}
+
+struct Stream {
+    id: u64,
+    messages: VecDeque<(Kind, Vec<u8>)>,
+    /// How much of the first message is sent.
+    at: usize,
+}
+
+impl Outbox {
+    /// Queues a message behind those of the same id.
+    pub(super) fn push(&mut self, kind: Kind, id: u64, body: Vec<u8>) {
+        match self.streams.iter_mut().find(|s| s.id == id) {
+            Some(stream) => stream.messages.push_back((kind, body)),
+            None => self.streams.push_back(Stream { id, messages: VecDeque::from([(kind, body)]), at: 0 }),
+        }
+    }
+
+    /// Drops what is queued for an id and sends `Abort` before everything else; how many queued messages will not be sent.
+    pub(super) fn abort(&mut self, id: u64) -> u64 {
+        let mut dropped = 0;
+        self.streams.retain(|s| {
+            if s.id == id {
+                dropped += s.messages.len() as u64;
+            }
+            s.id != id
+        });
+        self.control.push_back((Kind::Abort, id));
+        dropped
+    }
+
+    /// The bytes to write next; empty when there is nothing to do.
+    pub(super) fn pending(&mut self) -> &[u8] {
+        if self.written == self.current.len() {
+            self.current.clear();
+            self.written = 0;
+            while let Some((kind, id)) = self.control.pop_front() {
+                write_message(&mut self.current, kind, id, &[]);
+            }
+            while self.current.len() < MAX_FRAME
+                && let Some(mut stream) = self.streams.pop_front()
+            {
+                if let Some((kind, body)) = stream.messages.front()
+                    && !write_fragment(&mut self.current, *kind, stream.id, body, &mut stream.at)
+                {
+                    stream.messages.pop_front();
+                    stream.at = 0;
+                }
+                if !stream.messages.is_empty() {
+                    self.streams.push_back(stream);
+                }
+            }
+        }
+        &self.current[self.written..]
+    }
+
+    /// `n` of the pending bytes were written.
+    pub(super) fn advance(&mut self, n: usize) {
+        self.written += n;
+    }
+}
+
+/// Reads numbers and texts off a body, in order.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize) -> Result<&'a [u8], Violation> {
+        let (head, rest) = self.0.split_at_checked(n).ok_or(Violation("a body too short"))?;
+        self.0 = rest;
+        Ok(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Violation> {
+        self.take(N)?.try_into().map_err(|_| Violation("a body too short"))
+    }
+
+    fn u8(&mut self) -> Result<u8, Violation> {
+        Ok(u8::from_le_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Result<u32, Violation> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Result<u64, Violation> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+}
+
+/// Appends a text with its length.
+fn put_text(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(text);
+}
+
+/// A run to begin.
+pub(super) struct InvokeBody<'a> {
+    /// How long it may take from now, in ms.
+    pub timeout_ms: u32,
+    /// Of `Math.random`.
+    pub seed: u64,
+    /// JSON texts.
+    pub args: Vec<&'a [u8]>,
+    /// JSON text of an object.
+    pub context: &'a [u8],
+}
+
+impl<'a> InvokeBody<'a> {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let size = 20 + self.context.len() + self.args.iter().map(|a| a.len() + 4).sum::<usize>();
+        let mut out = Vec::with_capacity(size);
+        out.extend_from_slice(&self.timeout_ms.to_le_bytes());
+        out.extend_from_slice(&self.seed.to_le_bytes());
+        put_text(&mut out, self.context);
+        for arg in &self.args {
+            put_text(&mut out, arg);
+        }
+        out
+    }
+
+    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
+        let mut r = Reader(body);
+        let (timeout_ms, seed) = (r.u32()?, r.u64()?);
+        let length = r.u32()? as usize;
+        let context = r.take(length)?;
+        let mut args = Vec::new();
+        while !r.0.is_empty() {
+            let length = r.u32()? as usize;
+            args.push(r.take(length)?);
+        }
+        Ok(Self { timeout_ms, seed, args, context })
+    }
+}
+
+/// The answer to a host call.
+pub(super) struct ReplyBody<'a> {
+    pub call: u32,
+    /// One of [`DONE_UNDEFINED`], [`DONE_JSON`], [`DONE_FAILURE`].
+    pub status: u8,
+    /// How much time the invocation has left, in ms: the host may have shortened it.
+    pub left_ms: u32,
+    pub json: &'a [u8],
+}
+
+impl<'a> ReplyBody<'a> {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(9 + self.json.len());
+        out.extend_from_slice(&self.call.to_le_bytes());
+        out.push(self.status);
+        out.extend_from_slice(&self.left_ms.to_le_bytes());
+        out.extend_from_slice(self.json);
+        out
+    }
+
+    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
+        let mut r = Reader(body);
+        Ok(Self { call: r.u32()?, status: r.u8()?, left_ms: r.u32()?, json: r.0 })
+    }
+}
+
+/// A host call of the code.
+pub(super) struct CallBody<'a> {
+    /// Counts up from 1 within the invocation.
+    pub call: u32,
+    pub method: &'a [u8],
+    /// JSON text of an array.
+    pub args: &'a [u8],
+}
+
+impl<'a> CallBody<'a> {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(8 + self.method.len() + self.args.len());
+        out.extend_from_slice(&self.call.to_le_bytes());
+        put_text(&mut out, self.method);
+        out.extend_from_slice(self.args);
+        out
+    }
+
+    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
+        let mut r = Reader(body);
+        let call = r.u32()?;
+        let length = r.u32()? as usize;
+        Ok(Self { call, method: r.take(length)?, args: r.0 })
+    }
+}
+
+/// How far a worker is.
+pub(super) struct AckBody {
+    /// Host messages that it has dealt with, yielding after the last.
+    pub processed: u64,
+    /// It had a breach: give it nothing new and end it after its last call.
+    pub recycle: bool,
+}
+
+impl AckBody {
+    pub(super) fn encode(&self) -> [u8; 9] {
+        let [a, b, c, d, e, f, g, h] = self.processed.to_le_bytes();
+        [a, b, c, d, e, f, g, h, u8::from(self.recycle)]
+    }
+
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Violation> {
+        let mut r = Reader(body);
+        Ok(Self { processed: r.u64()?, recycle: r.u8()? != 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode_all(bytes: &[u8], step: usize, max: usize) -> Result<Vec<(Kind, u64, usize)>, Violation> {
+        let mut decoder = Decoder::default();
+        let mut seen = Vec::new();
+        for chunk in bytes.chunks(step) {
+            decoder.buffer(chunk.len()).extend_from_slice(chunk);
+            while let Some(m) = decoder.next(|_, _| Some(max))? {
+                seen.push((m.kind, m.id, m.body.len()));
+            }
+        }
+        Ok(seen)
+    }
+
+    #[test]
+    fn a_long_message_lets_a_short_one_of_another_id_pass() {
+        let mut outbox = Outbox::default();
+        outbox.push(Kind::Invoke, 1, vec![7; 300_000]);
+        outbox.push(Kind::Invoke, 2, vec![8; 10]);
+        let mut bytes = Vec::new();
+        loop {
+            let pending = outbox.pending();
+            let n = pending.len().min(1000);
+            if n == 0 {
+                break;
+            }
+            bytes.extend_from_slice(&pending[..n]);
+            outbox.advance(n);
+        }
+        let seen = decode_all(&bytes, 777, 1_000_000).expect("well formed");
+        assert_eq!(seen, [(Kind::Invoke, 2, 10), (Kind::Invoke, 1, 300_000)]);
+    }
+
+    #[test]
+    fn control_goes_first_and_takes_the_queue_of_its_id_away() {
+        let mut outbox = Outbox::default();
+        outbox.push(Kind::Reply, 1, vec![0; 5]);
+        outbox.push(Kind::Reply, 2, vec![0; 5]);
+        assert_eq!(outbox.abort(1), 1);
+        let bytes = outbox.pending().to_vec();
+        let seen = decode_all(&bytes, bytes.len(), 100).expect("well formed");
+        assert_eq!(seen, [(Kind::Abort, 1, 0), (Kind::Reply, 2, 5)]);
+    }
+
+    #[test]
+    fn a_length_is_checked_before_the_body_arrives() {
+        let mut frame = u32::MAX.to_le_bytes().to_vec();
+        frame.extend_from_slice(&[18, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(decode_all(&frame, 14, 100).is_err());
+        let mut long = Vec::new();
+        write_message(&mut long, Kind::Call, 3, &vec![0; 200_000]);
+        assert!(decode_all(&long, 4096, 150_000).is_err());
+    }
+
+    #[test]
+    fn bodies_survive_the_way() {
+        let invoke = InvokeBody { timeout_ms: 5, seed: 9, args: vec![b"1", b"[2]"], context: b"{}" }.encode();
+        let back = InvokeBody::decode(&invoke).expect("well formed");
+        assert_eq!((back.timeout_ms, back.seed, back.args, back.context), (5, 9, vec![&b"1"[..], b"[2]"], &b"{}"[..]));
+        let call = CallBody { call: 3, method: b"items.x", args: b"[]" }.encode();
+        let back = CallBody::decode(&call).expect("well formed");
+        assert_eq!((back.call, back.method, back.args), (3, &b"items.x"[..], &b"[]"[..]));
+        assert!(CallBody::decode(&call[..6]).is_err());
+    }
+}

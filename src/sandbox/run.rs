@@ -1,0 +1,206 @@
+//! One invocation on one worker: feeds its host calls, holds its clock, and says how it ended.
+//!
+//! The host's clock is the one that counts. The worker has its own and usually answers by itself; where it doesn't within
+//! [`GRACE`](super::limits::GRACE), the caller is answered here and the worker is given up or told to forget.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, sleep_until};
+
+use super::failure::Report;
+use super::limits::GRACE;
+use super::link::{Event, Link, raw_json};
+use super::pool::Pool;
+use super::protocol::{DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
+use super::{CallError, Failure, Invocation, LogLine};
+
+/// Errors of host calls that are remembered in case one ends the run. One past it is told apart no more.
+const MAX_REMEMBERED: usize = 1_024;
+
+/// How an attempt ended.
+pub(super) enum End {
+    /// The worker or the clock answered.
+    Answered(Result<Option<Box<RawValue>>, Failure>),
+    /// The worker died first.
+    Died,
+}
+
+/// What one attempt needs and what it leaves behind.
+pub(super) struct Attempt<'a> {
+    pub pool: &'a Pool,
+    pub link: Arc<Link>,
+    pub invocation: &'a Invocation,
+    /// By when the whole invocation must end.
+    pub deadline: Instant,
+    pub seed: u64,
+    /// Host calls that were made.
+    pub host_calls: u32,
+}
+
+type Answer = Result<Option<Box<RawValue>>, CallError>;
+
+/// Tells the worker to forget the invocation unless it ended by itself: also when the caller stopped waiting.
+struct Running<'a> {
+    pool: &'a Pool,
+    link: &'a Arc<Link>,
+    id: u64,
+    deadline: Instant,
+    answered: bool,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let over = if self.answered { self.link.finish(self.id) } else { self.link.abort(self.id, self.deadline + GRACE) };
+        if over {
+            self.pool.end(self.link);
+        }
+    }
+}
+
+impl Attempt<'_> {
+    /// Runs it to its end.
+    pub(super) async fn run(&mut self) -> End {
+        let input = &self.invocation.input;
+        let body = InvokeBody {
+            timeout_ms: millis(self.deadline.saturating_duration_since(Instant::now())),
+            seed: self.seed,
+            args: input.args.iter().map(|a| a.get().as_bytes()).collect(),
+            context: input.context.get().as_bytes(),
+        };
+        let id = self.pool.next_id();
+        let Some(mut events) = self.link.begin(id, body.encode()) else { return End::Died };
+        let link = self.link.clone();
+        let mut running = Running { pool: self.pool, link: &link, id, deadline: self.deadline, answered: false };
+        let mut shortened = false;
+        let mut calls: FuturesUnordered<BoxFuture<'static, (u32, Answer)>> = FuturesUnordered::new();
+        let mut refused: HashMap<u32, CallError> = HashMap::new();
+        // Held back until the first host call or the end: a run that is started again must not say everything twice.
+        let mut lines: Vec<LogLine> = Vec::new();
+        let mut clock = pin!(sleep_until(self.deadline + GRACE));
+        loop {
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    None => {
+                        if self.host_calls > 0 {
+                            self.flush(&mut lines);
+                        }
+                        running.answered = true;
+                        return End::Died;
+                    }
+                    Some(Event::Log(line)) => {
+                        lines.push(line);
+                        if self.host_calls > 0 {
+                            self.flush(&mut lines);
+                        }
+                    }
+                    Some(Event::Call { call, method, args }) => {
+                        self.host_calls += 1;
+                        self.flush(&mut lines);
+                        let answer = self.invocation.host.call(&method, args);
+                        calls.push(Box::pin(async move { (call, answer.await) }));
+                    }
+                    Some(Event::Done(body)) => {
+                        running.answered = true;
+                        self.flush(&mut lines);
+                        return End::Answered(self.answer(body, &mut refused, shortened));
+                    }
+                },
+                Some((call, answer)) = calls.next(), if !calls.is_empty() => {
+                    if let Some(earlier) = self.invocation.host.deadline().filter(|d| *d < self.deadline) {
+                        self.deadline = earlier;
+                        shortened = true;
+                        running.deadline = earlier;
+                        clock.as_mut().reset(earlier + GRACE);
+                    }
+                    let body = self.reply(call, &answer);
+                    if let Err(error) = answer && refused.len() < MAX_REMEMBERED {
+                        refused.insert(call, error);
+                    }
+                    link.reply(id, call, body);
+                }
+                () = clock.as_mut() => {
+                    self.flush(&mut lines);
+                    // What yields will forget it when told to; what doesn't is beyond telling.
+                    if link.load_now(Instant::now()).is_none_or(|load| load.stale) {
+                        self.pool.end(&link);
+                    }
+                    return End::Answered(Err(timeout(shortened, None)));
+                }
+            }
+        }
+    }
+
+    fn flush(&self, lines: &mut Vec<LogLine>) {
+        for line in lines.drain(..) {
+            self.invocation.host.log(line);
+        }
+    }
+
+    /// The frame that answers a host call.
+    fn reply(&self, call: u32, answer: &Answer) -> Vec<u8> {
+        let max = self.pool.max_payload();
+        let failure;
+        let (status, json) = match answer {
+            Ok(None) => (DONE_UNDEFINED, &[][..]),
+            Ok(Some(value)) if value.get().len() <= max => (DONE_JSON, value.get().as_bytes()),
+            Ok(Some(_)) => {
+                let message = format!("The answer is larger than {max} bytes: ask for less at a time");
+                failure = json!({ "name": "Error", "message": message, "code": "EXTENSION_PAYLOAD_TOO_LARGE", "status": 413 }).to_string();
+                (DONE_FAILURE, failure.as_bytes())
+            }
+            Err(error) => {
+                let CallError { name, message, code, status, extra } = error;
+                failure = json!({ "name": name, "message": message, "code": code, "status": status, "extra": extra }).to_string();
+                (DONE_FAILURE, failure.as_bytes())
+            }
+        };
+        let left_ms = millis(self.deadline.saturating_duration_since(Instant::now()));
+        ReplyBody { call, status, left_ms, json }.encode()
+    }
+
+    /// Reads the last message of a run.
+    fn answer(&self, mut body: Vec<u8>, refused: &mut HashMap<u32, CallError>, shortened: bool) -> Result<Option<Box<RawValue>>, Failure> {
+        let unreadable = || Failure::Crashed { had_host_calls: self.host_calls > 0 };
+        let payload = if body.is_empty() { Vec::new() } else { body.split_off(1) };
+        match body.first() {
+            Some(&DONE_UNDEFINED) => Ok(None),
+            Some(&DONE_JSON) => match raw_json(payload) {
+                Some(value) => Ok(Some(value)),
+                None => {
+                    self.pool.end(&self.link);
+                    Err(unreadable())
+                }
+            },
+            Some(&DONE_FAILURE) => match serde_json::from_slice::<Report>(&payload) {
+                Ok(Report::Timeout { stack }) => Err(timeout(shortened, stack)),
+                Ok(report) => Err(report.into_failure(|call| refused.remove(&call))),
+                Err(_) => {
+                    self.pool.end(&self.link);
+                    Err(unreadable())
+                }
+            },
+            _ => {
+                self.pool.end(&self.link);
+                Err(unreadable())
+            }
+        }
+    }
+}
+
+fn timeout(shortened: bool, stack: Option<String>) -> Failure {
+    if shortened { Failure::HostDeadline } else { Failure::Timeout { stack } }
+}
+
+/// Whole milliseconds, rounded up: the worker's clock should not be ahead of the host's.
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX)
+}

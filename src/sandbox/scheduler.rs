@@ -1,0 +1,154 @@
+//! The workers of one unit and the choice among them.
+//!
+//! A call goes to a worker that has yielded lately; where none has, the unit gets another one, up to its share; past that the call
+//! waits. It knows nothing of processes: the pool starts and ends them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+
+use super::Unit;
+use super::link::Link;
+
+/// One unit with its workers.
+pub(super) struct Crew {
+    pub(super) unit: Arc<Unit>,
+    /// Changed by whoever starts, chooses or loses a worker; never held across an await.
+    members: Mutex<Members>,
+    /// Calls in flight.
+    pub(super) slots: Semaphore,
+    /// Calls that wait for a slot or a worker: only for the limit on them.
+    pub(super) waiting: AtomicUsize,
+    /// A worker yielded, came or went.
+    pub(super) changed: Notify,
+    /// Set once, when the unit is no longer used.
+    retired: AtomicBool,
+}
+
+#[derive(Default)]
+struct Members {
+    links: Vec<Arc<Link>>,
+    loading: usize,
+}
+
+/// What to do with a call.
+pub(super) enum Choice {
+    /// Give it to this worker.
+    Use(Arc<Link>),
+    /// Start another worker; [`Crew::loaded`] must follow.
+    Start,
+    /// Look again when something changed.
+    Wait,
+}
+
+/// What the choice is bound to.
+pub(super) struct Terms {
+    /// Workers that the unit may have.
+    pub share: usize,
+    /// A nested call never waits for a busy worker.
+    pub nested: bool,
+    /// Whether the memory budget lets another worker start.
+    pub room: bool,
+}
+
+impl Crew {
+    pub(super) fn new(unit: Arc<Unit>, max_in_flight: usize) -> Self {
+        Self {
+            unit,
+            members: Mutex::default(),
+            slots: Semaphore::new(max_in_flight),
+            waiting: AtomicUsize::new(0),
+            changed: Notify::new(),
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Chooses for one call.
+    pub(super) fn choose(&self, terms: &Terms) -> Choice {
+        let now = Instant::now();
+        let mut members = self.members();
+        let mut best: Option<(usize, &Arc<Link>)> = None;
+        let mut usable = 0;
+        for link in &members.links {
+            let Some(load) = link.load_now(now) else { continue };
+            usable += 1;
+            if !load.stale && best.is_none_or(|(calls, _)| load.calls < calls) {
+                best = Some((load.calls, link));
+            }
+        }
+        if let Some((_, link)) = best {
+            return Choice::Use(link.clone());
+        }
+        let may_start = members.loading == 0 && (usable == 0 || terms.room && usable < terms.share || terms.nested);
+        if may_start {
+            members.loading += 1;
+            return Choice::Start;
+        }
+        Choice::Wait
+    }
+
+    /// Takes note that a worker is being loaded without a call that asked for it.
+    pub(super) fn begin_load(&self) {
+        self.members().loading += 1;
+    }
+
+    /// A load ended: with a worker, or without.
+    pub(super) fn loaded(&self, link: Option<Arc<Link>>) {
+        let mut members = self.members();
+        members.loading -= 1;
+        if let Some(link) = &link
+            && self.retired.load(Ordering::Relaxed)
+        {
+            // It ends with the one call that it was started for.
+            link.retire();
+        }
+        members.links.extend(link);
+        drop(members);
+        self.changed.notify_waiters();
+    }
+
+    /// The unit is no longer used.
+    pub(super) fn set_retired(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// A worker went.
+    pub(super) fn remove(&self, link: &Arc<Link>) {
+        self.members().links.retain(|l| !Arc::ptr_eq(l, link));
+        self.changed.notify_waiters();
+    }
+
+    /// All its workers.
+    pub(super) fn links(&self) -> Vec<Arc<Link>> {
+        self.members().links.clone()
+    }
+
+    /// A worker yielded: calls that wait may look again.
+    pub(super) fn wake(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.changed.notify_waiters();
+        }
+    }
+}
+
+/// Counts a waiting call for as long as it lives.
+pub(super) struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    /// `None` if `max` calls wait already.
+    pub(super) fn enter(counter: &'a AtomicUsize, max: usize) -> Option<Self> {
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < max).then_some(n + 1)).ok().map(|_| Self(counter))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

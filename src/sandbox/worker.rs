@@ -1,0 +1,303 @@
+//! The child process: one thread that runs JS, many isolates of one unit, one socket.
+//!
+//! Started by the pool with its socket as standard input and nothing else. The loop reads frames, runs what they set in motion until
+//! nothing is pending, writes what came of it, and acknowledges: the acknowledgement is how the host knows that JS has yielded.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::compile::{self, LoadBody, Loaded, Program};
+use super::failure::{LoadFailure, Report};
+use super::isolate::{Isolate, Step};
+use super::limits::{MAX_FRAME, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK, WARM_ISOLATES};
+use super::protocol::{AckBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, ReplyBody, Violation, write_message};
+
+/// The JS half of one service. `js` is a function expression `(host, primordials, context) => service`: `host(method, ...args)` asks
+/// the host and answers a promise. It is evaluated when the code first touches `services[name]`, and what it answers is frozen.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceSource {
+    /// Its name in `context.services`.
+    pub name: &'static str,
+    /// Its source.
+    pub js: &'static str,
+}
+
+/// How long frames may wait for the rest of their batch to be dealt with.
+const FLUSH_AFTER: Duration = Duration::from_micros(200);
+
+/// Heap of an isolate that is prepared before the unit, and so its limit, is known.
+const BLANK_HEAP: usize = 8 * 1024 * 1024;
+
+/// Runs a worker until its host is gone: the whole of `trellis worker`.
+pub fn main(services: &'static [ServiceSource]) -> ExitCode {
+    // SAFETY: the only thread so far. The first local date reads the zone; without a name it would look for a file.
+    unsafe { std::env::set_var("TZ", "UTC0") };
+    // SAFETY: plain system call. The host goes first when both want the processor.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 5) };
+    // Of all processes, a worker is the one to kill when memory runs out. Not every system lets it say so.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    // SAFETY: descriptor 0 is the socket that the host gave, and nothing else here uses it.
+    let socket = unsafe { UnixStream::from_raw_fd(0) };
+    let run = move || serve(socket, services);
+    match std::thread::Builder::new().stack_size(THREAD_STACK).spawn(run).map(std::thread::JoinHandle::join) {
+        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        Ok(Ok(Err(problem))) => {
+            eprintln!("worker: {problem}");
+            ExitCode::FAILURE
+        }
+        Ok(Err(_)) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn serve(socket: UnixStream, services: &[ServiceSource]) -> Result<(), String> {
+    let program = Program::compile(services)?;
+    let mut worker = Worker {
+        socket,
+        decoder: Decoder::default(),
+        out: Vec::new(),
+        program,
+        unit: None,
+        running: HashMap::new(),
+        runnable: Vec::new(),
+        ready: Vec::new(),
+        spent: Vec::new(),
+        processed: 0,
+        acknowledged: 0,
+        recycle: false,
+    };
+    worker.serve()
+}
+
+struct Worker {
+    socket: UnixStream,
+    decoder: Decoder,
+    /// Frames to write.
+    out: Vec<u8>,
+    program: Rc<Program>,
+    unit: Option<Rc<Loaded>>,
+    running: HashMap<u64, Isolate>,
+    /// Whose slice was too short.
+    runnable: Vec<u64>,
+    /// Isolates made ahead at the front, warm ones behind: the last is taken first.
+    ready: Vec<Isolate>,
+    /// Isolates to take down when nobody waits for it.
+    spent: Vec<Isolate>,
+    /// Messages dealt with.
+    processed: u64,
+    /// Messages of which the host knows.
+    acknowledged: u64,
+    /// A breach happened: what it left in memory goes with this process.
+    recycle: bool,
+}
+
+impl Worker {
+    fn serve(&mut self) -> Result<(), String> {
+        loop {
+            if self.readable(self.patience())? {
+                let buffer = self.decoder.buffer(MAX_FRAME + HEADER);
+                // A reader of its own, bounded: the decoder's buffer grows by what arrived only.
+                let mut chunk = [0_u8; 32 * 1024];
+                match self.socket.read(&mut chunk) {
+                    Ok(0) => return Ok(()),
+                    Ok(n) => buffer.extend_from_slice(&chunk[..n]),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error.to_string()),
+                }
+                let mut batch = Instant::now();
+                while let Some(message) = self.decoder.next(accept).map_err(|v| v.to_string())? {
+                    self.handle(message).map_err(|v| v.to_string())?;
+                    self.processed += 1;
+                    if batch.elapsed() > FLUSH_AFTER {
+                        self.flush()?;
+                        batch = Instant::now();
+                    }
+                }
+            }
+            self.go_on();
+            self.flush()?;
+            self.tidy()?;
+        }
+    }
+
+    /// How long to wait for the host: not at all while there is something to do, for ever if nothing is timed. In milliseconds.
+    fn patience(&self) -> i32 {
+        if !self.runnable.is_empty() || self.wants_isolate() {
+            return 0;
+        }
+        let Some(wake) = self.running.values().map(Isolate::next_wake).min() else { return -1 };
+        let wait = wake.saturating_duration_since(Instant::now());
+        i32::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
+    }
+
+    fn readable(&self, timeout_ms: i32) -> Result<bool, String> {
+        let mut poll = libc::pollfd { fd: self.socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one descriptor, ours.
+        match unsafe { libc::poll(&raw mut poll, 1, timeout_ms) } {
+            -1 if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted => Err(io::Error::last_os_error().to_string()),
+            n => Ok(n > 0),
+        }
+    }
+
+    /// Writes what there is, with an acknowledgement if the host doesn't know yet.
+    fn flush(&mut self) -> Result<(), String> {
+        if self.processed != self.acknowledged {
+            self.acknowledged = self.processed;
+            let ack = AckBody { processed: self.processed, recycle: self.recycle }.encode();
+            write_message(&mut self.out, Kind::Ack, 0, &ack);
+        }
+        if !self.out.is_empty() {
+            self.socket.write_all(&self.out).map_err(|e| e.to_string())?;
+            self.out.clear();
+            self.out.shrink_to(MAX_FRAME);
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, message: Message) -> Result<(), Violation> {
+        let Message { kind, id, body } = message;
+        match kind {
+            Kind::Load => self.load(&body),
+            Kind::Invoke => {
+                let body = InvokeBody::decode(&body)?;
+                match self.isolate() {
+                    Ok(mut isolate) => {
+                        isolate.start(id, &body);
+                        self.running.insert(id, isolate);
+                        self.drive(id);
+                    }
+                    Err(problem) => {
+                        eprintln!("worker: {problem}");
+                        let mut done = vec![DONE_FAILURE];
+                        serde_json::to_writer(&mut done, &Report::OutOfMemory).map_err(|_| Violation("no report"))?;
+                        write_message(&mut self.out, Kind::Done, id, &done);
+                        self.recycle = true;
+                    }
+                }
+            }
+            Kind::Reply => {
+                let reply = ReplyBody::decode(&body)?;
+                // The invocation may have ended while the answer was on its way.
+                if let Some(isolate) = self.running.get(&id) {
+                    isolate.reply(&reply);
+                    self.drive(id);
+                }
+            }
+            Kind::Abort => {
+                self.decoder.forget(id);
+                self.runnable.retain(|r| *r != id);
+                self.spent.extend(self.running.remove(&id));
+            }
+            Kind::Loaded | Kind::Call | Kind::Log | Kind::Done | Kind::Ack => return Err(Violation("a message of the wrong way")),
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, body: &[u8]) {
+        let loaded = serde_json::from_slice::<LoadBody>(body)
+            .map_err(|_| LoadFailure { message: "The code could not be read".into(), line: None, column: None, frame: None })
+            .and_then(compile::compile)
+            .map(Rc::new);
+        let failure = match loaded {
+            Ok(unit) => {
+                self.ready.retain_mut(|isolate| isolate.bind(&unit).is_ok());
+                self.unit = Some(unit);
+                None
+            }
+            Err(failure) => Some(failure),
+        };
+        let answer = serde_json::to_vec(&failure).unwrap_or_else(|_| b"{}".to_vec());
+        write_message(&mut self.out, Kind::Loaded, 0, &answer);
+    }
+
+    /// Runs what is pending of one invocation and ends it if it came to an end.
+    fn drive(&mut self, id: u64) {
+        let Some(isolate) = self.running.get(&id) else { return };
+        let step = isolate.drive(SLICE);
+        isolate.take_frames(&mut self.out);
+        match step {
+            Step::Waiting => {}
+            Step::More => {
+                if !self.runnable.contains(&id) {
+                    self.runnable.push(id);
+                }
+            }
+            Step::Done | Step::Breached => {
+                let Some(mut isolate) = self.running.remove(&id) else { return };
+                write_message(&mut self.out, Kind::Done, id, &isolate.take_outcome());
+                if step == Step::Breached {
+                    self.recycle = true;
+                    isolate.abandon();
+                } else if self.unit.as_ref().is_some_and(|u| u.warm) && self.ready.len() < WARM_ISOLATES && isolate.close() {
+                    self.ready.push(isolate);
+                } else {
+                    self.spent.push(isolate);
+                }
+            }
+        }
+    }
+
+    /// Goes on with what was cut into slices, what is timed, and what is over its time.
+    fn go_on(&mut self) {
+        let now = Instant::now();
+        for id in std::mem::take(&mut self.runnable) {
+            self.drive(id);
+        }
+        let due: Vec<u64> = self.running.iter().filter(|(_, isolate)| isolate.next_wake() <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            if let Some(isolate) = self.running.get(&id) {
+                isolate.fire_timers(now);
+                self.drive(id);
+            }
+        }
+    }
+
+    /// An isolate for a call.
+    fn isolate(&mut self) -> Result<Isolate, String> {
+        match self.ready.pop() {
+            Some(isolate) => Ok(isolate),
+            None => self.prepare(),
+        }
+    }
+
+    fn prepare(&self) -> Result<Isolate, String> {
+        let limit = self.unit.as_ref().map_or(BLANK_HEAP, |u| u.memory_limit);
+        let mut isolate = Isolate::new(&self.program, limit)?;
+        if let Some(unit) = &self.unit {
+            isolate.bind(unit)?;
+        }
+        Ok(isolate)
+    }
+
+    fn wants_isolate(&self) -> bool {
+        self.ready.len() < READY_ISOLATES && !self.recycle
+    }
+
+    /// What can wait until the host has its answers: takes one isolate down and makes one ahead, unless something arrived.
+    fn tidy(&mut self) -> Result<(), String> {
+        self.spent.clear();
+        if self.wants_isolate() && !self.readable(0)? {
+            match self.prepare() {
+                Ok(isolate) => self.ready.insert(0, isolate),
+                // The next call says so to its caller; trying again and again helps nobody.
+                Err(_) => self.recycle = true,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the host may send, and how much of it.
+fn accept(kind: Kind, _id: u64) -> Option<usize> {
+    match kind {
+        // Escaped in JSON, a source may take six times its length.
+        Kind::Load => Some(MAX_SOURCE * 6 + MAX_FRAME),
+        Kind::Invoke | Kind::Reply => Some(usize::MAX),
+        Kind::Abort => Some(0),
+        Kind::Loaded | Kind::Call | Kind::Log | Kind::Done | Kind::Ack => None,
+    }
+}

@@ -1,0 +1,685 @@
+//! The sandbox by its public face: real workers, hostile and honest code.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+use trellis::sandbox::{
+    CallError, Failure, Host, Input, Invocation, LogLine, Outcome, Pool, PoolOptions, Source, Thrown, ThrownKind, Unit,
+};
+
+const MB: usize = 1024 * 1024;
+
+fn options() -> PoolOptions {
+    PoolOptions { executable: env!("CARGO_BIN_EXE_trellis").into(), ..PoolOptions::default() }
+}
+
+fn unit_with(code: &str, memory_limit: usize, warm: bool) -> Arc<Unit> {
+    let params = ["payload", "meta", "context", "services"].map(str::to_owned).to_vec();
+    Unit::new("Order total", Source::Body { code: code.to_owned(), params }, memory_limit, warm)
+}
+
+fn unit(code: &str) -> Arc<Unit> {
+    unit_with(code, 64 * MB, false)
+}
+
+/// Answers `test.echo`, `test.fail`, `test.slow` and records the console.
+#[derive(Default)]
+struct TestHost {
+    lines: Mutex<Vec<LogLine>>,
+    open: Arc<AtomicU32>,
+    most_open: Arc<AtomicU32>,
+    deadline_after_call: Option<Duration>,
+    deadline: Mutex<Option<tokio::time::Instant>>,
+}
+
+struct Open(Arc<AtomicU32>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Host for TestHost {
+    fn call(&self, method: &str, args: Box<RawValue>) -> BoxFuture<'static, Result<Option<Box<RawValue>>, CallError>> {
+        let method = method.to_owned();
+        let now_open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_open.fetch_max(now_open, Ordering::SeqCst);
+        let open = Open(self.open.clone());
+        if let Some(after) = self.deadline_after_call {
+            *self.deadline.lock().expect("not poisoned") = Some(tokio::time::Instant::now() + after);
+        }
+        Box::pin(async move {
+            let _open = open;
+            match method.as_str() {
+                "test.echo" => Ok(Some(args)),
+                "test.nothing" => Ok(None),
+                "test.slow" => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    Ok(Some(args))
+                }
+                "test.never" => std::future::pending().await,
+                "test.big" => Ok(Some(to_raw_value(&"x".repeat(11 * MB)).expect("a text"))),
+                _ => Err(CallError {
+                    name: "Error".into(),
+                    message: format!("You may not do {method}"),
+                    code: "FORBIDDEN".into(),
+                    status: 403,
+                    extra: json!({ "field": "price" }).as_object().cloned(),
+                }),
+            }
+        })
+    }
+
+    fn log(&self, line: LogLine) {
+        self.lines.lock().expect("not poisoned").push(line);
+    }
+
+    fn deadline(&self) -> Option<tokio::time::Instant> {
+        *self.deadline.lock().expect("not poisoned")
+    }
+}
+
+fn invocation(unit: &Arc<Unit>, payload: &Value, timeout_ms: u64, host: Arc<dyn Host>) -> Invocation {
+    let raw = |v: &Value| to_raw_value(v).expect("a value");
+    let input = Input {
+        args: vec![raw(payload), raw(&json!({ "event": "orders.items.create" }))],
+        context: raw(&json!({ "requestId": "r-1", "accountability": { "user": "u-1", "roles": ["a"] } })),
+    };
+    Invocation { unit: unit.clone(), input, timeout: Duration::from_millis(timeout_ms), nested: false, host }
+}
+
+async fn call(pool: &Pool, unit: &Arc<Unit>, payload: Value, timeout_ms: u64) -> Outcome {
+    pool.invoke(invocation(unit, &payload, timeout_ms, Arc::new(TestHost::default()))).await
+}
+
+async fn run(pool: &Pool, code: &str) -> Outcome {
+    call(pool, &unit(code), json!({ "n": 1 }), 2_000).await
+}
+
+fn value(outcome: &Outcome) -> Value {
+    match &outcome.result {
+        Ok(Some(raw)) => serde_json::from_str(raw.get()).expect("JSON"),
+        Ok(None) => json!("<undefined>"),
+        Err(failure) => panic!("failed: {failure:?}"),
+    }
+}
+
+fn thrown(outcome: &Outcome) -> &Thrown {
+    match &outcome.result {
+        Err(Failure::Thrown(thrown)) => thrown,
+        other => panic!("not thrown: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_body_returns_its_value() {
+    let pool = Pool::start(options());
+    assert_eq!(
+        value(&run(&pool, "return { ...payload, twice: payload.n * 2, event: meta.event }").await),
+        json!({"n": 1, "twice": 2, "event": "orders.items.create"})
+    );
+    assert_eq!(value(&run(&pool, "payload.n++").await), json!("<undefined>"));
+    assert_eq!(value(&run(&pool, "return null").await), Value::Null);
+    assert_eq!(value(&run(&pool, "if (payload.n) return 'early';\nreturn await Promise.resolve(1)").await), json!("early"));
+    assert_eq!(
+        value(&run(&pool, "const { services } = context; const payload = 5; return [typeof services.test.call, payload]").await),
+        json!(["function", 5])
+    );
+    assert_eq!(value(&run(&pool, "return [context.requestId, services === context.services, Object.isFrozen(context.accountability.roles), context.services.test.requestId]").await), json!(["r-1", true, true, "r-1"]));
+    assert_eq!(value(&run(&pool, "return 1 // a comment").await), json!(1));
+}
+
+#[tokio::test]
+async fn values_cross_by_the_rules() {
+    let pool = Pool::start(options());
+    let code = "return { when: new Date(0), gone: undefined, list: [undefined, 1.5, -0, 1e21, 3.0, 1e-7], safe: 9007199254740991n, big: 9007199254740993n, \
+        nested: { toJSON(key) { return { key } } }, ['__proto__']: 1, boxed: [new Number(2), new String('s'), new Boolean(false)], \
+        text: 'a\"\\\\\\n\\u0001\\ud800é😀', n: null, proxy: new Proxy([1, 2], {}), [Symbol('s')]: 1 }";
+    let outcome = run(&pool, code).await;
+    let expected = json!({ "when": "1970-01-01T00:00:00.000Z", "list": [null, 1.5, 0, 1e21, 3, 1e-7], "safe": 9_007_199_254_740_991_i64, "big": "9007199254740993",
+        "nested": { "key": "nested" }, "__proto__": 1, "boxed": [2, "s", false], "text": "a\"\\\n\u{1}\u{FFFD}é😀", "n": null, "proxy": [1, 2] });
+    assert_eq!(value(&outcome), expected);
+    assert!(matches!(&outcome.result, Ok(Some(raw)) if raw.get().contains(",3,")), "a whole number has no fraction");
+}
+
+#[tokio::test]
+async fn what_cannot_cross_is_refused_by_path() {
+    let pool = Pool::start(options());
+    for (code, message) in [
+        ("return { lines: [1, 2, 3, { price: NaN }] }", "payload.lines[3].price is NaN"),
+        ("return { a: Infinity }", "payload.a is Infinity"),
+        ("return { 'a b': new Map() }", "payload[\"a b\"] is a Map: use Object.fromEntries"),
+        ("return [new Set()]", "payload[0] is a Set: spread it into an array"),
+        ("return { f() {} }", "payload.f is a function"),
+        ("return { s: Symbol('x') }", "payload.s is a symbol"),
+        ("const a = {}; a.b = { a }; return a", "payload.b.a is a cycle: it contains itself"),
+        ("return { x: new Uint8Array(3) }", "payload.x is of type Uint8Array, which JSON can't carry"),
+        ("return { x: Promise.resolve() }", "payload.x is a Promise: await it first"),
+        ("return { x: new Date(NaN) }", "payload.x is an invalid Date"),
+        ("const m = new Map(); Object.setPrototypeOf(m, Object.prototype); return { m }", "payload.m is a Map: use Object.fromEntries"),
+    ] {
+        match run(&pool, code).await.result {
+            Err(Failure::NotSerializable(m)) => assert_eq!(m, message, "{code}"),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+    let deep = run(&pool, "let a = {}; for (let i = 0; i < 200; i++) a = { a }; return a").await;
+    assert!(matches!(&deep.result, Err(Failure::NotSerializable(m)) if m.ends_with("is nested deeper than 120 levels")), "{deep:?}");
+    let large = run(&pool, "return 'x'.repeat(11 * 1024 * 1024)").await;
+    assert!(matches!(large.result, Err(Failure::PayloadTooLarge(_))), "{large:?}");
+    let holes = run(&pool, "const a = []; a.length = 4e9; return a").await;
+    assert!(matches!(holes.result, Err(Failure::PayloadTooLarge(_))), "{holes:?}");
+    let dag = call(&pool, &unit("let a = [1]; for (let i = 0; i < 60; i++) a = [a, a]; return { a }"), json!(1), 1_000).await;
+    assert!(matches!(dag.result, Err(Failure::PayloadTooLarge(_) | Failure::Timeout { .. })), "{dag:?}");
+}
+
+#[tokio::test]
+async fn host_calls_answer_and_refuse() {
+    let pool = Pool::start(options());
+    let outcome = run(&pool, "return await services.test.call('echo', { a: 1n }, undefined, [undefined])").await;
+    assert_eq!((value(&outcome), outcome.host_calls), (json!([{ "a": 1 }, null, [null]]), 1));
+    assert_eq!(value(&run(&pool, "return [await services.test.call('nothing')]").await), json!([null]));
+
+    let code = "try { await services.test.call('secret') } catch (e) { return [e instanceof Error, e.message, e.code, e.status, e.field, e.stack.includes('Order total:2')] }";
+    assert_eq!(value(&run(&pool, code).await), json!([true, "You may not do test.secret", "FORBIDDEN", 403, "price", true]));
+
+    let uncaught = run(&pool, "payload.x = 1\nawait services.test.call('secret')").await;
+    let t = thrown(&uncaught);
+    assert!(matches!(&t.kind, ThrownKind::Service(e) if e.code == "FORBIDDEN" && e.extra.is_some()), "{t:?}");
+    assert_eq!(t.line, Some(2));
+    let rethrown = run(&pool, "try { await services.test.call('secret') } catch (e) { throw e }").await;
+    assert!(matches!(thrown(&rethrown).kind, ThrownKind::Service(_)));
+    let own = run(&pool, "try { await services.test.call('secret') } catch (e) { throw new Error('mine', { cause: e }) }").await;
+    assert!(
+        thrown(&own).kind == ThrownKind::Decision
+            && thrown(&own).stack.as_deref().is_some_and(|s| s.contains("caused by Error: You may not"))
+    );
+
+    let bad = run(&pool, "await services.test.call('echo', { a: [NaN] })").await;
+    assert_eq!((thrown(&bad).kind.clone(), thrown(&bad).message.as_str()), (ThrownKind::Bug, "test.echo: arguments[0].a[0] is NaN"));
+    let big = run(&pool, "try { await services.test.call('big') } catch (e) { return e.code }").await;
+    assert_eq!(value(&big), json!("EXTENSION_PAYLOAD_TOO_LARGE"));
+}
+
+#[tokio::test]
+async fn at_most_64_host_calls_are_in_flight() {
+    let pool = Pool::start(options());
+    let host = Arc::new(TestHost::default());
+    let unit = unit(
+        "const all = []; for (let i = 0; i < 300; i++) all.push(services.test.call('slow', i)); return (await Promise.all(all)).map(a => a[0])",
+    );
+    let outcome = pool.invoke(invocation(&unit, &json!(1), 3_000, host.clone())).await;
+    assert_eq!(value(&outcome), json!((0..300).collect::<Vec<_>>()));
+    assert_eq!(outcome.host_calls, 300);
+    let most = host.most_open.load(Ordering::SeqCst);
+    assert!((60..=64).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn what_is_thrown_is_told_apart() {
+    let pool = Pool::start(options());
+    let code = "const x = 1;\nfunction check(p) {\n  throw Object.assign(new Error('An order needs a line'), { status: 422, code: 'NO_LINE', field: 'lines' });\n}\ncheck(payload)";
+    let outcome = run(&pool, code).await;
+    let t = thrown(&outcome);
+    assert_eq!(t.kind, ThrownKind::Decision);
+    assert_eq!(
+        (t.message.as_str(), t.status, t.code.as_deref(), t.fields.get("field")),
+        ("An order needs a line", Some(422), Some("NO_LINE"), Some(&json!("lines")))
+    );
+    assert_eq!((t.line, t.frame.as_deref().is_some_and(|f| f.contains("> 3 |"))), (Some(3), true), "{t:?}");
+    assert!(t.stack.as_deref().is_some_and(|s| s.contains("at check (Order total:3:") && !s.contains("trellis:")), "{t:?}");
+
+    for (code, name) in
+        [("null.x", "TypeError"), ("missing()", "ReferenceError"), ("new Array(-1)", "RangeError"), ("JSON.parse('{')", "SyntaxError")]
+    {
+        let outcome = run(&pool, code).await;
+        assert_eq!((&thrown(&outcome).kind, thrown(&outcome).name.as_str()), (&ThrownKind::Bug, name));
+    }
+    for (code, message) in [
+        ("throw 'plain'", "plain"),
+        ("throw undefined", "undefined was thrown"),
+        ("throw { message: 'an object', status: 409 }", "an object"),
+        ("class NoStock extends Error {}; throw new NoStock('none left')", "none left"),
+        ("throw new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 2 }, ownKeys() { throw 3 } })", "[Proxy]"),
+        ("throw new Error('x'.repeat(5000))", &"x".repeat(1000)),
+    ] {
+        let outcome = run(&pool, code).await;
+        assert_eq!((&thrown(&outcome).kind, thrown(&outcome).message.as_str()), (&ThrownKind::Decision, message), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn recursion_is_a_range_error_that_code_can_catch() {
+    let pool = Pool::start(options());
+    let outcome = run(&pool, "function f() { return f() + 1 } try { f() } catch (e) { return [e instanceof RangeError, e.name] }").await;
+    assert_eq!(value(&outcome), json!([true, "RangeError"]));
+    let deep = run(&pool, "let s = '['.repeat(1e6); try { JSON.parse(s) } catch (e) { return e.name }").await;
+    assert!(matches!(deep.result, Ok(Some(_))), "{deep:?}");
+}
+
+/// Every way to stay forever that one of the three clocks has to end.
+#[tokio::test]
+async fn what_does_not_end_is_ended() {
+    let pool = Pool::start(options());
+    for code in [
+        "while (true) {}",
+        "await new Promise(() => {})",
+        "Array.prototype.join.call({ length: 1e12 })",
+        "const f = () => { Promise.resolve().then(f); Promise.resolve().then(f) }; f(); await new Promise(() => {})",
+        "const f = () => Promise.resolve().then(f); await f()",
+        "for (;;) { try { while (true) {} } catch {} finally { await services.test.call('after') } }",
+        "setInterval(() => {}, 0); await new Promise(() => {})",
+        "await services.test.call('never')",
+        "const loop = async () => { while (true) {} }; loop().catch(() => services.test.call('after')); services.test.call('after'); await 1; return 1",
+        "return { toJSON() { while (true) {} } }",
+        "throw { get message() { while (true) {} } }",
+        "'a'.repeat(1e5).split('').sort(() => { while (true) {} })",
+        "return new Proxy({}, { ownKeys() { while (true) {} } })",
+    ] {
+        let unit = unit(code);
+        pool.check(&unit).await.expect("it compiles");
+        let started = Instant::now();
+        let outcome = call(&pool, &unit, json!({}), 150).await;
+        let took = started.elapsed();
+        assert!(matches!(outcome.result, Err(Failure::Timeout { .. })), "{code}: {outcome:?}");
+        assert!(took >= Duration::from_millis(149) && took < Duration::from_millis(400), "{code}: {took:?}");
+        assert!(outcome.host_calls == 0 || code.contains("never"), "{code} went on after its end");
+        // The unit goes on serving.
+        pool.retire(unit.id);
+    }
+}
+
+#[tokio::test]
+async fn a_timeout_says_where() {
+    let pool = Pool::start(options());
+    let outcome = call(&pool, &unit("const a = 1;\nfunction spin() {\n  while (true) {}\n}\nspin()"), json!(1), 100).await;
+    match outcome.result {
+        Err(Failure::Timeout { stack: Some(stack) }) => assert!(stack.contains("at spin (Order total:"), "{stack}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_host_can_shorten_the_deadline() {
+    let pool = Pool::start(options());
+    let host = Arc::new(TestHost { deadline_after_call: Some(Duration::from_millis(100)), ..TestHost::default() });
+    let unit = unit("await services.test.call('echo'); await new Promise(() => {})");
+    let outcome = pool.invoke(invocation(&unit, &json!(1), 5_000, host)).await;
+    assert!(matches!(outcome.result, Err(Failure::HostDeadline)), "{outcome:?}");
+    assert!(outcome.elapsed < Duration::from_millis(400), "{:?}", outcome.elapsed);
+}
+
+#[tokio::test]
+async fn memory_is_bounded_and_catching_it_does_not_help() {
+    let pool = Pool::start(options());
+    for code in [
+        "return new ArrayBuffer(1024 * 1024 * 1024).byteLength",
+        "const a = []; while (true) a.push(new Array(1000).fill('x'))",
+        "let s = 'x'; while (true) s = s.repeat(3) + s.length",
+        "try { const a = []; while (true) a.push(new Uint8Array(1e6)) } catch {} return 'caught'",
+        "const m = new Map(); for (let i = 0; ; i++) m.set('key' + i, { i })",
+        "let n = 1n; while (true) n *= n + 12345678901234567890n",
+        "const f = async () => { const a = []; while (true) a.push(new Uint8Array(1e6)) }; try { await f() } catch { await services.test.call('after') } return 1",
+    ] {
+        let outcome = call(&pool, &unit_with(code, 32 * MB, false), json!({}), 5_000).await;
+        assert!(matches!(outcome.result, Err(Failure::OutOfMemory)), "{code}: {outcome:?}");
+        assert_eq!(outcome.host_calls, 0, "{code}");
+    }
+    // The extension goes on serving after a breach.
+    let unit = unit_with("if (payload.eat) { const a = []; while (true) a.push(new Uint8Array(1e6)) } return 'fine'", 32 * MB, false);
+    assert!(matches!(call(&pool, &unit, json!({ "eat": true }), 5_000).await.result, Err(Failure::OutOfMemory)));
+    assert_eq!(value(&call(&pool, &unit, json!({}), 5_000).await), json!("fine"));
+}
+
+#[tokio::test]
+async fn syntax_errors_say_where() {
+    let pool = Pool::start(options());
+    let failure = pool.check(&unit("const a = 1;\nconst b = ;\nreturn b")).await.expect_err("no expression");
+    assert_eq!((failure.line, failure.column.is_some()), (Some(2), true), "{failure:?}");
+    assert!(failure.frame.as_deref().is_some_and(|f| f.contains("> 2 | const b = ;") && f.contains('^')), "{failure:?}");
+    let open = pool.check(&unit("if (payload) {\n  return 1")).await.expect_err("a brace is open");
+    assert!(open.line.is_some_and(|l| l <= 2), "{open:?}");
+    let invoked = run(&pool, "return (").await;
+    assert!(matches!(invoked.result, Err(Failure::Load(_))), "{invoked:?}");
+    pool.check(&unit("return await 1")).await.expect("fine");
+}
+
+#[tokio::test]
+async fn code_cannot_leave_its_wrapper() {
+    let pool = Pool::start(options());
+    for code in [
+        "}}, globalThis.x = 1, async function () {{",
+        "}}); globalThis.x = 1; (async function () {{",
+        "} while (0); }, function () {{",
+        "}while(0)}), (async function () {do{",
+        "return 1 }} /*",
+        "*/ }",
+    ] {
+        pool.check(&unit(code)).await.expect_err(code);
+    }
+}
+
+#[tokio::test]
+async fn code_that_breaks_the_parser_is_a_load_failure() {
+    let pool = Pool::start(options());
+    for code in [
+        "(".repeat(10_000),
+        "[".repeat(1_000_000),
+        "{".repeat(1_000_000),
+        format!("return {}1", "-".repeat(500_000)),
+        format!("return {}1", "!(".repeat(200_000)),
+        "a=>".repeat(300_000),
+        "`${".repeat(200_000),
+        format!("x{}", "?.a".repeat(1_000_000)),
+        format!("/{}/", "(".repeat(1_000_000)),
+    ] {
+        let start = code[..8].to_owned();
+        let result = pool.check(&unit(&code)).await;
+        eprintln!("{start}: {result:?}");
+        if !start.starts_with("x?") {
+            result.expect_err(&start);
+        }
+    }
+    assert_eq!(value(&run(&pool, "return 1").await), json!(1));
+}
+
+#[tokio::test]
+async fn every_call_starts_pristine() {
+    let pool = Pool::start(options());
+    let unit = unit(
+        "const before = [globalThis.leak, Array.prototype.map === undefined, Object.prototype.evil]; globalThis.leak = 1; \
+        delete Array.prototype.map; Object.prototype.evil = 2; delete globalThis.console; Promise.prototype.then = null; return before",
+    );
+    for _ in 0..5 {
+        assert_eq!(value(&call(&pool, &unit, json!({}), 1_000).await), json!([null, false, null]));
+    }
+    let counter = "globalThis.n = (globalThis.n ?? 0) + 1; return n";
+    let warm = unit_with(counter, 64 * MB, true);
+    assert_eq!(value(&call(&pool, &warm, json!({}), 1_000).await), json!(1));
+    assert_eq!(value(&call(&pool, &warm, json!({}), 1_000).await), json!(2));
+}
+
+#[tokio::test]
+async fn a_context_closes_with_its_call() {
+    let pool = Pool::start(options());
+    let code = "if (globalThis.kept) { try { await kept.test.call('echo', 1) } catch (e) { return e.message } } globalThis.kept = services; return services.test && 'kept'";
+    let unit = unit_with(code, 64 * MB, true);
+    assert_eq!(value(&call(&pool, &unit, json!({}), 1_000).await), json!("kept"));
+    assert_eq!(value(&call(&pool, &unit, json!({}), 1_000).await), json!("This context is closed: the call that it belongs to has ended"));
+}
+
+#[tokio::test]
+async fn randomness_differs_between_calls() {
+    let pool = Pool::start(options());
+    let unit = unit("return Math.random()");
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let n = value(&call(&pool, &unit, json!({}), 1_000).await);
+        assert!(n.as_f64().is_some_and(|n| (0.0..1.0).contains(&n)) && !seen.contains(&n), "{n} {seen:?}");
+        seen.push(n);
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_says_what_to_use() {
+    let pool = Pool::start(options());
+    for code in [
+        "eval('1')",
+        "(0, eval)('1')",
+        "Function('return 1')()",
+        "new Function('return 1')",
+        "(() => {}).constructor('return 1')",
+        "(async () => {}).constructor('return 1')",
+        "(function* () {}).constructor('return 1')",
+        "(async function* () {}).constructor('return 1')",
+        "Reflect.construct((() => {}).constructor, ['return 1'])",
+        "require('fs')",
+        "new SharedArrayBuffer(8)",
+        "WebAssembly.compile(1)",
+        "Atomics.wait(new Int32Array(new ArrayBuffer(8)), 0, 0)",
+    ] {
+        let outcome = run(&pool, code).await;
+        assert!(thrown(&outcome).message.contains("is not available in extensions: "), "{code}: {outcome:?}");
+    }
+    let types = "return [typeof process, typeof fetch, typeof window, (() => {}) instanceof Function, self === globalThis, typeof atob, setTimeout('x', 1)]";
+    assert_eq!(thrown(&run(&pool, types).await).kind, ThrownKind::Bug);
+    let types = "return [typeof process, typeof fetch, typeof window, (() => {}) instanceof Function, self === globalThis, typeof atob]";
+    assert_eq!(value(&run(&pool, types).await), json!(["undefined", "undefined", "undefined", true, true, "function"]));
+}
+
+#[tokio::test]
+async fn timers_clones_and_clocks_work() {
+    let pool = Pool::start(options());
+    let code = "const seen = []; const started = performance.now(); \
+        await new Promise(done => { let n = 0; const i = setInterval(() => { seen.push('i'); if (++n === 2) { clearInterval(i); done() } }, 5) }); \
+        const c = setTimeout(() => seen.push('never'), 1); clearTimeout(c); \
+        await new Promise(done => setTimeout((a, b) => { seen.push(a + b); done() }, 10, 'x', 'y')); \
+        await new Promise(done => queueMicrotask(done)); \
+        return [seen, performance.now() - started >= 19]";
+    assert_eq!(value(&run(&pool, code).await), json!([["i", "i", "xy"], true]));
+    let code = "const a = { d: new Date(5), m: new Map([[1, { x: 1 }]]), s: new Set([1]), r: /a/gi, e: new TypeError('t'), b: new Uint8Array([1, 2]), n: 1n }; a.self = a; \
+        const c = structuredClone(a); let refused; try { structuredClone(() => 1) } catch (e) { refused = e.name } \
+        return [c !== a, c.self === c, +c.d, c.m.get(1).x, c.s.has(1), `${c.r}`, c.e instanceof TypeError, c.b[1], c.b.buffer !== a.b.buffer, c.n === 1n, refused]";
+    assert_eq!(value(&run(&pool, code).await), json!([true, true, 5, 1, true, "/a/gi", true, 2, true, true, "DataCloneError"]));
+    let late = run(&pool, "setTimeout(() => services.test.call('echo'), 0); return 1").await;
+    assert_eq!((value(&late), late.host_calls), (json!(1), 0));
+}
+
+#[tokio::test]
+async fn the_console_formats_and_is_cut() {
+    let pool = Pool::start(options());
+    let lines = async |code: &str| {
+        let host = Arc::new(TestHost::default());
+        let outcome = pool.invoke(invocation(&unit(code), &json!({}), 1_000, host.clone())).await;
+        assert!(outcome.result.is_ok(), "{outcome:?}");
+        let lines = host.lines.lock().expect("not poisoned");
+        lines.iter().map(|l| format!("{:?} {}", l.level, l.message)).collect::<Vec<_>>()
+    };
+    let code = "const o = { a: 1, 'b c': [1, 'x', { deep: { er: { still: {} } } }], get g() { throw 1 }, m: new Map([['k', 1]]) }; o.self = o; \
+        console.log('%s is %d', 'x', 5, o); console.warn(new Error('oops').message, undefined, null, -0, 1n, Symbol('s'), () => {}); \
+        console.error(new Proxy({}, { get() { throw 1 } })); console.debug(); console.info('100%')";
+    assert_eq!(
+        lines(code).await,
+        [
+            "Info x is 5 { a: 1, \"b c\": [ 1, \"x\", { deep: { er: [Object] } } ], g: [Getter], m: Map(1) { \"k\" => 1 }, self: [Circular] }",
+            "Warn oops undefined null -0 1n Symbol(s) [Function: anonymous]",
+            "Error [Proxy]",
+            "Debug ",
+            "Info 100%",
+        ]
+    );
+    let cut = lines("for (let i = 0; i < 10000; i++) console.log('x'.repeat(100)); return 1").await;
+    let total: usize = cut.iter().map(String::len).sum();
+    assert!(total < 80_000 && cut.last().is_some_and(|l| l.contains("console output is cut here")), "{total}");
+    let uncaught = lines("queueMicrotask(() => { throw new Error('later') }); await new Promise(d => setTimeout(d, 5))").await;
+    assert!(uncaught[0].starts_with("Error Uncaught in a microtask: Error: later"), "{uncaught:?}");
+}
+
+#[tokio::test]
+async fn killing_workers_from_outside_fails_no_call_that_asked_nothing() {
+    let pool = Pool::start(options());
+    let unit = unit("let x = 0; for (let i = 0; i < 20000; i++) x += i; await new Promise(d => setTimeout(d, 1)); return x");
+    pool.check(&unit).await.expect("it compiles");
+    let stop = Arc::new(AtomicU32::new(0));
+    let callers: Vec<_> = (0..16)
+        .map(|_| {
+            let (pool, unit, stop) = (pool.clone(), unit.clone(), stop.clone());
+            tokio::spawn(async move {
+                let mut done = 0;
+                while stop.load(Ordering::Relaxed) == 0 {
+                    let outcome = call(&pool, &unit, json!({}), 5_000).await;
+                    assert!(outcome.result.is_ok(), "{outcome:?}");
+                    done += 1;
+                }
+                done
+            })
+        })
+        .collect();
+    let mut kills = 0;
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        for worker in pool.stats().workers {
+            // Each worker once: a call is started again at most twice.
+            kills += 1;
+            std::process::Command::new("kill").args(["-9", &worker.pid.to_string()]).status().expect("kill runs");
+        }
+    }
+    stop.store(1, Ordering::Relaxed);
+    let mut calls = 0;
+    for caller in callers {
+        calls += caller.await.expect("no call failed");
+    }
+    assert!(kills >= 6 && calls > 50, "{kills} kills, {calls} calls");
+}
+
+#[tokio::test]
+async fn a_killed_worker_fails_what_had_asked_the_host() {
+    let pool = Pool::start(options());
+    let unit = unit("await services.test.call('never')");
+    let running = tokio::spawn({
+        let (pool, unit) = (pool.clone(), unit.clone());
+        async move { call(&pool, &unit, json!({}), 5_000).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let pid = pool.stats().workers[0].pid;
+    std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
+    let outcome = running.await.expect("no panic");
+    assert!(matches!(outcome.result, Err(Failure::Crashed { had_host_calls: true })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_hang_is_not_shared_by_the_other_calls_of_the_extension() {
+    let pool = Pool::start(options());
+    let unit = unit("if (payload.hang) Array.prototype.join.call({ length: 1e12 }); return 1");
+    pool.check(&unit).await.expect("it compiles");
+    let hanging = tokio::spawn({
+        let (pool, unit) = (pool.clone(), unit.clone());
+        async move { call(&pool, &unit, json!({ "hang": true }), 600).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..20 {
+        let outcome = call(&pool, &unit, json!({}), 1_000).await;
+        assert_eq!(value(&outcome), json!(1));
+        assert!(outcome.elapsed < Duration::from_millis(300), "{:?}", outcome.elapsed);
+    }
+    assert!(matches!(hanging.await.expect("no panic").result, Err(Failure::Timeout { .. })));
+}
+
+#[tokio::test]
+async fn too_many_calls_are_busy() {
+    let pool = Pool::start(PoolOptions { max_in_flight: 2, max_waiting: 2, max_wait: Duration::from_millis(150), ..options() });
+    let unit = unit("await new Promise(d => setTimeout(d, 400)); return 1");
+    pool.check(&unit).await.expect("it compiles");
+    let calls: Vec<_> = (0..6)
+        .map(|_| {
+            let (pool, unit) = (pool.clone(), unit.clone());
+            tokio::spawn(async move { call(&pool, &unit, json!({}), 2_000).await })
+        })
+        .collect();
+    let (mut fine, mut busy) = (0, 0);
+    for c in calls {
+        match c.await.expect("no panic").result {
+            Ok(_) => fine += 1,
+            Err(Failure::Busy { retry_after }) if retry_after > Duration::ZERO => busy += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((fine, busy), (2, 4));
+    let mut nested = invocation(&unit, &json!({}), 2_000, Arc::new(TestHost::default()));
+    nested.nested = true;
+    assert!(pool.invoke(nested).await.result.is_ok());
+}
+
+#[tokio::test]
+async fn dropping_a_call_drops_its_host_calls_and_leaves_the_worker_usable() {
+    let pool = Pool::start(options());
+    let host = Arc::new(TestHost::default());
+    let unit = unit("if (payload.wait) await services.test.call('never'); return 1");
+    pool.check(&unit).await.expect("it compiles");
+    let pid = pool.stats().workers[0].pid;
+    let abandoned =
+        tokio::time::timeout(Duration::from_millis(200), pool.invoke(invocation(&unit, &json!({ "wait": 1 }), 5_000, host.clone()))).await;
+    assert!(abandoned.is_err());
+    assert_eq!(host.open.load(Ordering::SeqCst), 0);
+    for _ in 0..3 {
+        assert_eq!(value(&call(&pool, &unit, json!({}), 1_000).await), json!(1));
+    }
+    let stats = pool.stats();
+    assert_eq!((stats.workers[0].pid, stats.in_flight), (pid, 0));
+}
+
+#[tokio::test]
+async fn retired_units_and_closed_pools_leave_no_process() {
+    let pool = Pool::start(options());
+    let unit = unit("return 1");
+    pool.check(&unit).await.expect("it compiles");
+    let pid = pool.stats().workers[0].pid;
+    pool.retire(unit.id);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(pool.stats().workers.is_empty());
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    pool.shutdown().await;
+    assert!(matches!(call(&pool, &unit, json!({}), 1_000).await.result, Err(Failure::NoWorker(_))));
+}
+
+/// Not a check: prints what a call, a start and a worker cost. `cargo test --release -- --ignored --nocapture what_a_call_costs`
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn what_a_call_costs() {
+    let pool = Pool::start(options());
+    let payload = json!({ "title": "A title of some length", "lines": (0..16).map(|i| json!({ "product": i, "quantity": 2, "price": 12.5, "note": "n" })).collect::<Vec<_>>(), "status": "draft" });
+    println!("payload {} bytes", payload.to_string().len());
+    for (name, code, warm) in [
+        ("pristine, 1 KB through", "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }", false),
+        ("warm, 1 KB through", "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }", true),
+        ("warm, one host call", "await services.test.call('echo', 1); return payload", true),
+    ] {
+        let unit = unit_with(code, 64 * MB, warm);
+        let started = Instant::now();
+        pool.check(&unit).await.expect("it compiles");
+        let load = started.elapsed();
+        let mut times = Vec::new();
+        for _ in 0..5_000 {
+            let started = Instant::now();
+            let outcome = call(&pool, &unit, payload.clone(), 1_000).await;
+            times.push(started.elapsed());
+            assert!(outcome.result.is_ok(), "{outcome:?}");
+        }
+        times.sort();
+        println!("{name}: load {load:?}, p50 {:?}, p99 {:?}", times[2_500], times[4_950]);
+        let begun = Instant::now();
+        let total = 20_000;
+        let callers: Vec<_> = (0..64)
+            .map(|_| {
+                let (pool, unit, payload) = (pool.clone(), unit.clone(), payload.clone());
+                tokio::spawn(async move {
+                    for _ in 0..total / 64 {
+                        call(&pool, &unit, payload.clone(), 1_000).await;
+                    }
+                })
+            })
+            .collect();
+        for c in callers {
+            c.await.expect("no panic");
+        }
+        println!("   64 at once: {:.0} calls/s", f64::from(total) / begun.elapsed().as_secs_f64());
+    }
+    for w in pool.stats().workers {
+        let status = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", w.pid)).unwrap_or_default();
+        let private: u64 =
+            status.lines().filter(|l| l.starts_with("Private_")).filter_map(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok()).sum();
+        println!("worker {}: resident {} KiB, private {private} KiB", w.pid, w.resident_bytes / 1024);
+    }
+    let pool = Pool::start(PoolOptions { reserve: 0, ..options() });
+    for _ in 0..3 {
+        let unit = unit("return 1");
+        let started = Instant::now();
+        pool.check(&unit).await.expect("it compiles");
+        println!("start and load without a reserve: {:?}", started.elapsed());
+    }
+}
