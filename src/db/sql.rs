@@ -394,7 +394,7 @@ fn constant(value: bool) -> Expr {
 
 /// True for false and for unknown.
 fn untrue(expr: Expr) -> Expr {
-    expr.binary(BinOper::IsNot, Expr::cust("TRUE"))
+    expr.binary(BinOper::IsNot, Expr::custom_keyword("TRUE"))
 }
 
 /// A bound value of SQLite as JSON, to travel in a list.
