@@ -98,7 +98,7 @@ pub(super) struct Call<T, F> {
 
 impl<T: Send + 'static, F: JobFn<T>> Call<T, F> {
     /// The job, boxed for its thread, and the caller's half.
-    pub(super) fn new(job: F, limit: Duration) -> (Box<dyn Work>, Answer<T>) {
+    pub(super) fn pair(job: F, limit: Duration) -> (Box<dyn Work>, Answer<T>) {
         let (reply, ticket, answer) = Answer::new();
         (Box::new(Self { job, limit, value: None, reply, ticket }), answer)
     }

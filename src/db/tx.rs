@@ -114,7 +114,7 @@ impl Tx {
     pub async fn run<T: Send + 'static, F: JobFn<T>>(&self, job: F) -> Result<T> {
         match &self.side {
             Side::Sqlite(steps) => {
-                let (work, answer) = Call::new(job, Duration::MAX);
+                let (work, answer) = Call::pair(job, Duration::MAX);
                 steps.send(Step::Run(work)).map_err(|_| over(self.deadline))?;
                 // The writer's thread ends it at the deadline; patience beyond that only covers a slow rollback.
                 answer.wait(Duration::from_secs(3600)).await.map_err(|e| self.explain(e))

@@ -59,6 +59,12 @@ pub(super) fn start(conn: Connection, watch: Watch) -> Result<Sender<Request>> {
     Ok(sender)
 }
 
+/// As [`start`], on requests that wait already.
+#[cfg(test)]
+pub(super) fn serve_for_test(conn: Connection, watch: Watch, requests: Receiver<Request>) {
+    std::thread::spawn(move || Writer { conn, watch, requests, held: None }.serve());
+}
+
 struct Writer {
     conn: Connection,
     watch: Watch,

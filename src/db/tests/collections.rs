@@ -40,7 +40,12 @@ async fn system_collections_are_as_the_migrations_made_them() {
     for db in databases().await {
         assert!(db.migrate(&Clock::system()).await.unwrap().is_empty(), "a second run finds nothing to do");
         let schema = db.read(|conn| Box::pin(schema::load(conn))).await.unwrap();
-        let all = schema.collections().map(|c| (**c).clone()).chain([system::collections_table(), system::fields_table()]);
+        let all = schema.collections().map(|c| (**c).clone()).chain([
+            system::collections_table(),
+            system::fields_table(),
+            system::sessions_table(),
+            system::deliveries_table(),
+        ]);
         for c in all {
             assert!(c.system);
             let text = match db.dialect() {
@@ -278,5 +283,33 @@ async fn a_statement_prepared_before_a_change_of_type_still_works() {
             let query = Query { filter: Some(Filter::field("a", Op::Eq(json!("5")))), ..Query::default() };
             assert_eq!(rows(&db, &c, &["a"], &query).await.unwrap().len(), 1, "{ty:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_the_schema_that_is_undone_leaves_no_trace() {
+    for db in databases().await {
+        let mut a = Field::new("a", FieldType::Integer);
+        a.nullable = false;
+        let c = make(&db, "t", vec![Field::new("id", FieldType::Integer), a.clone()]).await;
+        (a.nullable, a.default, a.unique) = (true, Some(json!(3)), true);
+        let (table, field) = (c.clone(), a.clone());
+        let undone = ddl_job(&db, move |conn| {
+            let (table, field) = (table.clone(), field.clone());
+            Box::pin(async move {
+                ddl::alter_field(conn, &table, &field).await?;
+                ddl::drop_field(conn, &table, "a").await?;
+                Err(Error::forbidden("on second thoughts"))
+            })
+        });
+        assert_eq!(undone.await.unwrap_err().code(), ErrorCode::Forbidden);
+        assert_eq!(insert(&db, &c, json!({})).await.unwrap_err().code(), ErrorCode::FailedValidation);
+        for _ in 0..2 {
+            insert(&db, &c, json!({"a": 1})).await.unwrap();
+        }
+        a.unique = false;
+        alter(&db, "t", a).await.unwrap();
+        insert(&db, &c, json!({})).await.unwrap();
+        assert_eq!(column(&db, "t", "a").await, json!([1, 1, 3]));
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of the layer as its callers see it, on SQLite always and on Postgres where `TRELLIS_TEST_POSTGRES` names a server.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod collections;
 mod fields;
 mod queries;

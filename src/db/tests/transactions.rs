@@ -390,3 +390,69 @@ async fn a_savepoint_that_is_not_there_keeps_nothing_back() {
         assert_eq!(total(&db, &c).await, json!(kept));
     }
 }
+
+#[tokio::test]
+async fn a_refused_commit_runs_each_job_of_the_group_again_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (conn, watch) = sqlite::open_writer(&folder.path().join("x.db")).unwrap();
+    conn.execute_batch("CREATE TABLE t (a INTEGER UNIQUE)").unwrap();
+    let mut commits = 0;
+    let refuse_the_first = move || {
+        commits += 1;
+        commits == 1
+    };
+    conn.commit_hook(Some(refuse_the_first)).unwrap();
+    let job = |a: i64| {
+        Call::pair(
+            move |conn: &mut Conn<'_>| -> futures_util::future::BoxFuture<'_, Result<u64>> {
+                Box::pin(async move { conn.execute(&Sql::raw("INSERT INTO t (a) VALUES (?)", vec![a.into()])).await })
+            },
+            Duration::from_secs(1),
+        )
+    };
+    // All three wait before the writer starts, so they are one group.
+    let (sender, requests) = mpsc::channel();
+    let mut answers = Vec::new();
+    for a in [1, 2, 1] {
+        let (work, answer) = job(a);
+        sender.send(Request::Job(work)).unwrap();
+        answers.push(answer);
+    }
+    writer::serve_for_test(conn, watch, requests);
+    let mut codes = Vec::new();
+    for answer in answers {
+        codes.push(answer.wait(Duration::from_secs(5)).await.err().map(|e| e.code()));
+    }
+    assert_eq!(codes, [None, None, Some(ErrorCode::RecordNotUnique)]);
+    drop(sender);
+}
+
+/// Prints how many writes a second go through; run by name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn measure_writes() {
+    for db in databases().await {
+        let c = make(&db, "t", vec![Field::new("id", FieldType::Integer), Field::new("a", FieldType::Text)]).await;
+        let begun = Instant::now();
+        let tasks: Vec<_> = (0..64)
+            .map(|_| {
+                let (db, c) = (db.db.clone(), c.clone());
+                tokio::spawn(async move {
+                    for _ in 0..300 {
+                        insert(&db, &c, json!({"a": "a text of some length that is stored in a row of the table"})).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        println!("{:?}: {:.0} writes/s", db.dialect(), 64.0 * 300.0 / begun.elapsed().as_secs_f64());
+        let begun = Instant::now();
+        let query = Query { filter: Some(Filter::field("id", Op::Eq(json!(5)))), ..Query::default() };
+        for _ in 0..5000 {
+            rows(&db, &c, &["id", "a"], &query).await.unwrap();
+        }
+        println!("{:?}: {:.1} us per read", db.dialect(), begun.elapsed().as_secs_f64() * 1e6 / 5000.0);
+    }
+}
