@@ -17,11 +17,14 @@ use crate::error::{Error, Result};
 const WAITING: u8 = 0;
 const TAKEN: u8 = 1;
 const ABANDONED: u8 = 2;
+const LEFT: u8 = 3;
 
 /// A job as the thread that runs it sees it.
 pub(super) trait Work: Send {
     /// Claims the job; false: its caller has gone, skip it.
     fn take(&self) -> bool;
+    /// Tells whether the caller still waits.
+    fn ticket(&self) -> Ticket;
     /// How long one run may take.
     fn limit(&self) -> Duration;
     /// Runs it once and keeps what it answers. May be called again.
@@ -37,11 +40,12 @@ pub(super) struct Ticket(Arc<AtomicU8>);
 impl Ticket {
     /// For the thread: false when the caller has gone.
     pub(super) fn take(&self) -> bool {
-        // A job that runs again has been taken before.
-        match self.0.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => true,
-            Err(state) => state == TAKEN,
-        }
+        self.0.compare_exchange(WAITING, TAKEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// For the thread: whether the caller has gone since the job was taken.
+    pub(super) fn caller_left(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == LEFT
     }
 
     /// For the caller: true when the thread hasn't begun and now never will.
@@ -77,7 +81,9 @@ impl<T> Answer<T> {
 
 impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
-        self.ticket.abandon();
+        if !self.ticket.abandon() {
+            self.ticket.0.store(LEFT, Ordering::Relaxed);
+        }
     }
 }
 
@@ -92,7 +98,7 @@ pub(super) struct Call<T, F> {
 
 impl<T: Send + 'static, F: JobFn<T>> Call<T, F> {
     /// The job, boxed for its thread, and the caller's half.
-    pub(super) fn new(job: F, limit: Duration) -> (Box<dyn Work>, Answer<T>) {
+    pub(super) fn pair(job: F, limit: Duration) -> (Box<dyn Work>, Answer<T>) {
         let (reply, ticket, answer) = Answer::new();
         (Box::new(Self { job, limit, value: None, reply, ticket }), answer)
     }
@@ -101,6 +107,10 @@ impl<T: Send + 'static, F: JobFn<T>> Call<T, F> {
 impl<T: Send + 'static, F: JobFn<T>> Work for Call<T, F> {
     fn take(&self) -> bool {
         self.ticket.take()
+    }
+
+    fn ticket(&self) -> Ticket {
+        self.ticket.clone()
     }
 
     fn limit(&self) -> Duration {

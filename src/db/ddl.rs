@@ -61,8 +61,12 @@ pub async fn create_collection(conn: &mut Conn<'_>, new: &NewCollection) -> Resu
     };
     let key = collection.fields.get_mut(new.primary).ok_or_else(|| Error::payload("A collection needs a primary key"))?;
     key.nullable = false;
-    let numbered = matches!(key.ty, FieldType::Integer | FieldType::BigInteger);
-    if !(numbered || matches!(key.ty, FieldType::Uuid | FieldType::String)) || (key.auto_increment && !numbered) {
+    let possible = match key.ty {
+        FieldType::Integer | FieldType::BigInteger => true,
+        FieldType::Uuid | FieldType::String => !key.auto_increment,
+        _ => false,
+    };
+    if !possible {
         let message = format!("`{}` can't be the primary key: it must be integer, bigInteger, uuid or string", key.name);
         return Err(Error::payload(message).with_field(&key.name));
     }
@@ -113,7 +117,7 @@ pub async fn drop_collection(conn: &mut Conn<'_>, name: &str) -> Result<()> {
     conn.batch(&format!("DROP TABLE {}", quoted(name))).await
 }
 
-/// Adds a field to the end of a collection.
+/// Adds a field to a collection: where its `sort` says, at the end when that is 0.
 ///
 /// # Errors
 /// `InvalidPayload` for a name, type or default that can't be; `FailedValidation` for a field that must have a value, has no default and
@@ -134,7 +138,9 @@ pub async fn add_field(conn: &mut Conn<'_>, collection: &Collection, field: &Fie
     after.fields.push(field.clone());
     rewrite(conn, &after).await?;
     make_indexes(conn, &collection.name, field).await?;
-    describe(conn, &collection.name, field, false).await
+    let last = collection.fields.iter().map(|f| f.sort).max().unwrap_or_default().saturating_add(1);
+    let placed = Field { sort: if field.sort == 0 { last } else { field.sort }, ..field.clone() };
+    describe(conn, &collection.name, &placed, false).await
 }
 
 /// Changes a field to what `field` says; its name stays.

@@ -46,7 +46,7 @@ pub(super) fn postgres(error: sqlx::Error) -> Error {
     let key = first_key.map(|c| c.trim().trim_matches('"'));
     let mapped = match database.code() {
         "23505" => not_unique(database.table().zip(key)),
-        "23503" => foreign_key(),
+        "23503" | "2BP01" => foreign_key(),
         "23502" => missing(database.table().zip(database.column())),
         "23514" | "23P01" | "P0001" => rule(),
         "22001" | "22003" | "22021" | "22P05" => Error::new(ErrorCode::FailedValidation, "A value doesn't fit its field"),

@@ -140,7 +140,7 @@ impl Db {
     pub async fn read<T: Send + 'static, F: JobFn<T>>(&self, job: F) -> Result<T> {
         match &self.0.side {
             Side::Sqlite { readers, .. } => {
-                let (work, answer) = Call::new(job, READ_MAX);
+                let (work, answer) = Call::pair(job, READ_MAX);
                 readers.push(work);
                 answer.wait(self.0.acquire_timeout).await
             }
@@ -161,7 +161,7 @@ impl Db {
     async fn write_within<T: Send + 'static, F: JobFn<T>>(&self, limit: Duration, job: F) -> Result<T> {
         match &self.0.side {
             Side::Sqlite { writer, .. } => {
-                let (work, answer) = Call::new(job, limit);
+                let (work, answer) = Call::pair(job, limit);
                 writer.send(Request::Job(work)).map_err(|_| failure::unavailable())?;
                 answer.wait(self.0.acquire_timeout).await
             }

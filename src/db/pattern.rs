@@ -279,6 +279,8 @@ fn set(ranges: &Set, out: &mut Pattern) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]

@@ -106,8 +106,8 @@ pub(super) async fn transact<T, F: JobFn<T>>(pool: &PgPool, job: &F, limit: Dura
 }
 
 async fn once<T, F: JobFn<T>>(pool: &PgPool, job: &F, limit: Duration, read_only: bool) -> Result<T> {
-    let deadline = Instant::now() + limit;
     let mut lease = begin(pool, limit, read_only).await?;
+    let deadline = Instant::now() + limit;
     let Ok(outcome) = timeout_at(deadline, run(lease.conn(), job)).await else {
         return Err(failure::timeout());
     };

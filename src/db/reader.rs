@@ -102,8 +102,10 @@ fn serve(queue: &Queue, mut conn: Connection, watch: &Watch) {
 
 fn run(conn: &mut Connection, watch: &Watch, mut job: Box<dyn Work>) {
     watch.set(Some(Instant::now() + job.limit()));
+    watch.follow(Some(job.ticket()));
     let outcome = sqlite::control(conn, "BEGIN").and_then(|()| job.run(&mut Conn::sqlite(conn)));
     watch.set(None);
+    watch.follow(None);
     if !conn.is_autocommit()
         && let Err(error) = sqlite::control(conn, "ROLLBACK")
     {

@@ -19,7 +19,7 @@ const CONDITIONS: usize = 500;
 /// The statement that reads `fields` of the rows that `query` selects.
 ///
 /// # Errors
-/// `InvalidQuery` for a field that isn't there or can't be compared so, `Internal` never.
+/// `InvalidQuery` for a field that isn't there, can't be sorted by or can't be compared so.
 pub fn select(dialect: Dialect, collection: &Collection, fields: &[&str], query: &Query) -> Result<SelectStatement> {
     let mut statement = Build::select();
     for name in fields {
@@ -330,7 +330,7 @@ impl Conditions<'_> {
                 let pattern = pattern::translate(text).map_err(|what| refuse(&what))?;
                 match self.dialect {
                     Dialect::Sqlite => Func::cust("trellis_regexp").arg(pattern.rust).arg(column()).into(),
-                    Dialect::Postgres => column().binary(BinOper::Custom("~".into()), Expr::val(pattern.postgres)),
+                    Dialect::Postgres => column().binary(BinOper::Custom("~"), Expr::val(pattern.postgres)),
                 }
             }
         })
@@ -395,7 +395,7 @@ fn constant(value: bool) -> Expr {
 
 /// True for false and for unknown.
 fn untrue(expr: Expr) -> Expr {
-    expr.binary(BinOper::IsNot, Expr::cust("TRUE"))
+    expr.binary(BinOper::IsNot, Expr::custom_keyword("TRUE"))
 }
 
 /// A bound value of SQLite as JSON, to travel in a list.

@@ -3,8 +3,8 @@
 //! The same functions as `postgres.rs`, in the same order. Runs on the database's own threads (`writer.rs`, `reader.rs`).
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::functions::FunctionFlags;
@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, ToSql};
 use sea_query::Value as Bind;
 use serde_json::Value;
 
+use super::call::Ticket;
 use super::value::{float_json, integer_json};
 use super::{FieldType, Sql, decimal, failure, fold};
 use crate::error::{Error, ErrorCode, Result};
@@ -26,23 +27,32 @@ pub(super) struct Watch {
     epoch: Instant,
     /// Milliseconds after `epoch`; 0 = no limit. Written and read by the connection's thread only.
     until: Arc<AtomicU64>,
+    /// Whose job is running, where its caller's leaving ends it. Locked by the connection's thread only.
+    running: Arc<Mutex<Option<Ticket>>>,
 }
 
 impl Watch {
     fn new() -> Self {
-        Self { epoch: Instant::now(), until: Arc::new(AtomicU64::new(0)) }
+        Self { epoch: Instant::now(), until: Arc::new(AtomicU64::new(0)), running: Arc::default() }
     }
 
     /// From now on statements end at `deadline`; None lifts the limit.
     pub(super) fn set(&self, deadline: Option<Instant>) {
-        let millis =
-            deadline.map_or(0, |at| u64::try_from(at.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX).max(1));
+        let millis = deadline.map(|at| at.saturating_duration_since(self.epoch).as_millis());
+        // Rounded up, so that whoever looks at the clock afterwards finds the time over, too.
+        let millis = millis.map_or(0, |millis| u64::try_from(millis).unwrap_or(u64::MAX).saturating_add(1));
         self.until.store(millis, Ordering::Relaxed);
+    }
+
+    /// From now on statements also end when the caller who holds `ticket` has left.
+    pub(super) fn follow(&self, ticket: Option<Ticket>) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = ticket;
     }
 
     fn over(&self) -> bool {
         let until = self.until.load(Ordering::Relaxed);
-        until != 0 && self.epoch.elapsed() >= Duration::from_millis(until)
+        let left = || self.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(Ticket::caller_left);
+        (until != 0 && self.epoch.elapsed() >= Duration::from_millis(until)) || left()
     }
 }
 

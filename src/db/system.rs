@@ -1,7 +1,7 @@
 //! The system's own collections, as the migrations make them.
 //!
-//! Those that items can be read from are part of every schema ([`collections`]); the two that store the schema itself are not. A test
-//! holds these declarations against the tables.
+//! Those that items can be read from are part of every schema ([`collections`]). The others are declared so that their statements come
+//! from the same builders; nobody reads them as items. A test holds all of them against the tables.
 
 use serde_json::{Map, Value, json};
 
@@ -191,6 +191,57 @@ pub(super) fn fields_table() -> Collection {
             field("note", Text, vec![]),
             field("meta", Json, vec![]),
             field("sort", Integer, vec![Required]),
+        ],
+    )
+}
+
+/// The table of the refresh tokens, by their hash.
+pub fn sessions_table() -> Collection {
+    collection(
+        "daas_sessions",
+        vec![
+            field("token_hash", Str, vec![]),
+            field("family", Uuid, vec![Required, Indexed]),
+            field("user", Uuid, vec![Required, Indexed]),
+            field("issued_at", Timestamp, vec![Required]),
+            field("expires_at", Timestamp, vec![Required]),
+            field("rotated_at", Timestamp, vec![]),
+            field("revoked_at", Timestamp, vec![]),
+            field("ip", Str, vec![]),
+            field("user_agent", Text, vec![]),
+        ],
+    )
+}
+
+/// The outbox.
+pub fn deliveries_table() -> Collection {
+    collection(
+        "daas_deliveries",
+        vec![
+            field("id", Uuid, vec![]),
+            field("extension", Str, vec![Required]),
+            field("hook", Str, vec![Required]),
+            field("event", Str, vec![Required]),
+            field("collection", Str, vec![]),
+            field("item_key", Str, vec![]),
+            field("meta", Json, vec![Required]),
+            field("caller", Str, vec![Required]),
+            field("user_id", Uuid, vec![]),
+            field("ip", Str, vec![]),
+            field("user_agent", Text, vec![]),
+            field("request_id", Str, vec![]),
+            field("depth", Integer, vec![Required]),
+            field("chain", Json, vec![Required]),
+            field("status", Str, vec![Required]),
+            field("attempt", Integer, vec![Required, Default(json!(0))]),
+            field("ordered", Boolean, vec![Required]),
+            field("next_at", Timestamp, vec![Required]),
+            field("lease_owner", Str, vec![]),
+            field("lease_until", Timestamp, vec![]),
+            field("first_at", Timestamp, vec![]),
+            field("last_error", Text, vec![]),
+            field("created_at", Timestamp, vec![Required]),
+            field("finished_at", Timestamp, vec![]),
         ],
     )
 }

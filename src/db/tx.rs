@@ -114,7 +114,7 @@ impl Tx {
     pub async fn run<T: Send + 'static, F: JobFn<T>>(&self, job: F) -> Result<T> {
         match &self.side {
             Side::Sqlite(steps) => {
-                let (work, answer) = Call::new(job, Duration::MAX);
+                let (work, answer) = Call::pair(job, Duration::MAX);
                 steps.send(Step::Run(work)).map_err(|_| over(self.deadline))?;
                 // The writer's thread ends it at the deadline; patience beyond that only covers a slow rollback.
                 answer.wait(Duration::from_secs(3600)).await.map_err(|e| self.explain(e))
@@ -126,12 +126,17 @@ impl Tx {
                     postgres::control(lease.conn(), "SAVEPOINT step").await?;
                     let outcome = postgres::run(lease.conn(), &job).await;
                     let end = if outcome.is_ok() { "RELEASE step" } else { "ROLLBACK TO step; RELEASE step" };
-                    // A deadlock or a lost connection: there may be nothing left to go back to.
-                    postgres::control(lease.conn(), end).await.or_else(|e| if outcome.is_ok() { Err(e) } else { Ok(()) })?;
-                    outcome
+                    let ended = postgres::control(lease.conn(), end).await;
+                    Ok((outcome, ended))
                 };
-                let outcome = timeout_at(self.deadline, run).await;
-                self.leave(&mut open, outcome)
+                let cut = timeout_at(self.deadline, run).await;
+                let (outcome, ended) = self.leave(&mut open, cut).inspect_err(|_| open.lease = None)?;
+                if let Err(error) = ended {
+                    // There was nothing left to go back to: the connection is lost.
+                    open.lease = None;
+                    return outcome.and(Err(error));
+                }
+                outcome
             }
         }
     }
@@ -204,7 +209,12 @@ impl Tx {
                 let mut open = open.lock().await;
                 let lease = open.enter(self.deadline)?;
                 let outcome = timeout_at(self.deadline, postgres::control(lease.conn(), &text)).await;
-                self.leave(&mut open, outcome)
+                let outcome = self.leave(&mut open, outcome);
+                if outcome.is_err() {
+                    // The server now takes nothing more and would answer a commit without keeping anything.
+                    open.lease = None;
+                }
+                outcome
             }
         }
     }

@@ -12,6 +12,9 @@ use super::{Dialect, decimal, moment};
 /// The largest whole number that a JSON number carries without loss: 2^53 - 1.
 const SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
+/// Levels of a json value at most: what the parser that reads it back takes.
+const JSON_DEPTH: usize = 127;
+
 /// The type of a field: what JSON it takes and gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldType {
@@ -174,7 +177,7 @@ impl FieldType {
                 }
             }
             Self::Json => {
-                check_json(value)?;
+                check_json(value, JSON_DEPTH)?;
                 if sqlite { Bind::String(Some(value.to_string())) } else { Bind::Json(Some(Box::new(value.clone()))) }
             }
         })
@@ -250,14 +253,21 @@ fn no_nul(text: &str) -> Result<(), String> {
     if text.contains('\0') { Err("must not contain the character U+0000".to_owned()) } else { Ok(()) }
 }
 
-fn check_json(value: &Value) -> Result<(), String> {
+fn check_json(value: &Value, levels: usize) -> Result<(), String> {
+    let inside = || levels.checked_sub(1).ok_or_else(|| format!("must not be nested deeper than {JSON_DEPTH} levels"));
     match value {
         Value::String(text) => no_nul(text),
-        Value::Array(items) => items.iter().try_for_each(check_json),
-        Value::Object(members) => members.iter().try_for_each(|(name, member)| {
-            no_nul(name)?;
-            check_json(member)
-        }),
+        Value::Array(items) => {
+            let levels = inside()?;
+            items.iter().try_for_each(|item| check_json(item, levels))
+        }
+        Value::Object(members) => {
+            let levels = inside()?;
+            members.iter().try_for_each(|(name, member)| {
+                no_nul(name)?;
+                check_json(member, levels)
+            })
+        }
         _ => Ok(()),
     }
 }
@@ -277,6 +287,8 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use serde_json::json;
 
     use super::*;
@@ -316,6 +328,14 @@ mod tests {
         );
         assert!(pg(FieldType::Boolean, json!("yes")).is_err());
         assert_eq!(pg(FieldType::Boolean, json!(1)), Ok(Bind::Bool(Some(true))));
+    }
+
+    #[test]
+    fn json_is_stored_only_as_deep_as_it_can_be_read_back() {
+        let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        assert!(serde_json::from_str::<Value>(&nested(JSON_DEPTH).to_string()).is_ok());
+        assert!(pg(FieldType::Json, nested(JSON_DEPTH)).is_ok());
+        assert!(pg(FieldType::Json, nested(JSON_DEPTH + 1)).is_err());
     }
 
     #[test]

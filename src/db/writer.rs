@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::call::{Ticket, Work};
 use super::sqlite::{self, Watch};
 use super::{Conn, failure};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// Jobs in one group at most, so that the first doesn't wait long for the last.
 const GROUP_JOBS: usize = 512;
@@ -57,6 +57,12 @@ pub(super) fn start(conn: Connection, watch: Watch) -> Result<Sender<Request>> {
     let thread = std::thread::Builder::new().name("sqlite-write".to_owned()).spawn(move || writer.serve());
     thread.map_err(|e| Error::internal(format!("no thread for the writer: {e}")))?;
     Ok(sender)
+}
+
+/// As [`start`], on requests that wait already.
+#[cfg(test)]
+pub(super) fn serve_for_test(conn: Connection, watch: Watch, requests: Receiver<Request>) {
+    std::thread::spawn(move || Writer { conn, watch, requests, held: None }.serve());
 }
 
 struct Writer {
@@ -257,7 +263,11 @@ impl Writer {
         if self.conn.is_autocommit() {
             return outcome.and(Err(Error::internal("a job ended the transaction it ran in")));
         }
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
+            if error.code() == ErrorCode::TransactionTimeout {
+                self.rollback();
+                return outcome;
+            }
             sqlite::control(&self.conn, "ROLLBACK TO step")?;
         }
         sqlite::control(&self.conn, "RELEASE step")?;
