@@ -94,7 +94,9 @@ fn imports_point_down() {
         }
         for target in named.into_iter().filter(|target| target != own) {
             match rank(&target) {
-                Some(there) if there < own_rank => wrong.push(format!("{}: `{own}` may not know `{target}`, which is above it", source.path)),
+                Some(there) if there < own_rank => {
+                    wrong.push(format!("{}: `{own}` may not know `{target}`, which is above it", source.path))
+                }
                 Some(there) if there == own_rank => {
                     beside.entry(own).or_default().insert(target);
                 }
@@ -129,7 +131,8 @@ fn each_foreign_crate_stays_in_its_folder() {
 #[test]
 fn nothing_is_kept_in_the_process() {
     // A `static` outlives every test and every host in the process; state belongs to a value that `app.rs` builds.
-    let process_wide = Regex::new(r"(?m)^\s*(?:pub(?:\([^)]*\))?\s+)?static\s+(?:mut\s+)?[A-Z_0-9]+\s*:|\bthread_local!|\blazy_static!").unwrap();
+    let process_wide =
+        Regex::new(r"(?m)^\s*(?:pub(?:\([^)]*\))?\s+)?static\s+(?:mut\s+)?[A-Z_0-9]+\s*:|\bthread_local!|\blazy_static!").unwrap();
     let found: Vec<String> = sources()
         .iter()
         .flat_map(|s| process_wide.find_iter(&s.code).map(|m| format!("{}: {}", s.path, m.as_str().trim())).collect::<Vec<_>>())
@@ -140,7 +143,8 @@ fn nothing_is_kept_in_the_process() {
 #[test]
 fn only_the_clock_reads_the_clock() {
     let shortcut = Regex::new(r"\b(?:SystemTime|Utc|Local)::now\(").unwrap();
-    let found: Vec<String> = sources().iter().filter(|s| s.path != "src/clock.rs" && shortcut.is_match(&s.code)).map(|s| s.path.clone()).collect();
+    let found: Vec<String> =
+        sources().iter().filter(|s| s.path != "src/clock.rs" && shortcut.is_match(&s.code)).map(|s| s.path.clone()).collect();
     assert!(found.is_empty(), "take a `Clock` instead: {found:?}");
 }
 

@@ -92,7 +92,8 @@ both!(names_are_checked_before_anything_is_made, async |app| {
 });
 
 both!(words_of_sql_are_names_like_any_other, async |app| {
-    collection(app, "order", &[("select", "string unique"), ("group", "integer index"), ("user", "string"), ("constructor", "string")]).await;
+    collection(app, "order", &[("select", "string unique"), ("group", "integer index"), ("user", "string"), ("constructor", "string")])
+        .await;
     let made = create(app, "order", json!({ "select": "a", "group": 2, "user": "u", "constructor": "c" })).await;
     assert_eq!(made, json!({ "id": 1, "select": "a", "group": 2, "user": "u", "constructor": "c" }));
     let found = app.query("/api/items/order", &[("filter", r#"{"group":{"_eq":2}}"#), ("sort", "-select,user")]).await.expect(200).data();

@@ -10,7 +10,12 @@ use crate::support::process;
 use crate::support::*;
 
 /// Creates items of a collection with `clients` callers until told to stop; gives the successes and what else was answered.
-fn load(app: &Client, collection: &'static str, clients: usize, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<(u32, Vec<String>)>> {
+fn load(
+    app: &Client,
+    collection: &'static str,
+    clients: usize,
+    stop: &Arc<AtomicBool>,
+) -> Vec<tokio::task::JoinHandle<(u32, Vec<String>)>> {
     (0..clients)
         .map(|_| {
             let (client, stop) = (app.clone(), stop.clone());
@@ -41,8 +46,14 @@ both!(killing_workers_under_load_fails_no_call_that_had_done_nothing_outside, as
     collection(app, "computing", &[("title", "string")]).await;
     collection(app, "reading", &[("title", "string")]).await;
     collection(app, "plain", &[("title", "string")]).await;
-    filter(app, "computing.items.create", "let n = 0; for (let i = 0; i < 20000; i++) n += i; return { ...payload, title: String(n) };").await;
-    filter(app, "reading.items.create", "const rows = await (await services.items('plain')).readByQuery({ limit: 1 }); return { ...payload, title: String(rows.length) };").await;
+    filter(app, "computing.items.create", "let n = 0; for (let i = 0; i < 20000; i++) n += i; return { ...payload, title: String(n) };")
+        .await;
+    filter(
+        app,
+        "reading.items.create",
+        "const rows = await (await services.items('plain')).readByQuery({ limit: 1 }); return { ...payload, title: String(rows.length) };",
+    )
+    .await;
     let stop = Arc::new(AtomicBool::new(false));
     let (computing, reading, plain) = (load(app, "computing", 8, &stop), load(app, "reading", 4, &stop), load(app, "plain", 4, &stop));
     // One worker every 100 ms, each in turn: those at work and those in reserve.
@@ -105,7 +116,9 @@ both!(workers_end_when_their_host_is_killed, async |app| {
     filter(app, "articles.items.create", "if (payload.title === 'hang') await new Promise(() => {}); return payload;").await;
     create(app, "articles", json!({})).await;
     let client = Client::clone(app);
-    let hanging = tokio::spawn(async move { Answer::try_of(client.request("POST", "/api/items/articles").json(&json!({ "title": "hang" }))).await.is_err() });
+    let hanging = tokio::spawn(async move {
+        Answer::try_of(client.request("POST", "/api/items/articles").json(&json!({ "title": "hang" }))).await.is_err()
+    });
     tokio::time::sleep(Duration::from_millis(200)).await;
     let workers = app.workers();
     assert!(!workers.is_empty());

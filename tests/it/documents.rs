@@ -39,7 +39,8 @@ fn the_readme_lists_every_setting_that_config_prints() {
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         let readme = document("README.md");
         let name = regex::Regex::new(r"(?m)^#?\s*([A-Z][A-Z0-9_]{3,})\b").unwrap();
-        let missing: Vec<&str> = name.captures_iter(&printed).map(|c| c.get(1).unwrap().as_str()).filter(|n| !readme.contains(&format!("`{n}`"))).collect();
+        let missing: Vec<&str> =
+            name.captures_iter(&printed).map(|c| c.get(1).unwrap().as_str()).filter(|n| !readme.contains(&format!("`{n}`"))).collect();
         assert!(missing.is_empty(), "README.md's table lacks: {missing:?}");
     });
 }

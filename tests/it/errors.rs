@@ -116,7 +116,9 @@ both!(nul_is_refused_wherever_it_comes_in, async |app| {
     articles(app).await;
     app.post("/api/items/articles", json!({ "title": "a\u{0}" })).await.expect(400);
     app.post("/api/items/articles", json!({ "ti\u{0}tle": "a" })).await.expect(400);
-    for path in ["/api/items/a%00b", "/api/items/articles/1%00", "/api/items/articles?search=%00", "/api/items/articles?filter[title][_eq]=%00"] {
+    for path in
+        ["/api/items/a%00b", "/api/items/articles/1%00", "/api/items/articles?search=%00", "/api/items/articles?filter[title][_eq]=%00"]
+    {
         let answer = app.get(path).await;
         assert!(matches!(answer.status, 400 | 404), "{answer:?}");
         shows_nothing(&answer);

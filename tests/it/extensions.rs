@@ -92,7 +92,8 @@ both!(code_that_does_not_compile_is_refused_with_line_column_and_frame, async |a
         ("import x from 'y';\nreturn payload;", 1),
         ("return 'unterminated;", 1),
     ] {
-        let answer = create_extension(app, json!({ "event": "articles.items.create", "code": code })).await.expect_error(400, "INVALID_CODE");
+        let answer =
+            create_extension(app, json!({ "event": "articles.items.create", "code": code })).await.expect_error(400, "INVALID_CODE");
         let extensions = answer.json()["errors"][0]["extensions"].take();
         assert!(extensions["line"].is_u64() && extensions["column"].is_u64(), "{code}: {}", answer.body);
         if line > 0 {
@@ -216,9 +217,12 @@ both!(a_test_run_shows_everything_and_leaves_nothing, async |app| {
 both!(a_test_run_counts_nothing_for_a_saved_extension, async |app| {
     articles(app).await;
     let id = filter(app, "articles.items.create", "return payload;").await;
-    app.post("/api/extensions/test", json!({ "code": "return payload;", "type": "filter", "event": "articles.items.create", "testPayload": {} }))
-        .await
-        .expect(200);
+    app.post(
+        "/api/extensions/test",
+        json!({ "code": "return payload;", "type": "filter", "event": "articles.items.create", "testPayload": {} }),
+    )
+    .await
+    .expect(200);
     app.restart().await;
     let shown = read_extension(app, &id).await;
     assert_eq!((&shown["execution_count"], &shown["last_executed_at"]), (&json!(0), &Value::Null));
@@ -236,7 +240,12 @@ both!(a_failing_test_run_tells_the_author_where, async |app| {
     assert_eq!((&data["success"], &data["error"]["message"]), (&json!(false), &json!("my words")));
     let answer = app.post("/api/extensions/test", body("return {")).await;
     assert!(answer.body.contains("INVALID_CODE") || answer.data()["error"]["name"] == "SyntaxError", "{}", answer.body);
-    let data = app.post("/api/extensions/test", json!({ "code": "while(true){}", "type": "filter", "event": "articles.items.create", "timeout_ms": 300 })).await;
+    let data = app
+        .post(
+            "/api/extensions/test",
+            json!({ "code": "while(true){}", "type": "filter", "event": "articles.items.create", "timeout_ms": 300 }),
+        )
+        .await;
     assert!(data.status == 200 && data.data()["success"] == false || data.status == 400, "{data:?}");
 });
 

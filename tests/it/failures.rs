@@ -83,7 +83,17 @@ both!(an_admin_is_told_which_extension_failed, async |app| {
 
 both!(what_is_thrown_strangely_is_still_an_answer, async |app| {
     articles(app).await;
-    for thrown in ["null", "undefined", "1", "'text'", "Symbol('x')", "new Proxy({}, { get() { throw 1 } })", "{ get message() { throw new Error('x') } }", "[]", "Promise.reject(1)"] {
+    for thrown in [
+        "null",
+        "undefined",
+        "1",
+        "'text'",
+        "Symbol('x')",
+        "new Proxy({}, { get() { throw 1 } })",
+        "{ get message() { throw new Error('x') } }",
+        "[]",
+        "Promise.reject(1)",
+    ] {
         let id = filter(app, "articles.items.create", &format!("throw {thrown};")).await;
         let answer = app.post("/api/items/articles", json!({})).await;
         assert!(matches!(answer.status, 400 | 500), "{thrown}: {} {}", answer.status, answer.body);
@@ -124,7 +134,9 @@ both!(a_later_filter_undoes_what_an_earlier_one_wrote, async |app| {
 both!(one_refused_item_refuses_the_whole_array, async |app| {
     articles(app).await;
     filter(app, "articles.items.create", "if (payload.title === 'bad') throw new Error('no'); return payload;").await;
-    app.post("/api/items/articles", json!([{ "title": "a" }, { "title": "bad" }, { "title": "b" }])).await.expect_error(400, "EXTENSION_ERROR");
+    app.post("/api/items/articles", json!([{ "title": "a" }, { "title": "bad" }, { "title": "b" }]))
+        .await
+        .expect_error(400, "EXTENSION_ERROR");
     assert_eq!(count(app, "articles").await, 0);
 });
 
@@ -218,7 +230,8 @@ both!(filters_that_wake_each_other_end_with_the_chain_of_names, async |app| {
 
 both!(a_filter_may_write_to_its_own_collection_without_waking_itself, async |app| {
     articles(app).await;
-    let code = "if (!payload.slug) await (await services.items('articles', { emitEvents: false })).createOne({ title: 'copy' }); return payload;";
+    let code =
+        "if (!payload.slug) await (await services.items('articles', { emitEvents: false })).createOne({ title: 'copy' }); return payload;";
     filter(app, "articles.items.create", code).await;
     create(app, "articles", json!({ "title": "a" })).await;
     assert_eq!(count(app, "articles").await, 2);

@@ -36,7 +36,8 @@ both!(an_update_gets_the_changes_the_keys_and_the_rows_before, async |app| {
     for title in ["a", "b"] {
         create(app, "articles", json!({ "title": title, "views": 1 })).await;
     }
-    let code = tell("{ payload: { ...payload }, keys: meta.keys, key: meta.key ?? null, before: (await meta.previous()).map((r) => r.title) }");
+    let code =
+        tell("{ payload: { ...payload }, keys: meta.keys, key: meta.key ?? null, before: (await meta.previous()).map((r) => r.title) }");
     filter(app, "articles.items.update", &code).await;
     let changed = app.patch("/api/items/articles/1", json!({ "title": "A" })).await.expect(200).data();
     assert_eq!(told(&changed), json!({ "payload": { "title": "A" }, "keys": [1], "key": 1, "before": ["a"] }));
@@ -133,7 +134,9 @@ both!(a_call_sees_who_asks, async |app| {
     articles(app).await;
     public_may(app, &may_all("articles")).await;
     filter(app, "articles.items.create", &tell("{ ...context.accountability, id: context.requestId, ext: context.extension.name }")).await;
-    let answer = Answer::of(app.request("POST", "/api/items/articles").header("x-request-id", "req-1").header("user-agent", "tests").json(&json!({})));
+    let answer = Answer::of(
+        app.request("POST", "/api/items/articles").header("x-request-id", "req-1").header("user-agent", "tests").json(&json!({})),
+    );
     let admin = told(&answer.await.expect(201).data());
     assert_eq!((&admin["admin"], &admin["email"], &admin["id"]), (&json!(true), &json!("admin@example.com"), &json!("req-1")), "{admin}");
     assert_eq!((&admin["ip"], &admin["userAgent"]), (&json!("127.0.0.1"), &json!("tests")), "{admin}");

@@ -12,27 +12,50 @@ const TIMEOUT: (u16, &str) = (504, "EXTENSION_TIMEOUT");
 const MEMORY: (u16, &str) = (500, "EXTENSION_OUT_OF_MEMORY");
 const FAILED: (u16, &str) = (500, "EXTENSION_FAILED");
 
+/// Statuses and codes, one of which must be answered.
+type Allowed = &'static [(u16, &'static str)];
+
 /// Name, program, and what the caller may be told. Where a program runs into memory or time depends on the machine, both stand.
-const PROGRAMS: &[(&str, &str, &[(u16, &str)])] = &[
+const PROGRAMS: &[(&str, &str, Allowed)] = &[
     ("endless loop", "while (true) {}", &[TIMEOUT]),
     ("endless loop behind catch and finally", "for (;;) { try { while (true) {} } catch {} finally { continue } }", &[TIMEOUT]),
     ("promise that never settles", "await new Promise(() => {});", &[TIMEOUT]),
     ("a built-in that is not interrupted", "Array.prototype.join.call({ length: 1e12 });", &[TIMEOUT, MEMORY]),
     ("reverse of a huge array-like", "Array.prototype.reverse.call({ length: 2 ** 50 });", &[TIMEOUT]),
-    ("microtask fan-out", "const f = () => { const p = Promise.resolve(); p.then(f); p.then(f); }; f(); await new Promise(() => {});", &[TIMEOUT, MEMORY]),
+    (
+        "microtask fan-out",
+        "const f = () => { const p = Promise.resolve(); p.then(f); p.then(f); }; f(); await new Promise(() => {});",
+        &[TIMEOUT, MEMORY],
+    ),
     ("self-rescheduling promises", "const f = () => Promise.resolve().then(f); await f();", &[TIMEOUT, MEMORY]),
     ("endless awaits", "while (true) await null;", &[TIMEOUT, MEMORY]),
     ("endless timers", "const f = () => setTimeout(f, 0); f(); await new Promise(() => {});", &[TIMEOUT, MEMORY]),
     ("endless recursion", "const f = () => f() + 1; return f();", &[FAILED]),
     ("recursion through JSON", "const a = { toJSON() { return JSON.stringify(a) } }; JSON.stringify(a);", &[FAILED, TIMEOUT, MEMORY]),
-    ("one gigabyte", "const all = []; for (let i = 0; i < 1024; i++) all.push(new Uint8Array(1 << 20).fill(i)); return { title: String(all.length) };", &[MEMORY]),
-    ("one gigabyte of text", "let s = 'x'; while (s.length < 2 ** 29) s += s; const all = []; for (;;) all.push(s.slice(1) + all.length);", &[MEMORY, FAILED, TIMEOUT]),
-    ("memory with a catch around it", "const all = []; for (;;) { try { all.push(new Array(100000).fill(1)) } catch { all.length = 0 } }", &[MEMORY, TIMEOUT]),
+    (
+        "one gigabyte",
+        "const all = []; for (let i = 0; i < 1024; i++) all.push(new Uint8Array(1 << 20).fill(i)); return { title: String(all.length) };",
+        &[MEMORY],
+    ),
+    (
+        "one gigabyte of text",
+        "let s = 'x'; while (s.length < 2 ** 29) s += s; const all = []; for (;;) all.push(s.slice(1) + all.length);",
+        &[MEMORY, FAILED, TIMEOUT],
+    ),
+    (
+        "memory with a catch around it",
+        "const all = []; for (;;) { try { all.push(new Array(100000).fill(1)) } catch { all.length = 0 } }",
+        &[MEMORY, TIMEOUT],
+    ),
     ("exponential regular expression", "/^(a+)+$/.test('a'.repeat(40) + 'b');", &[TIMEOUT]),
     ("shared graph as JSON", "let a = {}; for (let i = 0; i < 40; i++) a = { l: a, r: a }; JSON.stringify(a);", &[TIMEOUT, MEMORY]),
     ("growing number", "let n = 3n; for (;;) n *= n;", &[TIMEOUT, MEMORY, FAILED]),
     ("padding", "const s = 'x'.repeat(1 << 20); for (;;) s.padEnd(1 << 24);", &[TIMEOUT, MEMORY]),
-    ("sort with a lying comparator", "const a = Array.from({ length: 1e6 }, (_, i) => i); for (;;) a.sort(() => Math.random() - 0.5);", &[TIMEOUT, MEMORY]),
+    (
+        "sort with a lying comparator",
+        "const a = Array.from({ length: 1e6 }, (_, i) => i); for (;;) a.sort(() => Math.random() - 0.5);",
+        &[TIMEOUT, MEMORY],
+    ),
     ("endless generator", "function* g() { for (;;) yield 1 } for (const x of g()) {}", &[TIMEOUT]),
     ("endless console", "for (;;) console.log('x'.repeat(10000));", &[TIMEOUT]),
     ("huge return value", "return { title: 'x'.repeat(12 << 20) };", &[(413, "EXTENSION_PAYLOAD_TOO_LARGE")]),

@@ -56,7 +56,9 @@ both!(one_item_is_changed, async |app| {
 both!(many_items_are_changed_by_keys_by_query_and_as_rows, async |app| {
     with_titles(app, &["a", "b", "c", "d"]).await;
     app.patch("/api/items/articles", json!({ "keys": [1, 2], "data": { "views": 1 } })).await.expect(200);
-    app.patch("/api/items/articles", json!({ "query": { "filter": { "title": { "_eq": "c" } } }, "data": { "views": 2 } })).await.expect(200);
+    app.patch("/api/items/articles", json!({ "query": { "filter": { "title": { "_eq": "c" } } }, "data": { "views": 2 } }))
+        .await
+        .expect(200);
     app.patch("/api/items/articles", json!([{ "id": 4, "views": 3 }, { "id": 1, "title": "A" }])).await.expect(200);
     assert_eq!(column(app, "articles", "views").await, [1, 1, 2, 3]);
     assert_eq!(titles(app).await, ["A", "b", "c", "d"]);
@@ -87,7 +89,8 @@ both!(a_bare_delete_of_everything_is_refused, async |app| {
 });
 
 both!(a_missing_or_repeated_value_names_its_field, async |app| {
-    collection(app, "people", &[("name", "string required not_null"), ("mail", "string unique"), ("age", "integer not_null default=18")]).await;
+    collection(app, "people", &[("name", "string required not_null"), ("mail", "string unique"), ("age", "integer not_null default=18")])
+        .await;
     let missing = app.post("/api/items/people", json!({ "mail": "a" })).await.expect_error(400, "FAILED_VALIDATION");
     assert_eq!(missing.field(), "name");
     create(app, "people", json!({ "name": "A", "mail": "a" })).await;

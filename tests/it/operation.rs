@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{app, process};
 use crate::support::*;
+use crate::support::{app, process};
 
 /// For what no database can change: one run on SQLite.
 fn once(body: impl AsyncFnOnce(&mut TestApp)) {
@@ -20,7 +20,9 @@ both!(it_is_healthy_and_has_a_front_page, async |app| {
 
 both!(the_log_is_structured_and_carries_the_request, async |app| {
     articles(app).await;
-    Answer::of(app.request("POST", "/api/items/articles").header("x-request-id", "log-me-1").json(&json!({ "title": "not for the log" }))).await.expect(201);
+    Answer::of(app.request("POST", "/api/items/articles").header("x-request-id", "log-me-1").json(&json!({ "title": "not for the log" })))
+        .await
+        .expect(201);
     eventually("the request is in the log", Duration::from_secs(5), async || {
         let line = app.log_lines().into_iter().find(|line| line.to_string().contains("log-me-1"));
         line.map(drop).ok_or_else(|| app.log())
@@ -33,7 +35,9 @@ both!(the_log_is_structured_and_carries_the_request, async |app| {
 
 both!(a_stop_lets_running_calls_finish_and_writes_the_counters, async |app| {
     articles(app).await;
-    let id = filter(app, "articles.items.create", "await new Promise((r) => setTimeout(r, 1000)); return { ...payload, slug: 'finished' };").await;
+    let id =
+        filter(app, "articles.items.create", "await new Promise((r) => setTimeout(r, 1000)); return { ...payload, slug: 'finished' };")
+            .await;
     let client = Client::clone(app);
     let running = tokio::spawn(async move { client.post("/api/items/articles", json!({ "title": "a" })).await });
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -67,7 +71,8 @@ both!(ctrl_c_is_a_clean_stop_too, async |app| {
 both!(safe_mode_starts_with_no_extension_at_work, async |app| {
     articles(app).await;
     let id = filter(app, "articles.items.create", "throw new Error('locked');").await;
-    action(app, "articles.items.create", "await (await services.items('articles', { emitEvents: false })).createOne({ title: 'acted' });").await;
+    action(app, "articles.items.create", "await (await services.items('articles', { emitEvents: false })).createOne({ title: 'acted' });")
+        .await;
     assert!(app.stop().await.success());
     app.set_env(&[("EXTENSIONS_SAFE_MODE", "true")]);
     app.launch().await;
@@ -122,7 +127,10 @@ fn a_bad_setting_stops_the_start_with_a_sentence_about_it() {
         let output = app.run(&["serve"]);
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(!output.status.success(), "{variable}={value} was taken");
-        assert!(text.contains(variable) && text.contains(value) && text.contains(allowed) && !text.contains("panicked"), "{variable}={value}: {text}");
+        assert!(
+            text.contains(variable) && text.contains(value) && text.contains(allowed) && !text.contains("panicked"),
+            "{variable}={value}: {text}"
+        );
     }
 }
 
@@ -152,7 +160,8 @@ fn config_lists_every_setting() {
     once(async |app| {
         let output = app.run(&["config"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        for name in ["DATABASE_URL", "PORT", "SECRET", "ADMIN_EMAIL", "TX_MAX_MS", "QUERY_LIMIT_MAX", "EXTENSIONS_SAFE_MODE", "LOG_FORMAT"] {
+        for name in ["DATABASE_URL", "PORT", "SECRET", "ADMIN_EMAIL", "TX_MAX_MS", "QUERY_LIMIT_MAX", "EXTENSIONS_SAFE_MODE", "LOG_FORMAT"]
+        {
             assert!(text.contains(name), "{name} is missing:\n{text}");
         }
         assert!(!text.contains("a secret that only the tests know"), "{text}");

@@ -135,7 +135,8 @@ both!(hooks_act_with_the_rights_of_the_caller, async |app| {
     let code = "const s = await context.services.items('orders'); const rows = await s.readByQuery({});
                 return { ...payload, text: JSON.stringify(rows.map((r) => Object.keys(r).sort().join())) };";
     filter(app, "notes.items.create", code).await;
-    let person = person(app, &[may("create", "notes", &["*"]), may("read", "notes", &["*"]), may("read", "orders", &["id", "title"])]).await.client;
+    let person =
+        person(app, &[may("create", "notes", &["*"]), may("read", "notes", &["*"]), may("read", "orders", &["id", "title"])]).await.client;
     assert_eq!(create(&person, "notes", json!({})).await["text"], "[\"id,title\",\"id,title\"]");
     assert_eq!(create(app, "notes", json!({})).await["text"], "[\"id,secret,title,total\",\"id,secret,title,total\"]");
 });
@@ -154,7 +155,8 @@ both!(elevated_passes_the_check_and_keeps_the_user, async |app| {
     let plain = filter(app, "orders.items.create", "await (await services.items('log')).createOne({ text: 'x' }); return payload;").await;
     person.client.post("/api/items/orders", json!({ "title": "x" })).await.expect_error(403, "FORBIDDEN");
     deactivate(app, &plain).await;
-    filter(app, "orders.items.create", "await (await services.items('log', { elevated: true })).createOne({ text: 'x' }); return payload;").await;
+    filter(app, "orders.items.create", "await (await services.items('log', { elevated: true })).createOne({ text: 'x' }); return payload;")
+        .await;
     create(&person.client, "orders", json!({ "title": "x" })).await;
     assert_eq!(column(app, "log", "by").await, [json!(person.id)]);
 });

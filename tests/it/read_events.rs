@@ -19,7 +19,9 @@ both!(a_query_filter_narrows_every_read, async |app| {
     app.get("/api/items/articles/2").await.expect(200);
     let meta = app.get("/api/items/articles?meta=filter_count").await.expect(200).json()["meta"].take();
     assert_eq!(meta["filter_count"], 2);
-    app.patch("/api/items/articles", json!({ "query": { "filter": { "title": { "_in": ["a", "b"] } } }, "data": { "slug": "hit" } })).await.expect(200);
+    app.patch("/api/items/articles", json!({ "query": { "filter": { "title": { "_in": ["a", "b"] } } }, "data": { "slug": "hit" } }))
+        .await
+        .expect(200);
     assert_eq!(app.number("SELECT count(*) FROM articles WHERE slug = 'hit'").await, 1);
     let rows = result_of(app, "return (await (await services.items('articles')).readByQuery({})).length;").await;
     assert_eq!(rows, 2);
@@ -36,7 +38,9 @@ both!(a_query_filter_may_use_any_field_but_the_caller_may_not, async |app| {
 
 both!(a_query_filter_that_returns_nonsense_is_a_failure_not_a_leak, async |app| {
     three(app).await;
-    for returned in ["{ ...payload, filter: { nothing: 1 } }", "{ ...payload, limit: 'all' }", "null", "[]", "{ ...payload, sort: ['nothing'] }"] {
+    for returned in
+        ["{ ...payload, filter: { nothing: 1 } }", "{ ...payload, limit: 'all' }", "null", "[]", "{ ...payload, sort: ['nothing'] }"]
+    {
         let id = filter(app, "articles.items.query", &format!("return {returned};")).await;
         let answer = app.get("/api/items/articles").await;
         assert!(answer.status >= 400, "{returned}: {answer:?}");
@@ -56,7 +60,12 @@ both!(a_read_filter_changes_what_is_answered, async |app| {
 
 both!(a_read_filter_adds_no_rows_and_moves_no_keys, async |app| {
     three(app).await;
-    for code in ["return [...payload, { id: 99, title: 'new' }];", "return payload.map((r) => ({ ...r, id: r.id + 1 }));", "return {};", "return payload.map(() => 1);"] {
+    for code in [
+        "return [...payload, { id: 99, title: 'new' }];",
+        "return payload.map((r) => ({ ...r, id: r.id + 1 }));",
+        "return {};",
+        "return payload.map(() => 1);",
+    ] {
         let id = filter(app, "articles.items.read", code).await;
         app.get("/api/items/articles").await.expect_error(500, "EXTENSION_FAILED");
         app.delete(&format!("/api/extensions/{id}")).await.expect(204);
@@ -100,7 +109,12 @@ both!(long_lists_come_in_slices_of_a_thousand, async |app| {
 both!(a_read_action_hears_what_was_answered, async |app| {
     three(app).await;
     collection(app, "log", &[("text", "text")]).await;
-    action(app, "articles.items.read", "await (await services.items('log')).createOne({ text: JSON.stringify([meta.keys, meta.payload.length]) });").await;
+    action(
+        app,
+        "articles.items.read",
+        "await (await services.items('log')).createOne({ text: JSON.stringify([meta.keys, meta.payload.length]) });",
+    )
+    .await;
     app.get("/api/items/articles?sort=id").await.expect(200);
     eventually("the action ran", std::time::Duration::from_secs(20), async || {
         let texts = column(app, "log", "text").await;

@@ -22,8 +22,14 @@ both!(items_are_read_by_query, async |app| {
     let rows = with_items(app, "return a.readByQuery({ filter: { views: { _gt: 3 } }, fields: ['id', 'title'], sort: ['-views'] });").await;
     assert_eq!(rows, json!([{ "id": 5, "title": "e" }, { "id": 4, "title": "d" }]));
     assert_eq!(with_items(app, "return (await a.readByQuery()).length;").await, 5);
-    assert_eq!(with_items(app, "return (await a.readByQuery({ limit: 2, page: 2, fields: ['id'] })).map((r) => r.id);").await, json!([3, 4]));
-    assert_eq!(with_items(app, "return (await a.readByQuery({ limit: 2, offset: 3, fields: 'id' })).map((r) => r.id);").await, json!([4, 5]));
+    assert_eq!(
+        with_items(app, "return (await a.readByQuery({ limit: 2, page: 2, fields: ['id'] })).map((r) => r.id);").await,
+        json!([3, 4])
+    );
+    assert_eq!(
+        with_items(app, "return (await a.readByQuery({ limit: 2, offset: 3, fields: 'id' })).map((r) => r.id);").await,
+        json!([4, 5])
+    );
     assert_eq!(with_items(app, "return (await a.readByQuery({ search: 'C' })).length;").await, 1);
 });
 
@@ -44,7 +50,10 @@ both!(items_are_read_by_key, async |app| {
     assert_eq!(with_items(app, "return a.readOne(2, { fields: ['title'] });").await, json!({ "title": "b" }));
     let rows = with_items(app, "return (await a.readMany([3, 1])).map((r) => r.id).sort();").await;
     assert_eq!(rows, json!([1, 3]));
-    assert_eq!(with_items(app, "try { await a.readOne(99); return 'found' } catch (e) { return [e.code, e.status] }").await, json!(["NOT_FOUND", 404]));
+    assert_eq!(
+        with_items(app, "try { await a.readOne(99); return 'found' } catch (e) { return [e.code, e.status] }").await,
+        json!(["NOT_FOUND", 404])
+    );
     assert_eq!(with_items(app, "return (await a.readOne(1, {}, { lock: true })).title;").await, "a");
     assert_eq!(with_items(app, "return (await a.readMany([1, 2], { lock: true })).length;").await, 2);
 });
@@ -56,7 +65,11 @@ both!(keys_are_found_by_query, async |app| {
 
 both!(items_are_aggregated, async |app| {
     five(app).await;
-    let found = with_items(app, "return a.readAggregate({ aggregate: { count: ['*'], sum: ['views'], min: ['views'], max: ['views'], avg: ['views'] } });").await;
+    let found = with_items(
+        app,
+        "return a.readAggregate({ aggregate: { count: ['*'], sum: ['views'], min: ['views'], max: ['views'], avg: ['views'] } });",
+    )
+    .await;
     let row = &found[0];
     assert_eq!((&row["sum"]["views"], &row["min"]["views"], &row["max"]["views"]), (&json!(15), &json!(1), &json!(5)), "{found}");
     assert_eq!(row["avg"]["views"].as_f64(), Some(3.0));
@@ -78,14 +91,20 @@ both!(items_are_updated, async |app| {
     assert_eq!(with_items(app, "return a.updateBatch([{ id: 1, slug: 'x' }, { id: 2, title: 'B' }]);").await, json!([1, 2]));
     assert_eq!(column(app, "articles", "slug").await, ["x", "s", "s", "q", "q"]);
     assert_eq!(column(app, "articles", "title").await, ["A", "B", "c", "d", "e"]);
-    assert_eq!(with_items(app, "try { await a.updateOne(99, { title: 'x' }); return 'done' } catch (e) { return e.code }").await, "NOT_FOUND");
+    assert_eq!(
+        with_items(app, "try { await a.updateOne(99, { title: 'x' }); return 'done' } catch (e) { return e.code }").await,
+        "NOT_FOUND"
+    );
 });
 
 both!(items_are_upserted, async |app| {
     five(app).await;
     assert_eq!(with_items(app, "return a.upsertOne({ id: 1, title: 'A' });").await, 1);
     assert_eq!(with_items(app, "return a.upsertOne({ title: 'new' });").await, 6);
-    assert_eq!(with_items(app, "return a.upsertMany([{ id: 2, title: 'B' }, { title: 'newer' }, { id: 50, title: 'fifty' }]);").await, json!([2, 7, 50]));
+    assert_eq!(
+        with_items(app, "return a.upsertMany([{ id: 2, title: 'B' }, { title: 'newer' }, { id: 50, title: 'fifty' }]);").await,
+        json!([2, 7, 50])
+    );
     assert_eq!(column(app, "articles", "title").await, ["A", "B", "c", "d", "e", "new", "newer", "fifty"]);
 });
 
@@ -153,13 +172,16 @@ both!(writes_in_code_fire_hooks_unless_told_not_to, async |app| {
 
 both!(the_schema_can_be_read, async |app| {
     five(app).await;
-    let person = person(app, &[may_all("articles"), vec![may("create", "inside", &["*"]), may("read", "inside", &["*"])]].concat()).await.client;
+    let person =
+        person(app, &[may_all("articles"), vec![may("create", "inside", &["*"]), may("read", "inside", &["*"])]].concat()).await.client;
     let code = "const c = await services.collections(); const f = await services.fields();
                 const names = (await c.readByQuery({})).map((x) => x.collection); const all = await f.readAll('articles');
                 return [names.includes('articles'), (await c.readOne('articles')).collection, all.map((x) => x.field), (await f.readOne('articles', 'views')).type, (await f.readAll()).length > 5];";
     let expected = json!([true, "articles", ["id", "title", "slug", "body", "views"], "integer", true]);
     assert_eq!(result_of(app, code).await, expected);
-    let answer = inside_a_filter(app, &person, "return (await (await services.collections()).readByQuery({})).map((x) => x.collection).sort();").await;
+    let answer =
+        inside_a_filter(app, &person, "return (await (await services.collections()).readByQuery({})).map((x) => x.collection).sort();")
+            .await;
     let names = answer.expect(201).data()["out"].clone();
     assert!(!names.to_string().contains("daas_users"), "a caller's own reach: {names}");
 });

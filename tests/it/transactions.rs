@@ -39,7 +39,12 @@ both!(hooks_of_nested_writes_belong_to_the_transaction, async |app| {
     stock(app).await;
     collection(app, "log", &[("text", "string")]).await;
     filter(app, "orders.items.create", "await (await services.items('stock')).createOne({ name: payload.title, left: 1 }); if (payload.title === 'bad') throw new Error('no'); return payload;").await;
-    filter(app, "stock.items.create", "await (await services.items('log')).createOne({ text: payload.name }); return { ...payload, left: 7 };").await;
+    filter(
+        app,
+        "stock.items.create",
+        "await (await services.items('log')).createOne({ text: payload.name }); return { ...payload, left: 7 };",
+    )
+    .await;
     app.post("/api/items/orders", json!({ "title": "bad" })).await.expect_error(400, "EXTENSION_ERROR");
     assert_eq!((count(app, "stock").await, count(app, "log").await), (1, 0));
     create(app, "orders", json!({ "title": "good" })).await;
@@ -49,7 +54,12 @@ both!(hooks_of_nested_writes_belong_to_the_transaction, async |app| {
 both!(a_nested_refusal_undoes_only_its_own_part_when_it_is_caught, async |app| {
     stock(app).await;
     collection(app, "log", &[("text", "string")]).await;
-    filter(app, "stock.items.create", "await (await services.items('log')).createOne({ text: 'inner' }); throw new Error('inner refusal');").await;
+    filter(
+        app,
+        "stock.items.create",
+        "await (await services.items('log')).createOne({ text: 'inner' }); throw new Error('inner refusal');",
+    )
+    .await;
     let code = "await (await services.items('log')).createOne({ text: 'outer' }); let seen;
                 try { await (await services.items('stock')).createOne({ name: 'x', left: 1 }) } catch (e) { seen = e.message }
                 return { ...payload, out: seen };";

@@ -136,7 +136,9 @@ both!(every_value_comes_back_as_the_table_says, async |app| {
         let made = answer.data();
         let path = format!("/api/items/every/{}?fields={field}", made["id"]);
         let read = app.get(&path).await.expect(200).body;
-        if made[field].to_string() != expected.to_string() || read != json!({ "data": { field: expected } }).to_string() {
+        let (shown, wanted) = (made[field].to_string(), expected.to_string());
+        let whole = json!({ "data": { field: expected } }).to_string();
+        if shown != wanted || read != whole {
             wrong.push(format!("{field} {}: created as {}, read as {}", short(&sent), short(&made[field]), short(&json!(read))));
         }
     }
@@ -148,10 +150,9 @@ both!(a_value_that_does_not_fit_is_refused_by_name, async |app| {
     create(app, "every", json!({})).await;
     let mut wrong = Vec::new();
     for (field, sent) in refused() {
-        for answer in [
-            app.post("/api/items/every", json!({ field: sent })).await,
-            app.patch("/api/items/every/1", json!({ field: sent })).await,
-        ] {
+        for answer in
+            [app.post("/api/items/every", json!({ field: sent })).await, app.patch("/api/items/every/1", json!({ field: sent })).await]
+        {
             let fits = answer.status == 400
                 && matches!(answer.code().as_str(), "INVALID_PAYLOAD" | "FAILED_VALIDATION")
                 && answer.field() == field;

@@ -59,17 +59,7 @@ impl TestApp {
             Database::Postgres => postgres::create_database().await,
         };
         let admin = Client::new(&format!("http://127.0.0.1:{port}"), Some(ADMIN_TOKEN.to_owned()));
-        let mut app = Self {
-            database,
-            admin,
-            dir,
-            port,
-            database_url,
-            env: Vec::new(),
-            child: None,
-            starts: 0,
-            errors_allowed: false,
-        };
+        let mut app = Self { database, admin, dir, port, database_url, env: Vec::new(), child: None, starts: 0, errors_allowed: false };
         app.set_env(env);
         app
     }

@@ -117,7 +117,8 @@ pub fn may_all(collection: &str) -> Vec<Value> {
 
 /// A policy with these permissions; gives its id.
 pub async fn policy(admin: &Client, permissions: &[Value]) -> String {
-    let policy = admin.post("/api/policies", json!({ "name": "of a test", "admin_access": false, "app_access": false })).await.expect_created();
+    let policy =
+        admin.post("/api/policies", json!({ "name": "of a test", "admin_access": false, "app_access": false })).await.expect_created();
     for permission in permissions {
         let mut permission = permission.clone();
         permission["policy"] = policy.clone().into();

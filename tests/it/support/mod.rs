@@ -1,8 +1,8 @@
 //! The harness: starts the program on a database of its own, talks to it, and looks at it from outside.
 //!
 //! It knows the program only as a user does: an executable, its environment, its HTTP answers, its log and its process id.
-#![allow(dead_code)] // the soak benchmark uses a part of it
 #![allow(dead_code, unused_imports)] // the soak benchmark uses a part of it
+
 pub mod app;
 pub mod client;
 pub mod data;

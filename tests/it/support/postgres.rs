@@ -19,6 +19,9 @@ struct Server {
     _alive: ChildStdin,
 }
 
+/// Starts the server that its arguments name, waits for the end of its input, stops the server and removes its folder.
+const WATCHDOG: &str = r#"dir=$1; shift; "$@" & server=$!; read -r _; kill -INT "$server"; wait "$server"; rm -rf "$dir""#;
+
 static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 static SKIPPED: AtomicU32 = AtomicU32::new(0);
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -104,7 +107,7 @@ fn start(bin: &Path) -> Result<Server, String> {
         std::os::unix::fs::chown(&dir, Some(uid), Some(gid)).map_err(|e| e.to_string())?;
     }
     let as_owner = |program: &str| {
-        let mut command = Command::new(bin.join(program));
+        let mut command = Command::new(if program == "sh" { PathBuf::from(program) } else { bin.join(program) });
         command.current_dir(&dir).env_remove("LC_ALL").env("LANG", "C.UTF-8");
         if let Some((uid, gid)) = owner {
             command.uid(uid).gid(gid);
@@ -126,8 +129,11 @@ fn start(bin: &Path) -> Result<Server, String> {
     }
     let port = super::app::free_port();
     let log = fs::File::create(dir.join("log")).map_err(|e| e.to_string())?;
-    let mut command = as_owner("postgres");
-    // Durability is not what is tested here; a time zone that isn't UTC and a sorting that isn't by code point would be noticed.
+    // The watchdog is the server's parent: somebody must reap it, and the test process may be gone by then. It has a process group of
+    // its own, so that Ctrl-C reaches the server through the pipe and not by itself.
+    let mut watchdog = as_owner("sh");
+    watchdog.arg("-c").arg(WATCHDOG).arg("watchdog").arg(&dir).arg(bin.join("postgres")).arg("-D").arg(&data);
+    // Durability is not what is tested here; a time zone that isn't UTC would be noticed.
     for setting in [
         "fsync=off",
         "synchronous_commit=off",
@@ -138,31 +144,20 @@ fn start(bin: &Path) -> Result<Server, String> {
         "timezone=Asia/Kolkata",
         "logging_collector=off",
     ] {
-        command.arg("-c").arg(setting);
+        watchdog.arg("-c").arg(setting);
     }
-    command.arg("-c").arg(format!("port={port}")).arg("-c").arg(format!("unix_socket_directories={}", dir.display()));
-    command.arg("-D").arg(&data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    // A group of its own: Ctrl-C goes to the watchdog's pipe, not here.
-    let mut child = command.process_group(0).spawn().map_err(|e| format!("postgres: {e}"))?;
-
-    let mut watchdog = Command::new("sh");
-    watchdog.arg("-c").arg(format!("read _; kill -INT {0}; while kill -0 {0} 2>/dev/null; do sleep 0.1; done; rm -rf '{1}'", child.id(), dir.display()));
+    watchdog.arg("-c").arg(format!("port={port}")).arg("-c").arg(format!("unix_socket_directories={}", dir.display()));
     let mut watchdog =
-        watchdog.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().map_err(|e| format!("sh: {e}"))?;
+        watchdog.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).process_group(0).spawn().map_err(|e| format!("sh: {e}"))?;
     let alive = watchdog.stdin.take().ok_or("no pipe to the watchdog")?;
 
     let end = Instant::now() + Duration::from_secs(30);
-    while !dir.join(format!(".s.PGSQL.{port}")).exists() || std::net::TcpStream::connect(("127.0.0.1", port)).is_err() || !accepting(bin, port) {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Err(format!("postgres ended ({status}): {}", fs::read_to_string(dir.join("log")).unwrap_or_default()));
-        }
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() || !accepting(bin, port) {
         if Instant::now() > end {
-            return Err("postgres didn't become ready within 30 s".to_owned());
+            return Err(format!("postgres didn't become ready within 30 s: {}", fs::read_to_string(dir.join("log")).unwrap_or_default()));
         }
         thread::sleep(Duration::from_millis(20));
     }
-    // Somebody must reap it when it ends, else the watchdog waits for a zombie.
-    thread::spawn(move || child.wait());
     Ok(Server { port, _alive: alive })
 }
 

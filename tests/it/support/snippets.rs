@@ -37,7 +37,8 @@ pub fn run(app: &TestApp, name: &str, document: &str) {
     }
     let file = app.dir().join("snippets.sh");
     std::fs::write(&file, script).unwrap();
-    let output = Command::new("bash").arg(&file).current_dir(app.dir()).env("PASSWORD", ADMIN_PASSWORD).stdin(Stdio::null()).output().unwrap();
+    let output =
+        Command::new("bash").arg(&file).current_dir(app.dir()).env("PASSWORD", ADMIN_PASSWORD).stdin(Stdio::null()).output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let outputs: Vec<&str> = stdout.split('\u{1e}').skip(1).map(|part| part.split_once('\n').map_or("", |(_, rest)| rest)).collect();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -69,8 +70,7 @@ fn parse(name: &str, document: &str) -> Vec<Snippet> {
                 match language {
                     "sh" if OUTER_COMMANDS.contains(&text.trim()) => follows_snippet = false,
                     "sh" => {
-                        let comments: Vec<String> =
-                            text.lines().filter_map(|l| Some(l.split_once("# => ")?.1.trim().to_owned())).collect();
+                        let comments: Vec<String> = text.lines().filter_map(|l| Some(l.split_once("# => ")?.1.trim().to_owned())).collect();
                         let expected = if comments.is_empty() { Vec::new() } else { vec![Expected::Lines(comments)] };
                         snippets.push(Snippet { line, code: text, expected });
                         follows_snippet = true;
