@@ -3,6 +3,7 @@
 //! Layers, each importing only from those to its right:
 //! `main, app` → `http` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, error, config, clock`.
 
+pub mod app;
 pub mod auth;
 pub mod bridge;
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod db;
 pub mod error;
 pub mod extensions;
 pub mod hooks;
+pub mod http;
 pub mod sandbox;
 pub mod services;
 

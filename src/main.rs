@@ -1,17 +1,165 @@
-//! Entry point.
+//! The command line: `serve` (what runs without a command), `migrate`, `ext`, `config`, and the hidden `worker`.
+
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use trellis::app::{self, App};
+use trellis::clock::Clock;
+use trellis::config::{Config, LogFormat, SETTINGS};
+use trellis::{Error, Result};
+
+/// A data platform in one binary, extended with sandboxed JavaScript.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the server. This is what happens without a command.
+    Serve,
+    /// Brings the database up to date and ends.
+    Migrate,
+    /// Works on extensions in the database, with the server down or up.
+    Ext {
+        #[command(subcommand)]
+        command: Ext,
+    },
+    /// Lists every setting: its environment variable, default and meaning.
+    Config,
+    /// Runs the code of one extension. The host starts these itself.
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Subcommand)]
+enum Ext {
+    /// Lists extensions: status, type, event, name.
+    List,
+    /// Sets an extension to inactive. A running server takes it up at its next start or at the next change over REST.
+    Disable {
+        /// Its name.
+        name: String,
+    },
+}
+
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("worker") => trellis::sandbox::worker::main(TEST_SERVICES),
-        _ => ExitCode::FAILURE,
+    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    match command {
+        // A worker has no environment, no runtime and no log: it must not share a line with the rest.
+        Command::Worker => return trellis::sandbox::worker::main(trellis::bridge::sources()),
+        Command::Config => {
+            for setting in SETTINGS {
+                let default = if setting.default.is_empty() { "–" } else { setting.default };
+                println!("{}\n    {}\n    default: {default}\n", setting.name, setting.doc);
+            }
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    // A `.env` beside the working directory is read; what the environment says already wins.
+    let _ = dotenvy::dotenv();
+    let config = match Config::read(std::env::vars()) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            for mistake in mistakes {
+                eprintln!("{mistake}");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("The runtime can't be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        match command {
+            Command::Serve => serve(config).await,
+            Command::Migrate => migrate(&config).await,
+            Command::Ext { command } => ext(&config, command).await,
+            Command::Config | Command::Worker => Ok(()),
+        }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", error.message());
+            if let Some(detail) = error.detail() {
+                eprintln!("{detail}");
+            }
+            ExitCode::FAILURE
+        }
     }
 }
 
-/// A service to test the sandbox with.
-const TEST_SERVICES: &[trellis::sandbox::ServiceSource] = &[trellis::sandbox::ServiceSource {
-    name: "test",
-    js: "(host, { ObjectFreeze }, context) => ObjectFreeze({ \
-           call: (method, ...args) => host(`test.${method}`, ...args), \
-           requestId: context.requestId })",
-}];
+async fn serve(config: Config) -> Result<()> {
+    start_log(&config);
+    let address = format!("{}:{}", config.host, config.port);
+    let bind = |e: std::io::Error| Error::internal(format!("`HOST` and `PORT`: {address} can't be listened on: {e}"));
+    let listener = TcpListener::bind(&address).await.map_err(bind)?;
+    let local = listener.local_addr().map_err(bind)?;
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{local}"));
+    let app = App::start(config).await?;
+    println!("Trellis is running at {url}");
+    if let Some(admin) = &app.new_admin {
+        match &admin.generated_password {
+            Some(password) => println!("Admin created: {} with the password {} (shown only this once)", admin.email, password.reveal()),
+            None => println!("Admin created: {} with the password from ADMIN_PASSWORD", admin.email),
+        }
+    }
+    app.serve(listener, asked_to_end()?).await
+}
+
+/// Resolves at SIGTERM or SIGINT.
+fn asked_to_end() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let listen = |kind| signal(kind).map_err(|e| Error::internal(format!("signals can't be listened for: {e}")));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn migrate(config: &Config) -> Result<()> {
+    start_log(config);
+    app::open_database(config, &Clock::system()).await?.close().await;
+    Ok(())
+}
+
+async fn ext(config: &Config, command: Ext) -> Result<()> {
+    let db = app::open_database(config, &Clock::system()).await?;
+    match command {
+        Ext::List => {
+            for row in trellis::extensions::list(&db).await? {
+                let text = |name: &str| row.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+                println!("{:<9} {:<7} {:<32} {}", text("status"), text("type"), text("event"), text("name"));
+            }
+        }
+        Ext::Disable { name } => {
+            trellis::extensions::disable(&db, &name).await?;
+            println!("`{name}` is inactive");
+        }
+    }
+    db.close().await;
+    Ok(())
+}
+
+fn start_log(config: &Config) {
+    let filter = EnvFilter::new(&config.log_level);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.init(),
+    }
+}

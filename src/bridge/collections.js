@@ -1,5 +1,5 @@
 // services.collections(): what collections there are. Changing them belongs to the REST API.
-(host, { ArrayIsArray, ObjectFreeze, TypeError }) => (tx) => async () => {
+(host, { ArrayIsArray, ObjectFreeze, TypeError }, { tx }) => async () => {
   const scope = tx === undefined ? {} : { tx };
   return ObjectFreeze({
     readByQuery: async () => host('collections.readByQuery', scope),

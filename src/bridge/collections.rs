@@ -13,9 +13,21 @@ pub(super) const SERVICE: Service = Service {
     name: "collections",
     js: include_str!("collections.js"),
     methods: &[
-        Method { name: "collections.readByQuery", capability: SCHEMA, run: |ctx, call| async move { read_by_query(ctx, call).await.map(Some) }.boxed() },
-        Method { name: "collections.readOne", capability: SCHEMA, run: |ctx, call| async move { read_one(ctx, call).await.map(Some) }.boxed() },
-        Method { name: "collections.readMany", capability: SCHEMA, run: |ctx, call| async move { read_many(ctx, call).await.map(Some) }.boxed() },
+        Method {
+            name: "collections.readByQuery",
+            capability: SCHEMA,
+            run: |ctx, call| async move { read_by_query(ctx, call).await.map(Some) }.boxed(),
+        },
+        Method {
+            name: "collections.readOne",
+            capability: SCHEMA,
+            run: |ctx, call| async move { read_one(ctx, call).await.map(Some) }.boxed(),
+        },
+        Method {
+            name: "collections.readMany",
+            capability: SCHEMA,
+            run: |ctx, call| async move { read_many(ctx, call).await.map(Some) }.boxed(),
+        },
     ],
 };
 

@@ -1,2 +1,2 @@
 // services.env: the variables that the host lets code read. The host sends them with the context.
-(host, { ObjectAssign, ObjectCreate, ObjectFreeze }, context, make, data) => () => ObjectFreeze(ObjectAssign(ObjectCreate(null), data.env))
+(host, { ObjectAssign, ObjectCreate, ObjectFreeze }, { data }) => ObjectFreeze(ObjectAssign(ObjectCreate(null), data.env))

@@ -1,5 +1,5 @@
 // services.items(collection, options?): an object of methods, each one host call.
-(host, { ArrayIsArray, ObjectFreeze, ObjectKeys, TypeError, isObject }) => {
+(host, { ArrayIsArray, ObjectFreeze, ObjectKeys, TypeError, isObject }, { tx }) => {
   const text = (value, what) => {
     if (typeof value !== 'string' || value === '') throw new TypeError(`${what} must be the name of a collection, not ${typeof value}`);
     return value;
@@ -26,7 +26,7 @@
     }
     return { elevated: given.elevated === true, emitEvents: given.emitEvents !== false };
   };
-  const make = (tx) => async (collection, given) => {
+  return async (collection, given) => {
     const scope = options(given, 'items: the options');
     scope.collection = text(collection, 'items: the first argument');
     if (tx !== undefined) scope.tx = tx;
@@ -50,5 +50,4 @@
       deleteByQuery: async (q) => host('items.deleteByQuery', scope, object(q, 'deleteByQuery: the query')),
     });
   };
-  return make;
 }

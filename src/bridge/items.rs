@@ -11,7 +11,11 @@ use crate::services::{Ctx, Item, aggregate};
 
 macro_rules! method {
     ($name:literal, $action:literal, $run:ident) => {
-        Method { name: concat!("items.", $name), capability: |call| capability(call, $action), run: |ctx, call| async move { $run(ctx, call).await.map(Some) }.boxed() }
+        Method {
+            name: concat!("items.", $name),
+            capability: |call| capability(call, $action),
+            run: |ctx, call| async move { $run(ctx, call).await.map(Some) }.boxed(),
+        }
     };
 }
 
@@ -112,13 +116,7 @@ async fn update_by_query(ctx: &Ctx, call: &Call) -> Result<Value> {
 }
 
 async fn update_batch(ctx: &Ctx, call: &Call) -> Result<Value> {
-    let pk = primary_key(ctx, call)?;
-    let mut changes = Vec::new();
-    for mut row in call.items(0, "rows")? {
-        let key = row.shift_remove(&pk).ok_or_else(|| Error::payload(format!("{}: each row needs its key `{pk}`", call.method)))?;
-        changes.push((vec![key], row));
-    }
-    let rows = service(ctx, call)?.update_batch(changes).await?;
+    let rows = service(ctx, call)?.update_rows(call.items(0, "rows")?).await?;
     Ok(Value::Array(keys(ctx, call, rows)?))
 }
 
@@ -143,18 +141,18 @@ async fn delete_many(ctx: &Ctx, call: &Call) -> Result<Value> {
 async fn delete_by_query(ctx: &Ctx, call: &Call) -> Result<Value> {
     let items = service(ctx, call)?;
     let query = call.object(0, "query")?;
-    if query.get("filter").is_none_or(|f| f.as_object().is_none_or(Item::is_empty)) && !query.contains_key("search") && !query.contains_key("limit") {
+    if query.get("filter").is_none_or(|f| f.as_object().is_none_or(Item::is_empty))
+        && !query.contains_key("search")
+        && !query.contains_key("limit")
+    {
         return Err(Error::query(format!("{}: a query without filter, search or limit would delete everything", call.method)));
     }
     let found = items.keys_by_query(&query).await?;
     Ok(json!(items.delete(found).await?))
 }
 
-fn primary_key(ctx: &Ctx, call: &Call) -> Result<String> {
-    Ok(ctx.collection(call.collection()?, crate::auth::Action::Update)?.primary_key().name.clone())
-}
-
 fn keys(ctx: &Ctx, call: &Call, rows: Vec<Item>) -> Result<Vec<Value>> {
-    let pk = &ctx.op.schema.collection(call.collection()?).ok_or_else(|| Error::internal("a written collection is gone"))?.primary_key().name;
+    let pk =
+        &ctx.op.schema.collection(call.collection()?).ok_or_else(|| Error::internal("a written collection is gone"))?.primary_key().name;
     Ok(rows.into_iter().filter_map(|mut row| row.shift_remove(pk)).collect())
 }

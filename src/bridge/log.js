@@ -1,5 +1,5 @@
 // services.log: lines of the host's log, with fields.
-(host, { ObjectFreeze, String, isObject, PromiseThen }) => () => {
+(host, { ObjectFreeze, PromiseThen, String, isObject }) => {
   const nothing = () => undefined;
   const line = (level) => (message, fields) => {
     // Nobody waits for a log line, and none fails a call.

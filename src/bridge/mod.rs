@@ -74,7 +74,11 @@ mod tests {
             for method in service.methods {
                 assert!(method.name.starts_with(&format!("{}.", service.name)), "{}", method.name);
                 assert!(seen.insert(method.name), "{} is there twice", method.name);
-                assert!(service.js.contains(&format!("'{}'", method.name)) || service.js.contains(&format!("{}.", service.name)), "{} is not called by its JavaScript half", method.name);
+                assert!(
+                    service.js.contains(&format!("'{}'", method.name)) || service.js.contains(&format!("{}.", service.name)),
+                    "{} is not called by its JavaScript half",
+                    method.name
+                );
             }
         }
     }

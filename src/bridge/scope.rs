@@ -35,7 +35,8 @@ pub struct Call {
 impl Call {
     /// Reads `[scope, ...args]`.
     pub fn parse(method: &str, args: &str) -> Result<Self> {
-        let mut args: Vec<Value> = serde_json::from_str(args).map_err(|e| Error::payload(format!("{method}: the arguments can't be read: {e}")))?;
+        let mut args: Vec<Value> =
+            serde_json::from_str(args).map_err(|e| Error::payload(format!("{method}: the arguments can't be read: {e}")))?;
         if args.is_empty() {
             return Err(Error::payload(format!("{method}: the call has no scope")));
         }

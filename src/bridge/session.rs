@@ -138,7 +138,8 @@ impl Inner {
             meta::PREVIOUS => return self.previous().await.map(Some),
             _ => {}
         }
-        let method = method(name).ok_or_else(|| Error::payload(format!("There is no service method `{}`", crate::services::query::clip(name))))?;
+        let method =
+            method(name).ok_or_else(|| Error::payload(format!("There is no service method `{}`", crate::services::query::clip(name))))?;
         self.note_capabilities((method.capability)(&call), call.scope.elevated);
         let emit = call.scope.emit_events.unwrap_or(true);
         let joined = match (call.scope.tx, &self.place) {
@@ -146,11 +147,10 @@ impl Inner {
             (None, Place::Joined(ctx)) => ctx.clone(),
             (None, Place::Separate(core, start)) => {
                 let (call, run) = (&call, method.run);
-                let work = |ctx: &Ctx| ctx.with(call.scope.elevated, emit);
                 return core
                     .operate(start.clone(), |ctx| {
-                        let ctx = work(ctx);
-                        Box::pin(async move { run(&ctx, call).await })
+                        let ctx = ctx.with(call.scope.elevated, emit);
+                        async move { run(&ctx, call).await }
                     })
                     .await;
             }
@@ -201,7 +201,8 @@ impl Inner {
             return Err(Error::query("`meta.previous()` is there in filters of `items.update` and `items.delete`"));
         };
         let ctx = ctx.with(true, false);
-        let rows = ItemsService::new(&ctx, &previous.collection).read_many(&previous.keys, &Item::new(), crate::services::ctx::Hold::No).await?;
+        let rows =
+            ItemsService::new(&ctx, &previous.collection).read_many(&previous.keys, &Item::new(), crate::services::ctx::Hold::No).await?;
         Ok(json!(rows))
     }
 

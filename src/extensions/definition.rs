@@ -17,8 +17,20 @@ const MAX_NAME: usize = 100;
 
 /// What an author may set. Everything else in the row is the host's.
 const WRITABLE: &[&str] = &[
-    "id", "name", "description", "event", "type", "code", "status", "sort", "timeout_ms", "memory_limit_mb", "failure_mode", "delivery",
-    "state", "capabilities",
+    "id",
+    "name",
+    "description",
+    "event",
+    "type",
+    "code",
+    "status",
+    "sort",
+    "timeout_ms",
+    "memory_limit_mb",
+    "failure_mode",
+    "delivery",
+    "state",
+    "capabilities",
 ];
 
 /// Whether an extension runs.

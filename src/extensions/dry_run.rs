@@ -13,12 +13,13 @@ use crate::auth::Accountability;
 use crate::bridge::{Record, Session};
 use crate::error::{Error, Result};
 use crate::sandbox::{Failure, LogLevel, Outcome as RunOutcome, Thrown};
+use crate::services::Item;
 use crate::services::operation::{Intent, Outcome, Start};
 use crate::services::query::{clip, show};
 use crate::services::runner::{Meta, Previous};
-use crate::services::Item;
 
-const MEMBERS: &[&str] = &["code", "type", "event", "testPayload", "meta", "accountability", "mocks", "timeout_ms", "memory_limit_mb", "state", "name"];
+const MEMBERS: &[&str] =
+    &["code", "type", "event", "testPayload", "meta", "accountability", "mocks", "timeout_ms", "memory_limit_mb", "state", "name"];
 
 /// What is to be run.
 pub struct TestRequest {
@@ -93,11 +94,16 @@ impl Extensions {
             None | Some(Value::Null) => Ok(Arc::clone(&start.who)),
             Some(Value::Object(asked)) => match asked.get("user") {
                 Some(Value::String(id)) => {
-                    let user = directory.user(id).await?.ok_or_else(|| Error::payload(format!("`accountability.user`: there is no active user `{}`", clip(id))))?;
+                    let user = directory
+                        .user(id)
+                        .await?
+                        .ok_or_else(|| Error::payload(format!("`accountability.user`: there is no active user `{}`", clip(id))))?;
                     Ok(Arc::new(Accountability::user(user)))
                 }
                 None | Some(Value::Null) => Ok(Arc::new(Accountability::anonymous(directory.public().await?))),
-                Some(other) => Err(Error::payload(format!("`accountability.user` must be the key of a user, or null, not: {}", show(other)))),
+                Some(other) => {
+                    Err(Error::payload(format!("`accountability.user` must be the key of a user, or null, not: {}", show(other))))
+                }
             },
             Some(other) => Err(Error::payload(format!("`accountability` must be an object, not: {}", show(other)))),
         }
@@ -132,7 +138,8 @@ fn report(outcome: RunOutcome, record: Record, extension: &Extension, who: &Acco
         LogLevel::Warn => "warn",
         LogLevel::Error => "error",
     };
-    let calls = record.calls.iter().map(|call| json!({ "method": call.method, "collection": call.collection, "ms": call.ms, "error": call.error }));
+    let calls =
+        record.calls.iter().map(|call| json!({ "method": call.method, "collection": call.collection, "ms": call.ms, "error": call.error }));
     Ok(json!({
         "success": error.is_none(),
         "result": result,

@@ -49,27 +49,48 @@ pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: std::ti
         }
         Failure::HostDeadline => Told {
             end: End::Unknown,
-            ..fault(ErrorCode::TransactionTimeout, "kept a transaction open for longer than it may", "It kept a transaction open for longer than `TX_MAX_MS`".to_owned())
+            ..fault(
+                ErrorCode::TransactionTimeout,
+                "kept a transaction open for longer than it may",
+                "It kept a transaction open for longer than `TX_MAX_MS`".to_owned(),
+            )
         },
-        Failure::OutOfMemory => fault(ErrorCode::ExtensionOutOfMemory, "needed more memory than it may have", "It reached its memory limit".to_owned()),
+        Failure::OutOfMemory => {
+            fault(ErrorCode::ExtensionOutOfMemory, "needed more memory than it may have", "It reached its memory limit".to_owned())
+        }
         Failure::PayloadTooLarge(message) => Told {
             end: End::Ran,
             ..fault(ErrorCode::ExtensionPayloadTooLarge, "was given or answered more than `EXTENSION_MAX_PAYLOAD`", message)
         },
-        Failure::NotSerializable(message) => Told { end: End::Ran, ..fault(ErrorCode::ExtensionFailed, "failed", format!("Its result can't be sent: {message}")) },
+        Failure::NotSerializable(message) => {
+            Told { end: End::Ran, ..fault(ErrorCode::ExtensionFailed, "failed", format!("Its result can't be sent: {message}")) }
+        }
         Failure::Crashed { had_host_calls } => {
-            let report = format!("Its worker died{}", if had_host_calls { " after it had called services, so it wasn't run again" } else { " again and again" });
+            let report = format!(
+                "Its worker died{}",
+                if had_host_calls { " after it had called services, so it wasn't run again" } else { " again and again" }
+            );
             fault(ErrorCode::ExtensionUnavailable, "can't run at the moment", report)
         }
         Failure::Busy { retry_after } => {
             let secs = retry_after.as_secs().max(1);
-            let told = fault(ErrorCode::ExtensionBusy, "has as many calls as it may have", "It had as many calls in flight and waiting as it may have".to_owned());
+            let told = fault(
+                ErrorCode::ExtensionBusy,
+                "has as many calls as it may have",
+                "It had as many calls in flight and waiting as it may have".to_owned(),
+            );
             Told { error: told.error.with_retry_after(secs), end: End::Unknown, could_not_run: true, ..told }
         }
-        Failure::Load(load) => Told { end: End::Unknown, could_not_run: true, ..fault(ErrorCode::ExtensionUnavailable, "can't run: its code doesn't load", load_report(&load)) },
-        Failure::NoWorker(why) => {
-            Told { end: End::Unknown, could_not_run: true, ..fault(ErrorCode::ExtensionUnavailable, "can't run at the moment", format!("No worker could be started: {why}")) }
-        }
+        Failure::Load(load) => Told {
+            end: End::Unknown,
+            could_not_run: true,
+            ..fault(ErrorCode::ExtensionUnavailable, "can't run: its code doesn't load", load_report(&load))
+        },
+        Failure::NoWorker(why) => Told {
+            end: End::Unknown,
+            could_not_run: true,
+            ..fault(ErrorCode::ExtensionUnavailable, "can't run at the moment", format!("No worker could be started: {why}"))
+        },
     }
 }
 
@@ -103,9 +124,8 @@ fn failed(whose: &str, report: &str) -> Error {
 fn decision(thrown: &Thrown) -> Error {
     let message: String = thrown.message.chars().take(MAX_MESSAGE).collect();
     let status = thrown.status.filter(|status| (400..500).contains(status));
-    let code = thrown.code.clone().filter(|code| {
-        (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    });
+    let code =
+        thrown.code.clone().filter(|code| (1..=64).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
     Error::new(ErrorCode::ExtensionError, message).with_author_choice(AuthorChoice { status, code })
 }
 

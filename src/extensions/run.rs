@@ -168,7 +168,14 @@ impl ExtensionSet {
     }
 
     /// One call into the sandbox. Answers how it ended and what it did.
-    pub(super) async fn invoke(&self, extension: &Extension, input: Input, timeout: Duration, nested: bool, session: Session) -> (Outcome, Record) {
+    pub(super) async fn invoke(
+        &self,
+        extension: &Extension,
+        input: Input,
+        timeout: Duration,
+        nested: bool,
+        session: Session,
+    ) -> (Outcome, Record) {
         let host = Arc::new(session.clone());
         let outcome = self.shared.pool.invoke(Invocation { unit: Arc::clone(&extension.unit), input, timeout, nested, host }).await;
         let record = session.finish().await;
@@ -235,25 +242,29 @@ impl ExtensionSet {
 pub(super) fn filter_input(extension: &Extension, ctx: &Ctx, meta: &Meta, payload: &Value) -> Result<Input> {
     Ok(Input {
         args: vec![raw(payload)?, raw(&meta.json)?],
-        context: context(&ctx.core, extension, &ctx.who, &ctx.op.request_id)?,
-        previous: meta.previous.is_some(),
-        keeps_first: true,
+        context: context(
+            &ctx.core,
+            extension,
+            &ctx.who,
+            &ctx.op.request_id,
+            json!({ "previous": meta.previous.is_some(), "keepsFirst": true }),
+        )?,
     })
 }
 
 /// What an action's body gets.
 pub(super) fn action_input(core: &Core, extension: &Extension, who: &Accountability, request_id: &str, meta: &Value) -> Result<Input> {
-    Ok(Input { args: vec![raw(meta)?], context: context(core, extension, who, request_id)?, previous: false, keeps_first: false })
+    Ok(Input { args: vec![raw(meta)?], context: context(core, extension, who, request_id, json!({}))? })
 }
 
-fn context(core: &Core, extension: &Extension, who: &Accountability, request_id: &str) -> Result<Box<RawValue>> {
+/// The data of `context`, and `more` for the glue.
+fn context(core: &Core, extension: &Extension, who: &Accountability, request_id: &str, mut more: Value) -> Result<Box<RawValue>> {
     let env: Item = core.config.extension_env.iter().map(|(name, value)| (name.clone(), json!(value.reveal()))).collect();
-    raw(&json!({
-        "accountability": who.to_json(),
-        "extension": { "id": extension.definition.id, "name": extension.definition.name },
-        "requestId": request_id,
-        "env": env,
-    }))
+    more["accountability"] = who.to_json();
+    more["extension"] = json!({ "id": extension.definition.id, "name": extension.definition.name });
+    more["requestId"] = json!(request_id);
+    more["env"] = Value::Object(env);
+    raw(&more)
 }
 
 fn raw<T: serde::Serialize>(value: &T) -> Result<Box<RawValue>> {

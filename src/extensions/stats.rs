@@ -118,7 +118,7 @@ impl Stats {
                 let entry = counts.entry(id).or_default();
                 entry.runs += old.runs;
                 entry.millis += old.millis;
-                entry.last_run = entry.last_run.max(old.last_run);
+                entry.last_run = Ord::max(entry.last_run, old.last_run);
                 if entry.last_error.is_none() {
                     entry.last_error = old.last_error;
                 }

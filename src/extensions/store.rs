@@ -74,11 +74,8 @@ impl Extensions {
     /// A page of rows with what is known of them beyond the row.
     pub async fn list(&self, start: Start, query: &Item) -> Result<Listing> {
         admin(&start.who)?;
-        let mut listing = self
-            .shared
-            .core
-            .operate(start, |ctx| Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).list(query).await }))
-            .await?;
+        let mut listing =
+            self.shared.core.operate(start, |ctx| async move { ItemsService::by_own_door(&ctx, TABLE).list(query).await }).await?;
         listing.items.iter_mut().for_each(|row| self.add_live(row));
         Ok(listing)
     }
@@ -92,7 +89,7 @@ impl Extensions {
             .core
             .operate(start, |ctx| {
                 let key = &key;
-                Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).read_one(key, query, crate::services::ctx::Hold::No).await })
+                async move { ItemsService::by_own_door(&ctx, TABLE).read_one(key, query, crate::services::ctx::Hold::No).await }
             })
             .await?;
         self.add_live(&mut row);
@@ -110,7 +107,7 @@ impl Extensions {
             .core
             .operate(start, |ctx| {
                 let item = item.clone();
-                Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).create(vec![item]).await })
+                async move { ItemsService::by_own_door(&ctx, TABLE).create(vec![item]).await }
             })
             .await?;
         self.swap().await?;
@@ -139,7 +136,7 @@ impl Extensions {
             .core
             .operate(start, |ctx| {
                 let (key, changes) = (key.clone(), changes.clone());
-                Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).update(vec![key], changes).await })
+                async move { ItemsService::by_own_door(&ctx, TABLE).update(vec![key], changes).await }
             })
             .await?;
         self.swap().await?;
@@ -161,7 +158,7 @@ impl Extensions {
             .core
             .operate(start, |ctx| {
                 let key = key.clone();
-                Box::pin(async move { ItemsService::by_own_door(ctx, TABLE).delete(vec![key]).await })
+                async move { ItemsService::by_own_door(&ctx, TABLE).delete(vec![key]).await }
             })
             .await?;
         self.swap().await
@@ -211,7 +208,9 @@ impl Extensions {
             },
             Some(extension) => match (extension.broken(), extension.breaker.cooling(Instant::now())) {
                 (Some(why), _) => json!({ "state": "error", "reason": why }),
-                (None, Some(left)) => json!({ "state": "cooling_down", "reason": "five faults within ten seconds", "seconds_left": left.as_secs() }),
+                (None, Some(left)) => {
+                    json!({ "state": "cooling_down", "reason": "five faults within ten seconds", "seconds_left": left.as_secs() })
+                }
                 (None, None) => json!({ "state": "ready" }),
             },
         };
@@ -239,7 +238,9 @@ impl ExtensionSet {
 
 /// Code that doesn't compile, with its place.
 pub(super) fn invalid_code(load: LoadFailure) -> Error {
-    let mut error = Error::new(ErrorCode::InvalidCode, format!("The code doesn't compile: {}", load.message)).with_field("code").with_detail(load_report(&load));
+    let mut error = Error::new(ErrorCode::InvalidCode, format!("The code doesn't compile: {}", load.message))
+        .with_field("code")
+        .with_detail(load_report(&load));
     for (name, value) in [("line", load.line), ("column", load.column)] {
         if let Some(value) = value {
             error = error.with_extra(name, value);

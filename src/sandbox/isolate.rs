@@ -96,7 +96,7 @@ impl Isolate {
     /// Hands in the answer to a host call.
     pub(super) fn reply(&self, reply: &ReplyBody<'_>) {
         let deadline = Instant::now() + Duration::from_millis(reply.left_ms.into());
-        self.shared.deadline.set(self.shared.deadline.get().min(deadline));
+        self.shared.deadline.set(deadline);
         self.shared.answered(reply.call);
         if self.try_reply(reply).is_err() {
             self.report_exception();
@@ -111,7 +111,8 @@ impl Isolate {
         };
         let ok = if reply.status == DONE_FAILURE { qjs::JS_FALSE } else { qjs::JS_TRUE };
         let call = qjs::JS_MKVAL(qjs::JS_TAG_INT, reply.call.cast_signed());
-        js.call(&self.entry.settle, &[call, ok, value.raw()]).map(drop)
+        let held = if reply.held { qjs::JS_TRUE } else { qjs::JS_FALSE };
+        js.call(&self.entry.settle, &[call, ok, value.raw(), held]).map(drop)
     }
 
     /// Fires the timers that are due.

@@ -91,7 +91,9 @@ pub struct Invocation {
 pub struct Input {
     /// The first parameters of the body, in order: `payload, meta` or `meta`.
     pub args: Vec<Box<RawValue>>,
-    /// The data of `context`: an object, frozen in depth before the code sees it. `services` is added to it.
+    /// The data of `context`: an object, frozen in depth before the code sees it. `services` is added to it. Three members are for the
+    /// glue instead: `env` goes to the service of that name; `previous: true` gives the second argument a method `previous()`;
+    /// `keepsFirst: true` makes the first argument, as it was left, the result of code that returns nothing.
     pub context: Box<RawValue>,
 }
 

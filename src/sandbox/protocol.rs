@@ -307,24 +307,27 @@ pub(super) struct ReplyBody<'a> {
     pub call: u32,
     /// One of [`DONE_UNDEFINED`], [`DONE_JSON`], [`DONE_FAILURE`].
     pub status: u8,
-    /// How much time the invocation has left, in ms: the host may have shortened it.
+    /// How much time the invocation has left, in ms: the host may have moved its end.
     pub left_ms: u32,
+    /// Whether a transaction is open, so that nothing may wait for a timer.
+    pub held: bool,
     pub json: &'a [u8],
 }
 
 impl<'a> ReplyBody<'a> {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(9 + self.json.len());
+        let mut out = Vec::with_capacity(10 + self.json.len());
         out.extend_from_slice(&self.call.to_le_bytes());
         out.push(self.status);
         out.extend_from_slice(&self.left_ms.to_le_bytes());
+        out.push(u8::from(self.held));
         out.extend_from_slice(self.json);
         out
     }
 
     pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
         let mut r = Reader(body);
-        Ok(Self { call: r.u32()?, status: r.u8()?, left_ms: r.u32()?, json: r.0 })
+        Ok(Self { call: r.u32()?, status: r.u8()?, left_ms: r.u32()?, held: r.u8()? != 0, json: r.0 })
     }
 }
 

@@ -79,6 +79,7 @@ impl Attempt<'_> {
         let Some(mut events) = self.link.begin(id, body.encode()) else { return End::Died };
         let link = self.link.clone();
         let mut running = Running { pool: self.pool, link: &link, id, deadline: self.deadline, answered: false };
+        let own = self.deadline;
         let mut shortened = false;
         let mut calls: FuturesUnordered<BoxFuture<'static, (u32, Answer)>> = FuturesUnordered::new();
         let mut refused: HashMap<u32, CallError> = HashMap::new();
@@ -115,13 +116,16 @@ impl Attempt<'_> {
                     }
                 },
                 Some((call, answer)) = calls.next(), if !calls.is_empty() => {
-                    if let Some(earlier) = self.invocation.host.deadline().filter(|d| *d < self.deadline) {
-                        self.deadline = earlier;
-                        shortened = true;
-                        running.deadline = earlier;
-                        clock.as_mut().reset(earlier + GRACE);
+                    // A transaction that the call opened or ended moves the end; nothing moves it beyond the invocation's own.
+                    let held = self.invocation.host.deadline();
+                    let deadline = held.map_or(own, |held| held.min(own));
+                    shortened = deadline < own;
+                    if deadline != self.deadline {
+                        self.deadline = deadline;
+                        running.deadline = deadline;
+                        clock.as_mut().reset(deadline + GRACE);
                     }
-                    let body = self.reply(call, &answer);
+                    let body = self.reply(call, &answer, held.is_some());
                     if let Err(error) = answer && refused.len() < MAX_REMEMBERED {
                         refused.insert(call, error);
                     }
@@ -146,7 +150,7 @@ impl Attempt<'_> {
     }
 
     /// The frame that answers a host call.
-    fn reply(&self, call: u32, answer: &Answer) -> Vec<u8> {
+    fn reply(&self, call: u32, answer: &Answer, held: bool) -> Vec<u8> {
         let max = self.pool.max_payload();
         let failure;
         let (status, json) = match answer {
@@ -164,7 +168,7 @@ impl Attempt<'_> {
             }
         };
         let left_ms = millis(self.deadline.saturating_duration_since(Instant::now()));
-        ReplyBody { call, status, left_ms, json }.encode()
+        ReplyBody { call, status, left_ms, held, json }.encode()
     }
 
     /// Reads the last message of a run.

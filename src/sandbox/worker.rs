@@ -17,8 +17,10 @@ use super::isolate::{Isolate, Step};
 use super::limits::{MAX_FRAME, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK, WARM_ISOLATES};
 use super::protocol::{AckBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, ReplyBody, Violation, write_message};
 
-/// The JS half of one service. `js` is a function expression `(host, primordials, context) => service`: `host(method, ...args)` asks
-/// the host and answers a promise. It is evaluated when the code first touches `services[name]`, and what it answers is frozen.
+/// The JS half of one service. `js` is a function expression `(host, primordials, { tx, make, data }) => service`: `host(method, ...args)`
+/// asks the host and answers a promise; `tx` is the open transaction that these services belong to, `make(tx)` makes the services of
+/// another, `data` is what the host sent with the invocation. It is evaluated when the code first touches `services[name]`, and what it
+/// answers is frozen.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceSource {
     /// Its name in `context.services`.
@@ -34,7 +36,7 @@ const FLUSH_AFTER: Duration = Duration::from_micros(200);
 const BLANK_HEAP: usize = 8 * 1024 * 1024;
 
 /// Runs a worker until its host is gone: the whole of `trellis worker`.
-pub fn main(services: &'static [ServiceSource]) -> ExitCode {
+pub fn main(services: Vec<ServiceSource>) -> ExitCode {
     // SAFETY: the only thread so far. The first local date reads the zone; without a name it would look for a file.
     unsafe { std::env::set_var("TZ", "UTC0") };
     // SAFETY: plain system call. The host goes first when both want the processor.
@@ -43,7 +45,7 @@ pub fn main(services: &'static [ServiceSource]) -> ExitCode {
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     // SAFETY: descriptor 0 is the socket that the host gave, and nothing else here uses it.
     let socket = unsafe { UnixStream::from_raw_fd(0) };
-    let run = move || serve(socket, services);
+    let run = move || serve(socket, &services);
     match std::thread::Builder::new().stack_size(THREAD_STACK).spawn(run).map(std::thread::JoinHandle::join) {
         Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
         Ok(Ok(Err(problem))) => {

@@ -95,7 +95,16 @@ impl Ctx {
         if matches!(hook.event.event, crate::hooks::ItemsEvent::Query | crate::hooks::ItemsEvent::Read) {
             reading.push((hook.extension.clone(), event.rsplit_once(".items.").map_or(event, |(collection, _)| collection).to_owned()));
         }
-        Ok(Self { elevated: false, emit: true, depth, chain, reading: reading.into(), joined: true, wrote: Wrote::part_of(&self.wrote), ..self.clone() })
+        Ok(Self {
+            elevated: false,
+            emit: true,
+            depth,
+            chain,
+            reading: reading.into(),
+            joined: true,
+            wrote: Wrote::part_of(&self.wrote),
+            ..self.clone()
+        })
     }
 
     /// Depth and chain of what a hook of this call does.

@@ -273,22 +273,23 @@ impl Core {
     /// Runs `work` as one operation: all of it is committed, or nothing.
     ///
     /// `work` runs again, from the start, when concurrent transactions got in its way and nothing outside the database heard of it.
-    pub async fn operate<T, F>(self: &Arc<Self>, start: Start, work: F) -> Result<T>
+    pub async fn operate<T, F, Run>(self: &Arc<Self>, start: Start, work: F) -> Result<T>
     where
-        F: for<'a> Fn(&'a Ctx) -> BoxFuture<'a, Result<T>>,
+        F: Fn(Ctx) -> Run,
+        Run: Future<Output = Result<T>>,
     {
         let mut attempt = 1;
         loop {
             let ctx = self.open(&start);
-            let operation = &ctx.op;
-            let result = match tokio::time::timeout_at(operation.deadline, work(&ctx)).await {
+            let operation = Arc::clone(&ctx.op);
+            let result = match tokio::time::timeout_at(operation.deadline, work(ctx)).await {
                 Ok(result) => result,
                 Err(_) => Err(Error::new(ErrorCode::RequestTimeout, "The operation took longer than it may, with all its hooks")),
             };
             let ended = match result {
-                Ok(value) => self.close(operation, Outcome::Keep).await.map(|()| value),
+                Ok(value) => self.close(&operation, Outcome::Keep).await.map(|()| value),
                 Err(error) => {
-                    self.close(operation, Outcome::Undo).await?;
+                    self.close(&operation, Outcome::Undo).await?;
                     Err(error)
                 }
             };

@@ -29,7 +29,7 @@ pub async fn ensure_admin(core: &Arc<Core>) -> Result<Option<NewAdmin>> {
     let created = core
         .operate(Start::system(), |ctx| {
             let password = password.0.clone();
-            Box::pin(async move { create(ctx, &password).await })
+            async move { create(&ctx, &password).await }
         })
         .await?;
     Ok(created.then(|| NewAdmin { email: core.config.admin_email.clone(), generated_password: password.1.then_some(password.0) }))

@@ -1,3 +1,29 @@
-//! The integration tests: one binary, so that the server is linked once.
+//! The black-box tests: one binary, so that the server is linked once. Every suite starts the real program and speaks HTTP to it.
+//!
+//! A panic is how a test says that something is wrong, so `unwrap` is welcome here.
+#![allow(clippy::unwrap_used)]
 
+#[macro_use]
+mod support;
+
+mod actions;
+mod architecture;
+mod auth;
+mod collections;
+mod crashes;
+mod dependencies;
+mod documents;
+mod errors;
+mod extensions;
+mod failures;
+mod filters;
+mod hostile;
+mod items;
+mod operation;
+mod permissions;
+mod queries;
+mod read_events;
 mod sandbox;
+mod services;
+mod transactions;
+mod types;

@@ -37,7 +37,8 @@ const openHost = () => {
 
 const rejected = (error) => new Promise((_, reject) => reject(error));
 
-const settle = (id, ok, value) => {
+const settle = (id, ok, value, isHeld) => {
+  held = isHeld;
   const call = calls[id];
   if (call === undefined) return;
   delete calls[id];

@@ -62,6 +62,9 @@ const fail = (error) => {
     read(error, 'code'), read(error, 'status'), stack, fields);
 };
 
+// Members of the context's data that are for the glue and not for the code.
+const aside = { __proto__: null, env: 1, previous: 1, keepsFirst: 1 };
+
 let open;
 
 /** `args` ends where `context` and `services` are added. Answers the promise of the body. */
@@ -72,32 +75,45 @@ const run = (body, args, data) => {
   queueHead = queueTail = openCalls = lastCall = 0;
   const opened = openHost();
   open = opened.state;
+  held = false;
   const context = {};
   const keys = ObjectKeys(data);
-  for (let i = 0; i < keys.length; i++) put(context, keys[i], deepFreeze(data[keys[i]]));
-  const services = {};
-  for (let i = 0; i < serviceNames.length; i++) {
-    let made = false;
-    let service;
-    ObjectDefineProperty(services, serviceNames[i], {
-      __proto__: null,
-      enumerable: true,
-      configurable: true,
-      get() {
-        if (!made) {
-          service = native.service(i)(opened.host, primordials, context);
-          if (isObject(service)) ObjectFreeze(service);
-          made = true;
-        }
-        return service;
-      },
-    });
-  }
-  put(context, 'services', ObjectFreeze(services));
+  for (let i = 0; i < keys.length; i++) if (!(keys[i] in aside)) put(context, keys[i], deepFreeze(data[keys[i]]));
+  // `tx` is the id of the open transaction that these services belong to, if they belong to one.
+  const make = (tx) => {
+    const services = {};
+    for (let i = 0; i < serviceNames.length; i++) {
+      let made = false;
+      let service;
+      ObjectDefineProperty(services, serviceNames[i], {
+        __proto__: null,
+        enumerable: true,
+        configurable: true,
+        get() {
+          if (!made) {
+            service = native.service(i)(opened.host, primordials, { __proto__: null, tx, make, data });
+            if (isObject(service)) ObjectFreeze(service);
+            made = true;
+          }
+          return service;
+        },
+      });
+    }
+    return ObjectFreeze(services);
+  };
+  const services = make(undefined);
+  put(context, 'services', services);
   ObjectFreeze(context);
+  const first = args[0];
+  if (data.previous) put(args[1], 'previous', async () => opened.host('meta.previous', {}));
   put(args, args.length, context);
   put(args, args.length, services);
   const promise = ReflectApply(body, undefined, args);
+  if (data.keepsFirst) {
+    // A filter that returns nothing has changed its payload in place, or not at all.
+    PromiseThen(promise, (value) => native.done(value === undefined ? first : value), fail);
+    return promise;
+  }
   PromiseThen(promise, native.done, fail);
   return promise;
 };

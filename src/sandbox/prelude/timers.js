@@ -1,9 +1,17 @@
 // Timers belong to the call that set them: its end takes them away.
 let timers = { __proto__: null };
 let lastTimer = 0;
+// Whether a transaction of this call is open: others wait for it, so the call may not wait for anything but the database.
+let held = false;
 
 const setTimer = (callback, delay, rest, repeat) => {
   if (typeof callback !== 'function') throw new TypeError('The first argument of a timer is a function');
+  if (held) {
+    const error = new Error('A timer can not be set while a transaction is open: do this before the first write');
+    put(error, 'code', 'TRANSACTION_OPEN');
+    put(error, 'status', 400);
+    throw error;
+  }
   const id = ++lastTimer;
   const ms = +delay;
   const wait = ms >= 1 ? ms : repeat ? 1 : 0;

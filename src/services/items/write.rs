@@ -36,6 +36,17 @@ impl ItemsService<'_> {
         Ok(self.apply(&collection, steps).await?.into_iter().flatten().collect())
     }
 
+    /// Several updates as one: rows with their keys in them.
+    pub async fn update_rows(&self, rows: Vec<Item>) -> Result<Vec<Item>> {
+        let pk = self.collection(Action::Update)?.primary_key().name.clone();
+        let with_key = |mut row: Item| {
+            let key =
+                row.shift_remove(&pk).ok_or_else(|| Error::payload(format!("each item needs its key `{pk}`")).with_field(pk.clone()))?;
+            Ok((vec![key], row))
+        };
+        self.update_batch(rows.into_iter().map(with_key).collect::<Result<_>>()?).await
+    }
+
     /// Removes the items with `keys`. All or none; 404 where one is missing. Answers the keys that went.
     pub async fn delete(&self, keys: Vec<Value>) -> Result<Vec<Value>> {
         let collection = self.collection(Action::Delete)?;

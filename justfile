@@ -1,0 +1,29 @@
+# Everyday commands. `just` without a name lists them.
+
+default:
+    @just --list
+
+# The server, on SQLite in data/.
+run:
+    cargo run --release
+
+# Everything that CI checks, without the soak.
+check: lint test
+
+# Format, lints and documentation.
+lint:
+    cargo fmt --check
+    cargo clippy --release --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --document-private-items
+
+# All tests, or those whose name contains a word: `just test hostile`.
+test *name:
+    cargo test --release -- {{ name }}
+
+# 64 clients for some seconds on one of the databases.
+soak seconds="180" database="sqlite":
+    cargo bench --bench soak -- {{ seconds }} {{ database }}
+
+# What CI runs, from a bare machine.
+ci:
+    .ci/run

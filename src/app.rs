@@ -1,0 +1,162 @@
+//! The composition root: builds every part once, joins them, and owns their end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::auth::token::{self, Signer};
+use crate::clock::Clock;
+use crate::config::{Config, Secret};
+use crate::db::{Db, DbOptions};
+use crate::error::{Error, ErrorCode, Result};
+use crate::extensions::Extensions;
+use crate::hooks::dispatcher::Execute;
+use crate::http::{self, Api};
+use crate::sandbox::{Pool, PoolOptions};
+use crate::services::Core;
+use crate::services::sessions::Sessions;
+use crate::services::setup::{self, NewAdmin};
+
+/// How often counters are written.
+const FLUSH: Duration = Duration::from_secs(1);
+/// How long requests may take to end once the host was asked to.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A host that is ready to serve.
+pub struct App {
+    api: Arc<Api>,
+    pool: Arc<Pool>,
+    dispatching: JoinHandle<()>,
+    flushing: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    /// Who was created by this start, if it was the first.
+    pub new_admin: Option<NewAdmin>,
+}
+
+/// Opens the database and brings it up to date.
+pub async fn open_database(config: &Config, clock: &Clock) -> Result<Db> {
+    let db = Db::open(DbOptions {
+        url: config.database_url.reveal().to_owned(),
+        readers: std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),
+        pool_size: config.database_pool_size,
+        tx_max: config.tx_max,
+        acquire_timeout: config.request_timeout.min(Duration::from_secs(10)),
+    })
+    .await?;
+    for name in db.migrate(clock).await? {
+        tracing::info!(name, "migration applied");
+    }
+    Ok(db)
+}
+
+impl App {
+    /// Builds everything.
+    pub async fn start(config: Config) -> Result<Self> {
+        let config = Arc::new(config);
+        let clock = Clock::system();
+        let secret = match &config.secret {
+            Some(secret) => secret.clone(),
+            None => kept_secret(&config.data_path)?,
+        };
+        let db = open_database(&config, &clock).await?;
+        let core = Core::new(db, clock.clone(), Arc::clone(&config), Signer::new(&secret, clock)).await?;
+        let defaults = PoolOptions::default();
+        let pool = Pool::start(PoolOptions {
+            max_in_flight: config.extension_max_in_flight,
+            max_waiting: config.extension_max_waiting,
+            max_payload: config.extension_max_payload,
+            memory_budget: config.worker_memory.map_or(defaults.memory_budget, |bytes| bytes as u64),
+            ..defaults
+        });
+        let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool));
+        core.set_runner(Arc::clone(&extensions) as Arc<dyn crate::services::runner::Runner>);
+        let new_admin = setup::ensure_admin(&core).await?;
+        extensions.reload().await?;
+        if config.safe_mode {
+            tracing::warn!("EXTENSIONS_SAFE_MODE is on: no extension runs");
+        }
+        let (stop, stopped) = watch::channel(false);
+        let dispatching = tokio::spawn(Arc::clone(&core.dispatcher).run(execute(&extensions), stopped.clone()));
+        let flushing = tokio::spawn(flush(Arc::clone(&extensions), stopped));
+        let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions });
+        Ok(Self { api, pool, dispatching, flushing, stop, new_admin })
+    }
+
+    /// Serves until `asked` resolves, then ends in order: no new requests, what runs ends, what is owed is given back, counters are
+    /// written, workers end, the database closes.
+    pub async fn serve(self, listener: TcpListener, asked: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        let mut drained = self.stop.subscribe();
+        let stop = self.stop.clone();
+        let server = http::serve(listener, Arc::clone(&self.api), async move {
+            asked.await;
+            tracing::info!("ending: no new requests are taken");
+            stop.send_replace(true);
+        });
+        let cut = async move {
+            let _ = drained.wait_for(|stopping| *stopping).await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        let served = tokio::select! {
+            served = server => served,
+            () = cut => {
+                tracing::warn!("some requests didn't end in time and are cut off");
+                Ok(())
+            }
+        };
+        self.stop.send_replace(true);
+        let Self { api, pool, dispatching, flushing, .. } = self;
+        for (what, task) in [("the dispatcher", dispatching), ("the counters", flushing)] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, what, "a task of the host ended badly");
+            }
+        }
+        api.extensions.flush().await;
+        pool.shutdown().await;
+        api.core.db.close().await;
+        served.map_err(|e| Error::internal(format!("the HTTP server failed: {e}")))
+    }
+}
+
+/// How the dispatcher has a delivery run: by the extensions as they are when it runs.
+fn execute(extensions: &Arc<Extensions>) -> Execute {
+    let extensions = Arc::clone(extensions);
+    Arc::new(move |delivery| {
+        let set = extensions.current();
+        Box::pin(async move { set.deliver(delivery).await })
+    })
+}
+
+async fn flush(extensions: Arc<Extensions>, mut stop: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(FLUSH);
+    while !*stop.borrow() {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.changed() => return,
+        }
+        extensions.flush().await;
+    }
+}
+
+/// The secret that was generated at the first start, or one that is generated now, readable by this user only.
+fn kept_secret(data: &Path) -> Result<Secret> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = data.join("secret");
+    let problem =
+        |what: &str, e: std::io::Error| Error::new(ErrorCode::Internal, format!("`DATA_PATH`: {} can't be {what}: {e}", path.display()));
+    match std::fs::read_to_string(&path) {
+        Ok(secret) if secret.trim().len() >= 16 => return Ok(Secret::new(secret.trim())),
+        Ok(_) => return Err(Error::new(ErrorCode::Internal, format!("{} holds no secret: delete it, or set `SECRET`", path.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(problem("read", error)),
+    }
+    std::fs::create_dir_all(data).map_err(|e| problem("made", e))?;
+    let secret = token::random(32)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|e| problem("written", e))?;
+    file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| problem("written", e))?;
+    Ok(Secret::new(secret))
+}

@@ -1,0 +1,91 @@
+//! `/api/collections` and `/api/fields`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::request::{Call, Key, data, detached};
+use super::{Api, App};
+use crate::error::Result;
+use crate::services::{Ctx, collections, fields};
+
+type Answer = Result<Response, ApiError>;
+
+/// The routes of the schema.
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/api/collections", get(list).post(create))
+        .route("/api/collections/{collection}", get(read).delete(delete))
+        .route("/api/fields", get(all_fields))
+        .route("/api/fields/{collection}", get(list_fields).post(create_field))
+        .route("/api/fields/{collection}/{field}", get(read_field).patch(update_field).delete(delete_field))
+}
+
+/// Reads something of the schema that the operation sees.
+async fn look<T: Send + 'static>(api: &Arc<Api>, call: Call, read: impl Fn(&Ctx) -> Result<T> + Send + Sync) -> Result<T> {
+    api.core
+        .operate(call.start, |ctx| {
+            let seen = read(&ctx);
+            async move { seen }
+        })
+        .await
+}
+
+async fn list(State(api): App, call: Call) -> Answer {
+    Ok(data(look(&api, call, collections::read_all).await?))
+}
+
+async fn read(State(api): App, Key(name): Key<String>, call: Call) -> Answer {
+    Ok(data(look(&api, call, |ctx| collections::read_one(ctx, &name)).await?))
+}
+
+async fn create(State(api): App, call: Call) -> Answer {
+    call.admin("change the schema")?;
+    let body = call.json()?;
+    let made = detached(async move { collections::create(&api.core, &body).await }).await?;
+    Ok((StatusCode::CREATED, data(made)).into_response())
+}
+
+async fn delete(State(api): App, Key(name): Key<String>, call: Call) -> Answer {
+    call.admin("change the schema")?;
+    detached(async move { collections::delete(&api.core, &name).await }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn all_fields(State(api): App, call: Call) -> Answer {
+    Ok(data(look(&api, call, fields::read_all).await?))
+}
+
+async fn list_fields(State(api): App, Key(collection): Key<String>, call: Call) -> Answer {
+    Ok(data(look(&api, call, |ctx| fields::read_collection(ctx, &collection)).await?))
+}
+
+async fn read_field(State(api): App, Key((collection, field)): Key<(String, String)>, call: Call) -> Answer {
+    Ok(data(look(&api, call, |ctx| fields::read_one(ctx, &collection, &field)).await?))
+}
+
+async fn create_field(State(api): App, Key(collection): Key<String>, call: Call) -> Answer {
+    call.admin("change the schema")?;
+    let body: Value = call.json()?;
+    let made = detached(async move { fields::create(&api.core, &*api.core.collection(&collection)?, &body).await }).await?;
+    Ok((StatusCode::CREATED, data(made)).into_response())
+}
+
+async fn update_field(State(api): App, Key((collection, field)): Key<(String, String)>, call: Call) -> Answer {
+    call.admin("change the schema")?;
+    let body: Value = call.json()?;
+    let changed = detached(async move { fields::update(&api.core, &*api.core.collection(&collection)?, &field, &body).await }).await?;
+    Ok(data(changed))
+}
+
+async fn delete_field(State(api): App, Key((collection, field)): Key<(String, String)>, call: Call) -> Answer {
+    call.admin("change the schema")?;
+    detached(async move { fields::delete(&api.core, &*api.core.collection(&collection)?, &field).await }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

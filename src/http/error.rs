@@ -1,0 +1,60 @@
+//! Errors as HTTP answers: `{ "errors": [ { "message", "extensions": { "code", … } } ] }`.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+
+/// An error on its way out. The outermost layer turns it into an answer, because only that knows the request's id.
+#[derive(Debug, Clone)]
+pub struct ApiError(Error);
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl ApiError {
+    /// Writes down what the caller isn't told. What is the caller's own doing is not worth a line.
+    pub fn log(&self, request: &str) {
+        let error = &self.0;
+        match error.class() {
+            500 if error.code() == crate::ErrorCode::Internal => tracing::error!(request, %error, "a request failed"),
+            500.. => tracing::warn!(request, %error, "a request failed"),
+            _ => tracing::debug!(request, %error, "a request was refused"),
+        }
+    }
+
+    /// The answer. `full` tells the caller what only the log should know: for development.
+    pub fn answer(&self, full: bool) -> Response {
+        let error = &self.0;
+        let mut extensions = Map::new();
+        extensions.insert("code".to_owned(), json!(error.wire_code()));
+        if let Some(field) = error.field() {
+            extensions.insert("field".to_owned(), json!(field));
+        }
+        if let Some(extra) = error.extra() {
+            extensions.extend(extra.clone());
+        }
+        if let Some(detail) = error.detail().filter(|_| full) {
+            extensions.insert("detail".to_owned(), json!(detail));
+        }
+        let body = json!({ "errors": [{ "message": error.message(), "extensions": Value::Object(extensions) }] });
+        let status = StatusCode::from_u16(error.class()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(body)).into_response();
+        if let Some(secs) = error.retry_after_secs() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::from_u16(self.0.class()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,72 @@
+//! `/api/extensions`: the rows, and what can be done with them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::json;
+
+use super::error::ApiError;
+use super::items::listed;
+use super::request::{Call, Key, data, detached};
+use super::{Api, App};
+use crate::error::Result;
+use crate::extensions::TestRequest;
+use crate::services::Item;
+
+type Answer = Result<Response, ApiError>;
+
+/// The routes of extension management.
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/api/extensions", get(list).post(create))
+        .route("/api/extensions/test", post(test))
+        .route("/api/extensions/{id}", get(read).patch(update).delete(delete))
+        .route("/api/extensions/{id}/activate", post(activate))
+        .route("/api/extensions/{id}/deactivate", post(deactivate))
+}
+
+async fn list(State(api): App, call: Call) -> Answer {
+    Ok(listed(api.extensions.list(call.start, &call.query).await?))
+}
+
+async fn read(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    Ok(data(api.extensions.read(call.start, &id, &call.query).await?))
+}
+
+async fn create(State(api): App, call: Call) -> Answer {
+    let body = call.object()?;
+    let row = detached(async move { api.extensions.create(call.start, body).await }).await?;
+    Ok((StatusCode::CREATED, data(row)).into_response())
+}
+
+async fn update(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    let changes = call.object()?;
+    change(api, id, call, changes).await
+}
+
+async fn activate(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    change(api, id, call, Item::from_iter([("status".to_owned(), json!("active"))])).await
+}
+
+async fn deactivate(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    change(api, id, call, Item::from_iter([("status".to_owned(), json!("inactive"))])).await
+}
+
+async fn change(api: Arc<Api>, id: String, call: Call, changes: Item) -> Answer {
+    Ok(data(detached(async move { api.extensions.update(call.start, &id, changes).await }).await?))
+}
+
+async fn delete(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    detached(async move { api.extensions.delete(call.start, &id).await }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn test(State(api): App, call: Call) -> Answer {
+    call.admin("test extensions")?;
+    let request = TestRequest::parse(call.json()?)?;
+    Ok(data(detached(async move { api.extensions.test(call.start, request).await }).await?))
+}

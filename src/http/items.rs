@@ -1,0 +1,272 @@
+//! `/api/items/:collection[/:id]`, and the same over the system's own collections.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::request::{Call, Key, data, detached};
+use super::{Api, App};
+use crate::error::{Error, Result};
+use crate::services::Item;
+use crate::services::ctx::Hold;
+use crate::services::items::{ItemsService, Listing, as_item};
+use crate::services::query::show;
+
+type Answer = Result<Response, ApiError>;
+
+/// The routes of the collections that users make.
+pub fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route(
+            "/api/items/{collection}",
+            get(async |State(api): App, Key(name): Key<String>, call: Call| list(api, own(name)?, call).await)
+                .post(async |State(api): App, Key(name): Key<String>, call: Call| create(api, own(name)?, call).await)
+                .patch(async |State(api): App, Key(name): Key<String>, call: Call| update_many(api, own(name)?, call).await)
+                .delete(async |State(api): App, Key(name): Key<String>, call: Call| delete_many(api, own(name)?, call).await),
+        )
+        .route(
+            "/api/items/{collection}/{id}",
+            get(async |State(api): App, Key((name, id)): Key<(String, String)>, call: Call| read(api, own(name)?, id, call).await)
+                .patch(async |State(api): App, Key((name, id)): Key<(String, String)>, call: Call| update(api, own(name)?, id, call).await)
+                .delete(async |State(api): App, Key((name, id)): Key<(String, String)>, call: Call| {
+                    delete(api, own(name)?, id, call).await
+                }),
+        )
+}
+
+/// The routes of one of the system's collections.
+pub fn system(name: &'static str) -> Router<Arc<Api>> {
+    at(&format!("/api/{name}"), &format!("daas_{name}"))
+}
+
+/// Which user has which role.
+pub fn user_roles() -> Router<Arc<Api>> {
+    at("/api/user-roles", "daas_user_roles")
+}
+
+fn at(path: &str, collection: &str) -> Router<Arc<Api>> {
+    let name = || -> Arc<str> { Arc::from(collection) };
+    let (a, b, c, d) = (name(), name(), name(), name());
+    let (e, f, g) = (name(), name(), name());
+    Router::new()
+        .route(
+            path,
+            get(async move |State(api): App, call: Call| list(api, a.to_string(), call).await)
+                .post(async move |State(api): App, call: Call| create(api, b.to_string(), call).await)
+                .patch(async move |State(api): App, call: Call| update_many(api, c.to_string(), call).await)
+                .delete(async move |State(api): App, call: Call| delete_many(api, d.to_string(), call).await),
+        )
+        .route(
+            &format!("{path}/{{id}}"),
+            get(async move |State(api): App, Key(id): Key<String>, call: Call| read(api, e.to_string(), id, call).await)
+                .patch(async move |State(api): App, Key(id): Key<String>, call: Call| update(api, f.to_string(), id, call).await)
+                .delete(async move |State(api): App, Key(id): Key<String>, call: Call| delete(api, g.to_string(), id, call).await),
+        )
+}
+
+/// The system's collections have routes of their own.
+fn own(name: String) -> Result<String> {
+    match name.strip_prefix("daas_") {
+        Some(short) => Err(Error::forbidden(format!("`{name}` belongs to the system: use /api/{}", short.replace('_', "-")))),
+        None => Ok(name),
+    }
+}
+
+async fn list(api: Arc<Api>, name: String, call: Call) -> Answer {
+    let Call { start, query, .. } = call;
+    let listing = api
+        .core
+        .operate(start, |ctx| {
+            let (name, query) = (&name, &query);
+            async move { ItemsService::new(&ctx, name).list(query).await }
+        })
+        .await?;
+    Ok(listed(listing))
+}
+
+/// `{ "data": [...], "meta": { page, limit, … } }`.
+pub fn listed(listing: Listing) -> Response {
+    let mut meta = json!({ "page": listing.page, "limit": listing.limit });
+    if let Some(total) = listing.total_count {
+        meta["total_count"] = json!(total);
+    }
+    if let Some(count) = listing.filter_count {
+        meta["filter_count"] = json!(count);
+        meta["total"] = json!(count);
+    }
+    axum::Json(json!({ "data": listing.items, "meta": meta })).into_response()
+}
+
+async fn read(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
+    let (key, Call { start, query, .. }) = (json!(id), call);
+    let item = api
+        .core
+        .operate(start, |ctx| {
+            let (name, key, query) = (&name, &key, &query);
+            async move { ItemsService::new(&ctx, name).read_one(key, query, Hold::No).await }
+        })
+        .await?;
+    Ok(data(item))
+}
+
+async fn create(api: Arc<Api>, name: String, call: Call) -> Answer {
+    let body = call.json()?;
+    let many = body.is_array();
+    let items = match body {
+        Value::Array(items) => items.into_iter().map(as_item).collect::<Result<Vec<_>>>()?,
+        one => vec![as_item(one)?],
+    };
+    let mut rows = write(api, name, call, move |items_of| {
+        let items = items.clone();
+        Box::pin(async move { items_of.create(items).await })
+    })
+    .await?;
+    let body = if many { json!(rows) } else { json!(rows.pop()) };
+    Ok((StatusCode::CREATED, data(body)).into_response())
+}
+
+async fn update(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
+    let changes = call.object()?;
+    let mut rows = write(api, name, call, move |items_of| {
+        let (key, changes) = (json!(id), changes.clone());
+        Box::pin(async move { items_of.update(vec![key], changes).await })
+    })
+    .await?;
+    Ok(data(rows.pop()))
+}
+
+/// `{ keys, data }`, `{ query, data }`, or an array of rows with their keys.
+async fn update_many(api: Arc<Api>, name: String, call: Call) -> Answer {
+    let change = Change::parse(call.json()?)?;
+    let rows = write(api, name, call, move |items_of| {
+        let change = change.clone();
+        Box::pin(async move {
+            match change {
+                Change::Keys(keys, data) => items_of.update(keys, data).await,
+                Change::Query(query, data) => {
+                    let keys = items_of.keys_by_query(&query).await?;
+                    items_of.update(keys, data).await
+                }
+                Change::Rows(rows) => items_of.update_rows(rows).await,
+            }
+        })
+    })
+    .await?;
+    Ok(data(rows))
+}
+
+#[derive(Clone)]
+enum Change {
+    Keys(Vec<Value>, Item),
+    Query(Item, Item),
+    Rows(Vec<Item>),
+}
+
+impl Change {
+    fn parse(body: Value) -> Result<Self> {
+        let mut object = match body {
+            Value::Array(rows) => return Ok(Self::Rows(rows.into_iter().map(as_item).collect::<Result<_>>()?)),
+            Value::Object(object) => object,
+            other => {
+                return Err(Error::payload(format!(
+                    "The body must be `{{keys, data}}`, `{{query, data}}` or an array of items, not: {}",
+                    show(&other)
+                )));
+            }
+        };
+        let data = as_item(object.shift_remove("data").ok_or_else(|| Error::payload("The body needs `data`, and `keys` or `query`"))?)?;
+        match (object.shift_remove("keys"), object.shift_remove("query")) {
+            (Some(Value::Array(keys)), None) => Ok(Self::Keys(keys, data)),
+            (None, Some(Value::Object(query))) => Ok(Self::Query(query, data)),
+            (Some(other), None) => Err(Error::payload(format!("`keys` must be an array, not: {}", show(&other)))),
+            (None, Some(other)) => Err(Error::payload(format!("`query` must be an object, not: {}", show(&other)))),
+            _ => Err(Error::payload("The body needs either `keys` or `query`")),
+        }
+    }
+}
+
+async fn delete(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
+    remove(api, name, call, Doomed::Keys(vec![json!(id)])).await
+}
+
+/// `{ keys }`, `{ query }`, an array of keys, or `?filter=`. A bare DELETE of everything is refused.
+async fn delete_many(api: Arc<Api>, name: String, call: Call) -> Answer {
+    let nothing =
+        || Error::payload("A DELETE needs an array of keys, `{keys}` or `{query}` in its body, or `?filter=`: it never deletes everything");
+    let doomed = if call.has_body() {
+        match call.json()? {
+            Value::Array(keys) => Doomed::Keys(keys),
+            Value::Object(mut object) => match (object.shift_remove("keys"), object.shift_remove("query")) {
+                (Some(Value::Array(keys)), None) => Doomed::Keys(keys),
+                (None, Some(Value::Object(query))) => Doomed::Query(query),
+                _ => return Err(nothing().into()),
+            },
+            _ => return Err(nothing().into()),
+        }
+    } else if call.query.contains_key("filter") {
+        Doomed::Query(call.query.clone())
+    } else {
+        return Err(nothing().into());
+    };
+    if let Doomed::Query(query) = &doomed
+        && !["filter", "search", "limit"].iter().any(|name| query.get(*name).is_some_and(|v| !v.is_null() && v != &json!({})))
+    {
+        return Err(nothing().into());
+    }
+    remove(api, name, call, doomed).await
+}
+
+#[derive(Clone)]
+enum Doomed {
+    Keys(Vec<Value>),
+    Query(Item),
+}
+
+async fn remove(api: Arc<Api>, name: String, call: Call, doomed: Doomed) -> Answer {
+    detached(async move {
+        api.core
+            .operate(call.start, |ctx| {
+                let (name, doomed) = (&name, doomed.clone());
+                async move {
+                    let items = ItemsService::new(&ctx, name);
+                    let keys = match doomed {
+                        Doomed::Keys(keys) => keys,
+                        Doomed::Query(query) => items.keys_by_query(&query).await?,
+                    };
+                    items.delete(keys).await
+                }
+            })
+            .await
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Runs a write as one operation, to its end, and answers what the caller gets to see of the rows.
+///
+/// They are read through the read hooks after the write, in the operation: a hook that refuses the answer refuses the write.
+async fn write<F>(api: Arc<Api>, name: String, call: Call, work: F) -> Result<Vec<Item>>
+where
+    F: for<'a> Fn(ItemsService<'a>) -> futures_util::future::BoxFuture<'a, Result<Vec<Item>>> + Send + Sync + 'static,
+{
+    detached(async move {
+        let Call { start, query, .. } = call;
+        api.core
+            .operate(start, |ctx| {
+                let (name, query, work) = (&name, &query, &work);
+                async move {
+                    let items = ItemsService::new(&ctx, name);
+                    let rows = work(items.clone()).await?;
+                    items.present(rows, query).await
+                }
+            })
+            .await
+    })
+    .await
+}

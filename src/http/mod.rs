@@ -1,0 +1,123 @@
+//! The REST door: routes, bodies, answers. The only place, with `mcp`, that knows HTTP.
+//!
+//! A handler reads the request into a [`request::Call`], asks a service, and shapes the answer. Rules live in the services.
+
+mod auth;
+mod collections;
+mod error;
+mod extensions;
+mod items;
+mod page;
+mod request;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::error::{Error, ErrorCode};
+use crate::extensions::Extensions;
+use crate::services::Core;
+use crate::services::sessions::Sessions;
+use error::ApiError;
+use request::RequestId;
+
+/// What the handlers share.
+pub struct Api {
+    /// The services.
+    pub core: Arc<Core>,
+    /// Sign-in.
+    pub sessions: Sessions,
+    /// The extensions.
+    pub extensions: Arc<Extensions>,
+}
+
+type App = State<Arc<Api>>;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Every route of the host.
+pub fn router(api: Arc<Api>) -> Router {
+    let system = |name: &'static str| items::system(name);
+    Router::new()
+        .route("/", get(page::home))
+        .route("/api/health", get(health))
+        .route("/api/server/ping", get(async || "pong"))
+        .route("/api/auth/login", post(auth::login))
+        .route("/api/auth/refresh", post(auth::refresh))
+        .route("/api/auth/logout", post(auth::logout))
+        .route("/api/users/me", get(auth::read_me).patch(auth::update_me))
+        .merge(system("users"))
+        .merge(system("roles"))
+        .merge(system("policies"))
+        .merge(system("permissions"))
+        .merge(system("access"))
+        .merge(items::user_roles())
+        .merge(items::routes())
+        .merge(collections::routes())
+        .merge(extensions::routes())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), around))
+        .with_state(api)
+}
+
+/// Serves until `stop` resolves, then finishes what runs.
+pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    axum::serve(listener, router(api).into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop).await
+}
+
+/// Around every request: its id, and one log line when it has been answered.
+async fn around(State(api): App, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let given = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(|id| (1..=128).contains(&id.len()));
+    let id: Arc<str> = given.map_or_else(|| uuid::Uuid::now_v7().to_string().into(), Arc::from);
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(failed) = response.extensions_mut().remove::<ApiError>() {
+        failed.log(&id);
+        response = failed.answer(api.core.config.full_errors);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let (status, ms) = (response.status().as_u16(), began.elapsed().as_secs_f64() * 1000.0);
+    tracing::debug!(request = &*id, %method, path, status, ms, "answered");
+    response
+}
+
+async fn health(State(api): App) -> Response {
+    match api.core.db.ping().await {
+        Ok(()) => axum::Json(json!({ "status": "ok" })).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "the database doesn't answer");
+            (StatusCode::SERVICE_UNAVAILABLE, axum::Json(json!({ "status": "error", "reason": "the database doesn't answer" })))
+                .into_response()
+        }
+    }
+}
+
+async fn not_found(request: Request) -> ApiError {
+    let path = crate::services::query::clip(request.uri().path()).to_owned();
+    Error::new(ErrorCode::RouteNotFound, format!("There is no route `{path}`")).into()
+}
+
+async fn method_not_allowed(request: Request) -> ApiError {
+    Error::new(ErrorCode::MethodNotAllowed, format!("`{}` isn't possible here", request.method())).into()
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    ApiError::from(Error::internal(format!("panic: {what}"))).into_response()
+}

@@ -1,0 +1,150 @@
+//! A request as the handlers want it: who asks, with which query and which body.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{ConnectInfo, FromRequest, Path, Request};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::error::ApiError;
+use crate::auth::Accountability;
+use crate::error::{Error, ErrorCode, Result};
+use crate::services::operation::Start;
+use crate::services::sessions::Origin;
+use crate::services::{Item, query};
+
+/// Largest JSON body in bytes.
+const MAX_BODY: usize = 10 << 20;
+
+/// The id of a request: taken over from the caller, or made.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub Arc<str>);
+
+/// A request, read whole.
+pub struct Call {
+    /// Who asks, and under which id.
+    pub start: Start,
+    /// The query string as a query object, without `access_token`.
+    pub query: Item,
+    /// From where.
+    pub origin: Origin,
+    body: Vec<u8>,
+}
+
+impl FromRequest<Arc<Api>> for Call {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let id = parts.extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
+        let mut pairs = pairs(parts.uri.query().unwrap_or_default())?;
+        let mut in_query = None;
+        pairs.retain(|(name, value)| {
+            let is_token = name == "access_token";
+            if is_token {
+                in_query = Some(value.clone());
+            }
+            !is_token
+        });
+        let origin = origin(&parts.headers, parts.extensions.get::<ConnectInfo<SocketAddr>>());
+        let mut who = match bearer(&parts.headers)?.or(in_query) {
+            Some(token) => api.sessions.bearer(&token).await?,
+            None => api.sessions.anonymous().await?,
+        };
+        who.ip = origin.ip.as_deref().map(Arc::from);
+        who.user_agent = origin.user_agent.as_deref().map(Arc::from);
+        let body = to_bytes(body, MAX_BODY)
+            .await
+            .map_err(|_| Error::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {MAX_BODY} bytes, or it was cut off")))?;
+        let is_json = parts.headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+            let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            essence == "application/json" || essence.ends_with("+json")
+        });
+        if !body.is_empty() && !is_json {
+            return Err(Error::new(ErrorCode::UnsupportedMediaType, "The body must be JSON: send `Content-Type: application/json`").into());
+        }
+        Ok(Self { start: Start::new(Arc::new(who), id), query: query::from_pairs(pairs)?, origin, body: body.to_vec() })
+    }
+}
+
+impl Call {
+    /// The body as JSON, or 400 with the place of the mistake.
+    pub fn json(&self) -> Result<Value> {
+        if self.body.is_empty() {
+            return Err(Error::payload("The request needs a JSON body"));
+        }
+        serde_json::from_slice(&self.body).map_err(|e| Error::payload(format!("The body isn't valid JSON: {e}")))
+    }
+
+    /// The body as a JSON object.
+    pub fn object(&self) -> Result<Item> {
+        match self.json()? {
+            Value::Object(object) => Ok(object),
+            other => Err(Error::payload(format!("The body must be an object, not: {}", query::show(&other)))),
+        }
+    }
+
+    /// Whether there is a body.
+    pub fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
+    /// Who asks.
+    pub fn who(&self) -> &Accountability {
+        &self.start.who
+    }
+
+    /// Refuses whoever isn't an admin.
+    pub fn admin(&self, what: &str) -> Result<()> {
+        if self.who().is_admin() { Ok(()) } else { Err(Error::forbidden(format!("Only admins may {what}"))) }
+    }
+}
+
+/// The names and values of a query string, decoded.
+fn pairs(query: &str) -> Result<Vec<(String, String)>> {
+    serde_urlencoded::from_str(query).map_err(|e| Error::query(format!("The query string can't be read: {e}")))
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let malformed = || Error::new(ErrorCode::InvalidCredentials, "`Authorization` must be `Bearer` and a token");
+    let text = value.to_str().map_err(|_| malformed())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
+    if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() { Ok(Some(token.trim().to_owned())) } else { Err(malformed()) }
+}
+
+fn origin(headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> Origin {
+    let user_agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(|v| v.chars().take(255).collect());
+    Origin { ip: peer.map(|ConnectInfo(address)| address.ip().to_string()), user_agent }
+}
+
+/// A path parameter that is taken as text, whatever it is. One that isn't UTF-8 is refused.
+pub struct Key<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned + Send> axum::extract::FromRequestParts<Arc<Api>> for Key<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        match Path::<T>::from_request_parts(parts, api).await {
+            Ok(Path(key)) => Ok(Self(key)),
+            Err(_) => Err(Error::new(ErrorCode::InvalidId, "The path isn't valid UTF-8").into()),
+        }
+    }
+}
+
+/// Runs a write to its end, also when the client stops waiting: what follows a commit must follow it.
+pub async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::internal(format!("a request's task ended: {error}"))),
+    }
+}
+
+/// `{ "data": … }`.
+pub fn data(value: impl serde::Serialize) -> Response {
+    axum::Json(json!({ "data": value })).into_response()
+}

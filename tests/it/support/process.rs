@@ -1,0 +1,47 @@
+//! What /proc tells of the program and its workers.
+
+use std::fs;
+
+/// The living children of `pid`: the workers of a host.
+pub fn children(pid: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let mut found: Vec<u32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|candidate| matches!(stat(*candidate), Some((parent, state)) if parent == pid && state != 'Z'))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+/// Whether the process is there and not merely unreaped.
+pub fn alive(pid: u32) -> bool {
+    matches!(stat(pid), Some((_, state)) if state != 'Z')
+}
+
+/// Parent and state of a process.
+fn stat(pid: u32) -> Option<(u32, char)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold spaces and parentheses: what follows the last one is regular.
+    let mut rest = text[text.rfind(')')? + 1..].split_whitespace();
+    let state = rest.next()?.chars().next()?;
+    Some((rest.next()?.parse().ok()?, state))
+}
+
+/// Resident bytes; 0 for a process that has gone.
+pub fn resident(pid: u32) -> u64 {
+    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/status")) else { return 0 };
+    let kib = text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+/// Resident bytes of a host and its workers.
+pub fn resident_together(host: u32) -> u64 {
+    resident(host) + children(host).into_iter().map(resident).sum::<u64>()
+}
+
+/// Sends a signal to a process that this test started.
+pub fn signal(pid: u32, signal: i32) {
+    // SAFETY: kill(2) takes two numbers and touches no memory of ours.
+    unsafe { libc::kill(pid as i32, signal) };
+}
