@@ -16,7 +16,7 @@ use super::call::{Answer, Call};
 use super::postgres::{self, Lease};
 use super::writer::{Begin, Request, Step};
 use super::{JobFn, failure};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// An open transaction. Must be committed or rolled back: dropped, it rolls back and leaves a warning in the log.
 pub struct Tx {
@@ -38,6 +38,8 @@ struct Open {
     lease: Option<Lease>,
     /// Set while a statement is under way: found set, the call was dropped in the middle and the connection's state isn't known.
     busy: bool,
+    /// Set when a statement was ended because the time was over, by the server's clock or by ours.
+    late: bool,
 }
 
 impl Open {
@@ -51,6 +53,7 @@ impl Open {
                 self.busy = true;
                 Ok(lease)
             }
+            None if self.late => Err(failure::timeout()),
             None => Err(over(deadline)),
         }
     }
@@ -71,7 +74,7 @@ pub(super) async fn begin_sqlite(writer: &mpsc::Sender<Request>, limit: Duration
 pub(super) async fn begin_postgres(pool: &PgPool, limit: Duration) -> Result<Tx> {
     let lease = postgres::begin(pool, limit, false).await?;
     let deadline = Instant::now() + limit;
-    let open = Arc::new(Mutex::new(Open { lease: Some(lease), busy: false }));
+    let open = Arc::new(Mutex::new(Open { lease: Some(lease), busy: false, late: false }));
     let watched = Arc::downgrade(&open);
     tokio::spawn(async move {
         tokio::time::sleep_until(deadline).await;
@@ -131,6 +134,11 @@ impl Tx {
                 };
                 let cut = timeout_at(self.deadline, run).await;
                 let (outcome, ended) = self.leave(&mut open, cut).inspect_err(|_| open.lease = None)?;
+                if outcome.as_ref().is_err_and(|e| e.code() == ErrorCode::TransactionTimeout) {
+                    // The server was first to see that the time is over.
+                    open.late = true;
+                    open.lease = None;
+                }
                 if let Err(error) = ended {
                     // There was nothing left to go back to: the connection is lost.
                     open.lease = None;
@@ -227,13 +235,14 @@ impl Tx {
 
     /// A thread that ended before it answered means that the transaction was over.
     fn explain(&self, error: Error) -> Error {
-        if error.code() == crate::ErrorCode::ServiceUnavailable { over(self.deadline).with_detail(error.to_string()) } else { error }
+        if error.code() == ErrorCode::ServiceUnavailable { over(self.deadline).with_detail(error.to_string()) } else { error }
     }
 
     /// After a call on Postgres: one cut off by the deadline leaves a connection in an unknown state, which is closed.
     fn leave<T>(&self, open: &mut Open, outcome: std::result::Result<Result<T>, tokio::time::error::Elapsed>) -> Result<T> {
         open.busy = false;
         outcome.unwrap_or_else(|_| {
+            open.late = true;
             open.lease = None;
             Err(failure::timeout())
         })
