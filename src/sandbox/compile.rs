@@ -120,6 +120,10 @@ fn syntax_error(engine: &Engine, file: &str, code: &str) -> LoadFailure {
     if engine.heap().refused() {
         return LoadFailure::general("The code could not be compiled within the memory limit of the extension");
     }
+    // The parser's way to say that its stack ended; a mistake in the text is a SyntaxError.
+    if js.get(error.raw(), c"name").and_then(|n| js.text(n.raw())).is_ok_and(|name| name == "RangeError") {
+        return LoadFailure::general("The code is nested too deeply to be compiled");
+    }
     let message = match js.get(error.raw(), c"message").and_then(|m| js.text(m.raw())) {
         Ok(message) => cut(message, MAX_MESSAGE),
         Err(Exception) => "The code could not be compiled".into(),
