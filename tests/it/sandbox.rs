@@ -626,6 +626,18 @@ async fn retired_units_and_closed_pools_leave_no_process() {
     assert!(matches!(call(&pool, &unit, json!({}), 1_000).await.result, Err(Failure::NoWorker(_))));
 }
 
+#[tokio::test]
+async fn workers_that_cannot_start_are_not_started_in_a_loop() {
+    let pool = Pool::start(PoolOptions { executable: "/bin/false".into(), ..PoolOptions::default() });
+    let outcome = run(&pool, "return 1").await;
+    assert!(matches!(outcome.result, Err(Failure::Load(_) | Failure::NoWorker(_))), "{outcome:?}");
+    let before = std::process::Command::new("true").spawn().map(|mut c| (c.id(), c.wait())).expect("runs").0;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let after = std::process::Command::new("true").spawn().map(|mut c| (c.id(), c.wait())).expect("runs").0;
+    // Other tests start processes beside this one: a loop would start thousands.
+    assert!(after.wrapping_sub(before) < 500, "{before} {after}");
+}
+
 /// Not a check: prints what a call, a start and a worker cost. `cargo test --release -- --ignored --nocapture what_a_call_costs`
 #[tokio::test]
 #[ignore = "a measurement"]
