@@ -23,15 +23,20 @@ const PRELUDE: &str = concat!(
     include_str!("prelude/disabled.js"),
     include_str!("prelude/console.js"),
     include_str!("prelude/timers.js"),
-    include_str!("prelude/clone.js"),
     include_str!("prelude/host.js"),
     include_str!("prelude/run.js"),
     "\n})"
 );
 
+/// Scripts of ours that most calls never need, in the order of their numbers in the glue: loading them would double the cost of an
+/// isolate.
+const LATER: &[(&str, &str)] = &[("inspect", include_str!("prelude/inspect.js")), ("clone", include_str!("prelude/clone.js"))];
+
 /// Our own scripts, compiled.
 pub(super) struct Program {
     pub prelude: Vec<u8>,
+    /// What the glue loads when it is first needed.
+    pub later: Vec<Vec<u8>>,
     /// Names with bytecode, in the order of declaration.
     pub services: Vec<(String, Vec<u8>)>,
 }
@@ -45,9 +50,10 @@ impl Program {
             engine.js().compile(source, &file).map_err(|Exception| format!("{name}: {}", thrown_text(engine.js())))
         };
         let prelude = own("prelude", PRELUDE)?;
+        let later = LATER.iter().map(|(name, js)| own(name, &format!("(\n{js}\n)"))).collect::<Result<_, String>>()?;
         let services =
             services.iter().map(|s| Ok((s.name.to_owned(), own(s.name, &format!("(\n{}\n)", s.js))?))).collect::<Result<_, String>>()?;
-        Ok(Rc::new(Self { prelude, services }))
+        Ok(Rc::new(Self { prelude, later, services }))
     }
 }
 
@@ -113,6 +119,10 @@ fn syntax_error(engine: &Engine, file: &str, code: &str) -> LoadFailure {
     let error = js.take_exception();
     if engine.heap().refused() {
         return LoadFailure::general("The code could not be compiled within the memory limit of the extension");
+    }
+    // The parser's way to say that its stack ended; a mistake in the text is a SyntaxError.
+    if js.get(error.raw(), c"name").and_then(|n| js.text(n.raw())).is_ok_and(|name| name == "RangeError") {
+        return LoadFailure::general("The code is nested too deeply to be compiled");
     }
     let message = match js.get(error.raw(), c"message").and_then(|m| js.text(m.raw())) {
         Ok(message) => cut(message, MAX_MESSAGE),

@@ -15,7 +15,7 @@ use super::limits::{MAX_MESSAGE, MAX_STACK_TEXT};
 #[derive(Debug, Clone)]
 pub enum Failure {
     /// The code threw.
-    Thrown(Thrown),
+    Thrown(Box<Thrown>),
     /// It took longer than its timeout.
     Timeout {
         /// Where it was cut, in the author's lines, where the worker could still tell.
@@ -155,7 +155,7 @@ impl Report {
                     None if t.bug => ThrownKind::Bug,
                     None => ThrownKind::Decision,
                 };
-                Failure::Thrown(Thrown {
+                Failure::Thrown(Box::new(Thrown {
                     kind,
                     name: cut(t.name, 100),
                     message: cut(t.message, MAX_MESSAGE),
@@ -166,7 +166,7 @@ impl Report {
                     column: t.column,
                     frame: t.frame.map(|f| cut(f, MAX_STACK_TEXT)),
                     fields: t.fields,
-                })
+                }))
             }
             Report::Timeout { stack } => Failure::Timeout { stack: stack.map(|s| cut(s, MAX_STACK_TEXT)) },
             Report::OutOfMemory => Failure::OutOfMemory,

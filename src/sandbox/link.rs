@@ -295,8 +295,13 @@ impl Link {
         if state.dead || state.retiring {
             return None;
         }
-        let stale = state.sent != state.acked && now.saturating_duration_since(state.progress) > STALE_AFTER;
-        Some(Load { stale, calls: state.held.len() })
+        Some(Load { stale: state.is_stale(now), calls: state.held.len() })
+    }
+
+    /// Whether telling it something is of no use: it is dead, or has worked for a while without a yield.
+    pub(super) fn is_stuck(&self, now: Instant) -> bool {
+        let state = self.state();
+        state.dead || state.is_stale(now)
     }
 
     /// What the keeper goes by.
@@ -336,6 +341,12 @@ impl Link {
         state.dead = true;
         state.held.clear();
         state.loaded = None;
+    }
+}
+
+impl State {
+    fn is_stale(&self, now: Instant) -> bool {
+        self.sent != self.acked && now.saturating_duration_since(self.progress) > STALE_AFTER
     }
 }
 

@@ -201,6 +201,8 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"isName", 1, is_name),
         (c"stack", 1, stack),
         (c"service", 1, service),
+        (c"script", 1, script),
+        (c"isTypedArray", 1, is_typed_array),
     ];
     let object = js.object()?;
     for (name, length, function) in ALL {
@@ -486,6 +488,21 @@ native! {
         let unit = ask.shared.unit.borrow().clone();
         let text = unit.map_or_else(|| raw.clone(), |u| trace::author_stack(&raw, &u.file, &u.code).0);
         ask.js.string(text.as_bytes()).map_or(qjs::JS_EXCEPTION, Val::into_raw)
+    };
+
+    /// `script(index)`: a part of the glue that is loaded when it is first needed.
+    script(ask) => {
+        let program = ask.shared.program.clone();
+        match ask.integer(0).and_then(|index| program.later.get(index as usize)) {
+            Some(code) => ask.js.load(code).map_or(qjs::JS_EXCEPTION, Val::into_raw),
+            None => ask.type_error("There is no such script"),
+        }
+    };
+
+    /// `isTypedArray(value)`: as the engine sees it.
+    is_typed_array(ask) => {
+        // SAFETY: asks about a live value.
+        if unsafe { qjs::JS_GetTypedArrayType(ask.arg(0)) } >= 0 { qjs::JS_TRUE } else { qjs::JS_FALSE }
     };
 
     /// `service(index)`: the JS half of a service, evaluated when it is first used.

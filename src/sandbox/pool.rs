@@ -119,6 +119,8 @@ pub struct Pool {
     seed: u64,
     /// Set by the keeper when the workers are over the budget although none is idle.
     crowded: AtomicBool,
+    /// A blank worker ended by itself: set by whoever saw it, taken by the reserve task, which then holds its breath.
+    blank_died: AtomicBool,
     /// Set once, by `shutdown`.
     closed: AtomicBool,
     me: Weak<Pool>,
@@ -140,6 +142,7 @@ impl Pool {
             next_id: AtomicU64::new(1),
             seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1_u8),
             crowded: AtomicBool::new(false),
+            blank_died: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             me: me.clone(),
         });
@@ -434,6 +437,9 @@ async fn attend(pool: Weak<Pool>, blank: Blank) {
         crew.remove(&link);
     }
     if let Some(pool) = pool.upgrade() {
+        if crew.get().is_none() {
+            pool.blank_died.store(true, Ordering::Relaxed);
+        }
         pool.processes.kill(link.pid);
         pool.blanks().retain(|b| !b.link.is_dead());
         pool.taken.notify_one();
@@ -446,6 +452,11 @@ async fn fill_reserve(pool: Weak<Pool>) {
         let Some(strong) = pool.upgrade() else { return };
         if strong.closed.load(Ordering::Relaxed) {
             return;
+        }
+        if strong.blank_died.swap(false, Ordering::Relaxed) {
+            // Whatever ended it would end the next one too.
+            tracing::warn!("a worker ended before it was used");
+            sleep(Duration::from_millis(500)).await;
         }
         if strong.blanks().len() < strong.options.reserve {
             match strong.start_worker().await {

@@ -134,7 +134,7 @@ impl Attempt<'_> {
                 () = clock.as_mut() => {
                     self.flush(&mut lines);
                     // What yields will forget it when told to; what doesn't is beyond telling.
-                    if link.load_now(Instant::now()).is_none_or(|load| load.stale) {
+                    if link.is_stuck(Instant::now()) {
                         self.pool.end(&link);
                     }
                     return End::Answered(Err(timeout(shortened, None)));

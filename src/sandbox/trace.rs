@@ -35,6 +35,8 @@ pub(super) fn author_stack(raw: &str, file: &str, code: &str) -> (String, Option
             continue;
         };
         if name.starts_with(OWN) {
+            // The built-in through which our glue called the author's code.
+            text.truncate(text.strip_suffix("    at apply (native)").map_or(text.len(), |t| t.trim_end().len()));
             continue;
         }
         if name != file {
@@ -112,8 +114,7 @@ mod tests {
 
     #[test]
     fn frames_are_moved_to_the_authors_lines_and_ours_left_out() {
-        let raw =
-            "    at total (Order total:4:11)\n    at map (native)\n    at <anonymous> (Order total:2:5)\n    at run (trellis:run:9:1)\n";
+        let raw = "    at total (Order total:4:11)\n    at map (native)\n    at <anonymous> (Order total:2:5)\n    at apply (native)\n    at run (trellis:run:9:1)\n";
         let (text, first) = author_stack(raw, "Order total", "a\nb\nc\nd");
         assert_eq!(text, "    at total (Order total:3:11)\n    at map (native)\n    at <anonymous> (Order total:1:5)");
         assert_eq!(first, Some(Place { line: 3, column: 11 }));

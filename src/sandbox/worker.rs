@@ -39,6 +39,11 @@ const BLANK_HEAP: usize = 8 * 1024 * 1024;
 pub fn main(services: Vec<ServiceSource>) -> ExitCode {
     // SAFETY: the only thread so far. The first local date reads the zone; without a name it would look for a file.
     unsafe { std::env::set_var("TZ", "UTC0") };
+    #[cfg(target_os = "linux")]
+    // SAFETY: plain system call. What hangs in a built-in would outlive the host otherwise.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL)
+    };
     // SAFETY: plain system call. The host goes first when both want the processor.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 5) };
     // Of all processes, a worker is the one to kill when memory runs out. Not every system lets it say so.

@@ -323,7 +323,6 @@ async fn memory_is_bounded_and_catching_it_does_not_help() {
         "let s = 'x'; while (true) s = s.repeat(3) + s.length",
         "try { const a = []; while (true) a.push(new Uint8Array(1e6)) } catch {} return 'caught'",
         "const m = new Map(); for (let i = 0; ; i++) m.set('key' + i, { i })",
-        "let n = 1n; while (true) n *= n + 12345678901234567890n",
         "const f = async () => { const a = []; while (true) a.push(new Uint8Array(1e6)) }; try { await f() } catch { await services.test.call('after') } return 1",
     ] {
         let outcome = call(&pool, &unit_with(code, 32 * MB, false), json!({}), 5_000).await;
@@ -625,6 +624,18 @@ async fn retired_units_and_closed_pools_leave_no_process() {
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
     pool.shutdown().await;
     assert!(matches!(call(&pool, &unit, json!({}), 1_000).await.result, Err(Failure::NoWorker(_))));
+}
+
+#[tokio::test]
+async fn workers_that_cannot_start_are_not_started_in_a_loop() {
+    let pool = Pool::start(PoolOptions { executable: "/bin/false".into(), ..PoolOptions::default() });
+    let outcome = run(&pool, "return 1").await;
+    assert!(matches!(outcome.result, Err(Failure::Load(_) | Failure::NoWorker(_))), "{outcome:?}");
+    let before = std::process::Command::new("true").spawn().map(|mut c| (c.id(), c.wait())).expect("runs").0;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let after = std::process::Command::new("true").spawn().map(|mut c| (c.id(), c.wait())).expect("runs").0;
+    // Other tests start processes beside this one: a loop would start thousands.
+    assert!(after.wrapping_sub(before) < 500, "{before} {after}");
 }
 
 /// Not a check: prints what a call, a start and a worker cost. `cargo test --release -- --ignored --nocapture what_a_call_costs`

@@ -1,22 +1,10 @@
-// structuredClone: what the web's algorithm copies, without transfer.
+// structuredClone, loaded when it is first called: what the web's algorithm copies, without transfer.
+(native, kit) => {
+'use strict';
+const { ArrayBuffer, BufferSlice, DataView, dataProperty, Date, DateGetTime, define, Error, EvalError, isObject, Map, MapForEach, MapGet,
+  MapHas, MapSet, Object, ObjectHasOwn, ObjectKeys, put, RangeError, ReferenceError, RegExp, RegExpFlags, RegExpSource, Set, SetAdd,
+  SetForEach, SyntaxError, TypedSlice, TypeError, URIError, valueOfs, ViewBuffer, ViewLength, ViewOffset } = kit;
 const MAX_CLONE_DEPTH = 1000;
-const typedArrays = { __proto__: null };
-for (const name of ['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array',
-  'BigInt64Array', 'BigUint64Array', 'Float16Array', 'Float32Array', 'Float64Array']) typedArrays[name] = globalThis[name];
-const BufferSlice = uncurry(ArrayBuffer.prototype.slice);
-const TypedSlice = uncurry(ObjectGetPrototypeOf(Uint8Array.prototype).slice);
-const ViewBuffer = uncurry(ObjectGetOwnPropertyDescriptor(DataView.prototype, 'buffer').get);
-const ViewOffset = uncurry(ObjectGetOwnPropertyDescriptor(DataView.prototype, 'byteOffset').get);
-const ViewLength = uncurry(ObjectGetOwnPropertyDescriptor(DataView.prototype, 'byteLength').get);
-const RegExpSource = uncurry(ObjectGetOwnPropertyDescriptor(RegExp.prototype, 'source').get);
-const RegExpFlags = uncurry(ObjectGetOwnPropertyDescriptor(RegExp.prototype, 'flags').get);
-const valueOfs = {
-  __proto__: null,
-  Number: uncurry(Number.prototype.valueOf),
-  String: uncurry(String.prototype.valueOf),
-  Boolean: uncurry(Boolean.prototype.valueOf),
-  BigInt: uncurry(BigInt.prototype.valueOf),
-};
 const errorTypes = { __proto__: null, Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
 const cloneError = (what) => {
@@ -25,9 +13,6 @@ const cloneError = (what) => {
   define(error, 'code', 25);
   return error;
 };
-
-const put = (object, key, value) =>
-  ObjectDefineProperty(object, key, { __proto__: null, value, writable: true, configurable: true, enumerable: true });
 
 const cloneValue = (value, seen, depth) => {
   if (typeof value === 'symbol') throw cloneError('A symbol');
@@ -41,7 +26,7 @@ const cloneValue = (value, seen, depth) => {
     return copy;
   };
   if (kind in valueOfs) return remember(Object(valueOfs[kind](value)));
-  if (kind in typedArrays) return remember(TypedSlice(value));
+  if (native.isTypedArray(value)) return remember(TypedSlice(value));
   switch (kind) {
     case 'Date': return remember(new Date(DateGetTime(value)));
     case 'RegExp': return remember(new RegExp(RegExpSource(value), RegExpFlags(value)));
@@ -83,7 +68,6 @@ const cloneValue = (value, seen, depth) => {
     default: throw cloneError(`A ${kind}`);
   }
 };
-define(globalThis, 'structuredClone', function structuredClone(value) {
-  if (arguments.length === 0) throw new TypeError('structuredClone takes a value');
-  return cloneValue(value, new Map(), 0);
-});
+
+return (value) => cloneValue(value, new Map(), 0);
+}

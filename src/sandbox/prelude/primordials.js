@@ -30,7 +30,6 @@ const StringIndexOf = uncurry(String.prototype.indexOf);
 const NumberIsInteger = Number.isInteger;
 const DateGetTime = uncurry(Date.prototype.getTime);
 const DateToISOString = uncurry(Date.prototype.toISOString);
-const ErrorToString = uncurry(Error.prototype.toString);
 const JSONStringify = JSON.stringify;
 const JSONParse = JSON.parse;
 const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
@@ -44,3 +43,53 @@ const primordials = ObjectFreeze({
 
 const define = (object, name, value) =>
   ObjectDefineProperty(object, name, { __proto__: null, value, writable: true, configurable: true, enumerable: false });
+
+const put = (object, key, value) =>
+  ObjectDefineProperty(object, key, { __proto__: null, value, writable: true, configurable: true, enumerable: true });
+
+/** An own or inherited data property, without running a getter. */
+const dataProperty = (object, key) => {
+  for (let at = object, steps = 0; at !== null && steps < 20; at = ObjectGetPrototypeOf(at), steps++) {
+    if (native.classOf(at) === 'Proxy') return undefined;
+    const property = ObjectGetOwnPropertyDescriptor(at, key);
+    if (property !== undefined) return property.value;
+  }
+  return undefined;
+};
+
+const getter = (object, name) => uncurry(ObjectGetOwnPropertyDescriptor(object, name).get);
+const TypedArrayPrototype = ObjectGetPrototypeOf(Uint8Array.prototype);
+
+// What the scripts that are loaded later use; they are given it because by then anything may be patched.
+const INSPECT = 0;
+const CLONE = 1;
+const kit = {
+  __proto__: null, ArrayBuffer, DataView, dataProperty, Date, DateGetTime, DateToISOString, define, Error, EvalError, isObject,
+  JSONStringify, Map, MapForEach, MapGet, MapHas, MapSet, Object, ObjectGetOwnPropertyDescriptor, ObjectHasOwn, ObjectIs, ObjectKeys, put,
+  RangeError, ReferenceError, RegExp, Set, SetAdd, SetForEach, String, StringIndexOf, StringSlice, SyntaxError, TypeError, URIError,
+  BufferSlice: uncurry(ArrayBuffer.prototype.slice),
+  MapSize: getter(Map.prototype, 'size'),
+  RegExpFlags: getter(RegExp.prototype, 'flags'),
+  RegExpSource: getter(RegExp.prototype, 'source'),
+  RegExpToString: uncurry(RegExp.prototype.toString),
+  SetSize: getter(Set.prototype, 'size'),
+  TypedArrayLength: getter(TypedArrayPrototype, 'length'),
+  TypedSlice: uncurry(TypedArrayPrototype.slice),
+  ViewBuffer: getter(DataView.prototype, 'buffer'),
+  ViewLength: getter(DataView.prototype, 'byteLength'),
+  ViewOffset: getter(DataView.prototype, 'byteOffset'),
+  valueOfs: {
+    __proto__: null,
+    BigInt: uncurry(BigInt.prototype.valueOf),
+    Boolean: uncurry(Boolean.prototype.valueOf),
+    Number: uncurry(Number.prototype.valueOf),
+    String: uncurry(String.prototype.valueOf),
+  },
+};
+
+let clone;
+define(globalThis, 'structuredClone', function structuredClone(value) {
+  if (arguments.length === 0) throw new TypeError('structuredClone takes a value');
+  clone ??= native.script(CLONE)(native, kit);
+  return clone(value);
+});
