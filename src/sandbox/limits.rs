@@ -53,8 +53,8 @@ pub(super) const GRACE: Duration = Duration::from_millis(30);
 /// How long a worker may work without a yield and still be given calls.
 pub(super) const STALE_AFTER: Duration = Duration::from_millis(4);
 
-/// How long a worker may work without a yield before it runs behind everything else on the machine. Later than the first missed
-/// yield, because nothing can raise its priority again: an honest hook of 20 ms should not starve beside a busy host.
+/// Processor time that a worker may use without a yield before it runs behind everything else on the machine. No less, because
+/// nothing can raise its priority again: an honest hook of 20 ms should not starve beside a busy host.
 pub(super) const DEMOTE_AFTER: Duration = Duration::from_millis(50);
 
 /// How long the jobs of one isolate may run before the other isolates of the worker get their turn.

