@@ -54,11 +54,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The names in scope of the body, before `context` and `services`.
+    /// The names in scope of the body.
     pub fn params(self) -> Vec<String> {
         let names: &[&str] = match self {
-            Self::Filter => &["payload", "meta"],
-            Self::Action => &["meta"],
+            Self::Filter => &["payload", "meta", "context", "services"],
+            Self::Action => &["meta", "context", "services"],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }

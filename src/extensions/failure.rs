@@ -41,7 +41,7 @@ pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: std::ti
         could_not_run: false,
     };
     match failure {
-        Failure::Thrown(thrown) => thrown_by(thrown, &whose),
+        Failure::Thrown(thrown) => thrown_by(*thrown, &whose),
         Failure::Timeout { stack } => {
             let at = stack.map(|s| format!("\n{s}")).unwrap_or_default();
             let report = format!("It took longer than its {} ms{at}", timeout.as_millis());

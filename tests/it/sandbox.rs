@@ -19,14 +19,17 @@ fn options() -> PoolOptions {
 
 fn unit_with(code: &str, memory_limit: usize, warm: bool) -> Arc<Unit> {
     let params = ["payload", "meta", "context", "services"].map(str::to_owned).to_vec();
-    Unit::new("Order total", Source::Body { code: code.to_owned(), params }, memory_limit, warm)
+    // Code that calls the host does so as `call(what, ...args)`, over a real service whose arguments it passes through.
+    let calls = code.replace(".call(", "").contains("call(");
+    let prefix = if calls { "const call = async (what, ...args) => (await services.fields()).readOne(what, args); " } else { "" };
+    Unit::new("Order total", Source::Body { code: format!("{prefix}{code}"), params }, memory_limit, warm)
 }
 
 fn unit(code: &str) -> Arc<Unit> {
     unit_with(code, 64 * MB, false)
 }
 
-/// Answers `test.echo`, `test.fail`, `test.slow` and records the console.
+/// Answers `echo`, `nothing`, `slow`, refuses what it doesn't know, and records the console.
 #[derive(Default)]
 struct TestHost {
     lines: Mutex<Vec<LogLine>>,
@@ -46,7 +49,7 @@ impl Drop for Open {
 
 impl Host for TestHost {
     fn call(&self, method: &str, args: Box<RawValue>) -> BoxFuture<'static, Result<Option<Box<RawValue>>, CallError>> {
-        let method = method.to_owned();
+        assert_eq!(method, "fields.readOne");
         let now_open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_open.fetch_max(now_open, Ordering::SeqCst);
         let open = Open(self.open.clone());
@@ -55,18 +58,21 @@ impl Host for TestHost {
         }
         Box::pin(async move {
             let _open = open;
-            match method.as_str() {
-                "test.echo" => Ok(Some(args)),
-                "test.nothing" => Ok(None),
-                "test.slow" => {
+            // `[scope, what, args]`, as the prefix of every test's code has the real service send it.
+            let (_, what, args): (Value, String, Value) = serde_json::from_str(args.get()).expect("a call of the prefix");
+            let args = to_raw_value(&args).expect("JSON");
+            match what.as_str() {
+                "echo" => Ok(Some(args)),
+                "nothing" => Ok(None),
+                "slow" => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     Ok(Some(args))
                 }
-                "test.never" => std::future::pending().await,
-                "test.big" => Ok(Some(to_raw_value(&"x".repeat(11 * MB)).expect("a text"))),
+                "never" => std::future::pending().await,
+                "big" => Ok(Some(to_raw_value(&"x".repeat(11 * MB)).expect("a text"))),
                 _ => Err(CallError {
                     name: "Error".into(),
-                    message: format!("You may not do {method}"),
+                    message: format!("You may not do {what}"),
                     code: "FORBIDDEN".into(),
                     status: 403,
                     extra: json!({ "field": "price" }).as_object().cloned(),
@@ -127,10 +133,10 @@ async fn a_body_returns_its_value() {
     assert_eq!(value(&run(&pool, "return null").await), Value::Null);
     assert_eq!(value(&run(&pool, "if (payload.n) return 'early';\nreturn await Promise.resolve(1)").await), json!("early"));
     assert_eq!(
-        value(&run(&pool, "const { services } = context; const payload = 5; return [typeof services.test.call, payload]").await),
+        value(&run(&pool, "const { services } = context; const payload = 5; return [typeof services.items, payload]").await),
         json!(["function", 5])
     );
-    assert_eq!(value(&run(&pool, "return [context.requestId, services === context.services, Object.isFrozen(context.accountability.roles), context.services.test.requestId]").await), json!(["r-1", true, true, "r-1"]));
+    assert_eq!(value(&run(&pool, "return [context.requestId, services === context.services, Object.isFrozen(context.accountability.roles), typeof context.env]").await), json!(["r-1", true, true, "undefined"]));
     assert_eq!(value(&run(&pool, "return 1 // a comment").await), json!(1));
 }
 
@@ -181,28 +187,28 @@ async fn what_cannot_cross_is_refused_by_path() {
 #[tokio::test]
 async fn host_calls_answer_and_refuse() {
     let pool = Pool::start(options());
-    let outcome = run(&pool, "return await services.test.call('echo', { a: 1n }, undefined, [undefined])").await;
+    let outcome = run(&pool, "return await call('echo', { a: 1n }, undefined, [undefined])").await;
     assert_eq!((value(&outcome), outcome.host_calls), (json!([{ "a": 1 }, null, [null]]), 1));
-    assert_eq!(value(&run(&pool, "return [await services.test.call('nothing')]").await), json!([null]));
+    assert_eq!(value(&run(&pool, "return [await call('nothing')]").await), json!([null]));
 
-    let code = "try { await services.test.call('secret') } catch (e) { return [e instanceof Error, e.message, e.code, e.status, e.field, e.stack.includes('Order total:2')] }";
-    assert_eq!(value(&run(&pool, code).await), json!([true, "You may not do test.secret", "FORBIDDEN", 403, "price", true]));
+    let code = "try { await call('secret') } catch (e) { return [e instanceof Error, e.message, e.code, e.status, e.field, e.stack.includes('Order total:2')] }";
+    assert_eq!(value(&run(&pool, code).await), json!([true, "You may not do secret", "FORBIDDEN", 403, "price", true]));
 
-    let uncaught = run(&pool, "payload.x = 1\nawait services.test.call('secret')").await;
+    let uncaught = run(&pool, "payload.x = 1\nawait call('secret')").await;
     let t = thrown(&uncaught);
     assert!(matches!(&t.kind, ThrownKind::Service(e) if e.code == "FORBIDDEN" && e.extra.is_some()), "{t:?}");
     assert_eq!(t.line, Some(2));
-    let rethrown = run(&pool, "try { await services.test.call('secret') } catch (e) { throw e }").await;
+    let rethrown = run(&pool, "try { await call('secret') } catch (e) { throw e }").await;
     assert!(matches!(thrown(&rethrown).kind, ThrownKind::Service(_)));
-    let own = run(&pool, "try { await services.test.call('secret') } catch (e) { throw new Error('mine', { cause: e }) }").await;
+    let own = run(&pool, "try { await call('secret') } catch (e) { throw new Error('mine', { cause: e }) }").await;
     assert!(
         thrown(&own).kind == ThrownKind::Decision
             && thrown(&own).stack.as_deref().is_some_and(|s| s.contains("caused by Error: You may not"))
     );
 
-    let bad = run(&pool, "await services.test.call('echo', { a: [NaN] })").await;
-    assert_eq!((thrown(&bad).kind.clone(), thrown(&bad).message.as_str()), (ThrownKind::Bug, "test.echo: arguments[0].a[0] is NaN"));
-    let big = run(&pool, "try { await services.test.call('big') } catch (e) { return e.code }").await;
+    let bad = run(&pool, "await call('echo', { a: [NaN] })").await;
+    assert_eq!((thrown(&bad).kind.clone(), thrown(&bad).message.as_str()), (ThrownKind::Bug, "fields.readOne: arguments[2][0].a[0] is NaN"));
+    let big = run(&pool, "try { await call('big') } catch (e) { return e.code }").await;
     assert_eq!(value(&big), json!("EXTENSION_PAYLOAD_TOO_LARGE"));
 }
 
@@ -211,7 +217,7 @@ async fn at_most_64_host_calls_are_in_flight() {
     let pool = Pool::start(options());
     let host = Arc::new(TestHost::default());
     let unit = unit(
-        "const all = []; for (let i = 0; i < 300; i++) all.push(services.test.call('slow', i)); return (await Promise.all(all)).map(a => a[0])",
+        "const all = []; for (let i = 0; i < 300; i++) all.push(call('slow', i)); return (await Promise.all(all)).map(a => a[0])",
     );
     let outcome = pool.invoke(invocation(&unit, &json!(1), 3_000, host.clone())).await;
     assert_eq!(value(&outcome), json!((0..300).collect::<Vec<_>>()));
@@ -272,10 +278,10 @@ async fn what_does_not_end_is_ended() {
         "Array.prototype.join.call({ length: 1e12 })",
         "const f = () => { Promise.resolve().then(f); Promise.resolve().then(f) }; f(); await new Promise(() => {})",
         "const f = () => Promise.resolve().then(f); await f()",
-        "for (;;) { try { while (true) {} } catch {} finally { await services.test.call('after') } }",
+        "for (;;) { try { while (true) {} } catch {} finally { await call('after') } }",
         "setInterval(() => {}, 0); await new Promise(() => {})",
-        "await services.test.call('never')",
-        "const loop = async () => { while (true) {} }; loop().catch(() => services.test.call('after')); services.test.call('after'); await 1; return 1",
+        "await call('never')",
+        "const loop = async () => { while (true) {} }; loop().catch(() => call('after')); call('after'); await 1; return 1",
         "return { toJSON() { while (true) {} } }",
         "throw { get message() { while (true) {} } }",
         "'a'.repeat(1e5).split('').sort(() => { while (true) {} })",
@@ -312,7 +318,7 @@ async fn a_timeout_says_where() {
 async fn the_host_can_shorten_the_deadline() {
     let pool = Pool::start(options());
     let host = Arc::new(TestHost { deadline_after_call: Some(Duration::from_millis(100)), ..TestHost::default() });
-    let unit = unit("await services.test.call('echo'); await new Promise(() => {})");
+    let unit = unit("await call('echo'); await new Promise(() => {})");
     let outcome = pool.invoke(invocation(&unit, &json!(1), 5_000, host)).await;
     assert!(matches!(outcome.result, Err(Failure::HostDeadline)), "{outcome:?}");
     assert!(outcome.elapsed < Duration::from_millis(400), "{:?}", outcome.elapsed);
@@ -327,7 +333,7 @@ async fn memory_is_bounded_and_catching_it_does_not_help() {
         "let s = 'x'; while (true) s = s.repeat(3) + s.length",
         "try { const a = []; while (true) a.push(new Uint8Array(1e6)) } catch {} return 'caught'",
         "const m = new Map(); for (let i = 0; ; i++) m.set('key' + i, { i })",
-        "const f = async () => { const a = []; while (true) a.push(new Uint8Array(1e6)) }; try { await f() } catch { await services.test.call('after') } return 1",
+        "const f = async () => { const a = []; while (true) a.push(new Uint8Array(1e6)) }; try { await f() } catch { await call('after') } return 1",
     ] {
         let outcome = call(&pool, &unit_with(code, 32 * MB, false), json!({}), 5_000).await;
         assert!(matches!(outcome.result, Err(Failure::OutOfMemory)), "{code}: {outcome:?}");
@@ -410,7 +416,7 @@ async fn every_call_starts_pristine() {
 #[tokio::test]
 async fn a_context_closes_with_its_call() {
     let pool = Pool::start(PoolOptions { workers_per_unit: 1, ..options() });
-    let code = "if (globalThis.kept) { try { await kept.test.call('echo', 1) } catch (e) { return e.message } } globalThis.kept = services; return services.test && 'kept'";
+    let code = "if (globalThis.kept) { try { await kept('echo', 1) } catch (e) { return e.message } } globalThis.kept = call; return 'kept'";
     let unit = unit_with(code, 64 * MB, true);
     assert_eq!(value(&call(&pool, &unit, json!({}), 1_000).await), json!("kept"));
     assert_eq!(value(&call(&pool, &unit, json!({}), 1_000).await), json!("This context is closed: the call that it belongs to has ended"));
@@ -469,7 +475,7 @@ async fn timers_clones_and_clocks_work() {
         const c = structuredClone(a); let refused; try { structuredClone(() => 1) } catch (e) { refused = e.name } \
         return [c !== a, c.self === c, +c.d, c.m.get(1).x, c.s.has(1), `${c.r}`, c.e instanceof TypeError, c.b[1], c.b.buffer !== a.b.buffer, c.n === 1n, refused]";
     assert_eq!(value(&run(&pool, code).await), json!([true, true, 5, 1, true, "/a/gi", true, 2, true, true, "DataCloneError"]));
-    let late = run(&pool, "setTimeout(() => services.test.call('echo'), 0); return 1").await;
+    let late = run(&pool, "setTimeout(() => call('echo'), 0); return 1").await;
     assert_eq!((value(&late), late.host_calls), (json!(1), 0));
 }
 
@@ -544,7 +550,7 @@ async fn killing_workers_from_outside_fails_no_call_that_asked_nothing() {
 #[tokio::test]
 async fn a_killed_worker_fails_what_had_asked_the_host() {
     let pool = Pool::start(options());
-    let unit = unit("await services.test.call('never')");
+    let unit = unit("await call('never')");
     let running = tokio::spawn({
         let (pool, unit) = (pool.clone(), unit.clone());
         async move { call(&pool, &unit, json!({}), 5_000).await }
@@ -603,7 +609,7 @@ async fn too_many_calls_are_busy() {
 async fn dropping_a_call_drops_its_host_calls_and_leaves_the_worker_usable() {
     let pool = Pool::start(options());
     let host = Arc::new(TestHost::default());
-    let unit = unit("if (payload.wait) await services.test.call('never'); return 1");
+    let unit = unit("if (payload.wait) await call('never'); return 1");
     pool.check(&unit).await.expect("it compiles");
     let pid = pool.stats().workers[0].pid;
     let abandoned =
@@ -653,7 +659,7 @@ async fn what_a_call_costs() {
     for (name, code, warm) in [
         ("pristine, 1 KB through", "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }", false),
         ("warm, 1 KB through", "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }", true),
-        ("warm, one host call", "await services.test.call('echo', 1); return payload", true),
+        ("warm, one host call", "await call('echo', 1); return payload", true),
     ] {
         let unit = unit_with(code, 64 * MB, warm);
         let started = Instant::now();
