@@ -248,9 +248,12 @@ impl Reader<'_> {
     fn checked<T: Default>(&mut self, name: &str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> T {
         let value = self.text(name);
         parse(&value).unwrap_or_else(|| {
-            // A URL may carry a password, so only its scheme is repeated.
-            let shown = value.split_once("://").map_or(value.as_str(), |(scheme, _)| scheme);
-            self.mistake(name, shown, allowed);
+            // A URL may carry a password, which doesn't print.
+            let shown = match (value.split_once("://"), value.rsplit_once('@')) {
+                (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
+                _ => value,
+            };
+            self.mistake(name, &shown, allowed);
             T::default()
         })
     }

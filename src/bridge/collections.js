@@ -1,4 +1,4 @@
-// services.collections(): what collections there are. Changing them belongs to the REST API.
+// services.collections(): what collections there are, and changing that outside filters and transactions.
 (host, { ArrayIsArray, ObjectFreeze, TypeError }, { tx }) => async () => {
   const scope = tx === undefined ? {} : { tx };
   return ObjectFreeze({
@@ -8,5 +8,7 @@
       if (!ArrayIsArray(collections)) throw new TypeError('readMany: the collections must be an array of names');
       return host('collections.readMany', scope, collections);
     },
+    createOne: async (data) => host('collections.createOne', scope, data),
+    deleteOne: async (collection) => host('collections.deleteOne', scope, collection),
   });
 }

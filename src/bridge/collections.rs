@@ -1,35 +1,43 @@
-//! `services.collections()`: reading what collections there are.
+//! `services.collections()`: what collections there are, and changing that outside filters and transactions.
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
 use super::{Call, Method, Service};
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::services::{Ctx, collections};
 
-const SCHEMA: fn(&Call) -> Option<String> = |_| Some("schema".to_owned());
+macro_rules! method {
+    ($name:literal, $writes:literal, $run:ident) => {
+        Method {
+            name: concat!("collections.", $name),
+            writes: $writes,
+            capability: |_| Some("schema".to_owned()),
+            run: |ctx, call| async move { $run(ctx, call).await.map(Some) }.boxed(),
+        }
+    };
+}
 
 pub(super) const SERVICE: Service = Service {
     name: "collections",
     js: include_str!("collections.js"),
     methods: &[
-        Method {
-            name: "collections.readByQuery",
-            capability: SCHEMA,
-            run: |ctx, call| async move { read_by_query(ctx, call).await.map(Some) }.boxed(),
-        },
-        Method {
-            name: "collections.readOne",
-            capability: SCHEMA,
-            run: |ctx, call| async move { read_one(ctx, call).await.map(Some) }.boxed(),
-        },
-        Method {
-            name: "collections.readMany",
-            capability: SCHEMA,
-            run: |ctx, call| async move { read_many(ctx, call).await.map(Some) }.boxed(),
-        },
+        method!("readByQuery", false, read_by_query),
+        method!("readOne", false, read_one),
+        method!("readMany", false, read_many),
+        method!("createOne", true, create_one),
+        method!("deleteOne", true, delete_one),
     ],
 };
+
+/// A change of the schema is a transaction of its own, and the caller must be an admin.
+pub(super) fn may_change(ctx: &Ctx) -> Result<()> {
+    if ctx.joins() {
+        let message = "The schema can't be changed in a filter or inside `transaction()`: use an action hook, or the REST API";
+        return Err(Error::new(ErrorCode::DdlInFilter, message));
+    }
+    if ctx.elevated || ctx.who.is_admin() { Ok(()) } else { Err(Error::forbidden("Only admins may change the schema")) }
+}
 
 async fn read_by_query(ctx: &Ctx, _call: &Call) -> Result<Value> {
     Ok(json!(collections::read_all(ctx)?))
@@ -42,4 +50,17 @@ async fn read_one(ctx: &Ctx, call: &Call) -> Result<Value> {
 async fn read_many(ctx: &Ctx, call: &Call) -> Result<Value> {
     let names = call.list(0, "collections")?;
     names.iter().map(|name| collections::read_one(ctx, name.as_str().unwrap_or_default())).collect::<Result<Vec<_>>>().map(Value::Array)
+}
+
+async fn create_one(ctx: &Ctx, call: &Call) -> Result<Value> {
+    may_change(ctx)?;
+    let made = collections::create(&ctx.core, call.arg(0)).await?;
+    Ok(made["collection"].clone())
+}
+
+async fn delete_one(ctx: &Ctx, call: &Call) -> Result<Value> {
+    may_change(ctx)?;
+    let name = call.text(0, "collection")?;
+    collections::delete(&ctx.core, name).await?;
+    Ok(json!(name))
 }

@@ -1,20 +1,33 @@
-//! `services.fields()`: reading what fields collections have.
+//! `services.fields()`: what fields collections have, and changing that outside filters and transactions.
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
+use super::collections::may_change;
 use super::{Call, Method, Service};
 use crate::error::Result;
 use crate::services::{Ctx, fields};
 
-const SCHEMA: fn(&Call) -> Option<String> = |_| Some("schema".to_owned());
+macro_rules! method {
+    ($name:literal, $writes:literal, $run:ident) => {
+        Method {
+            name: concat!("fields.", $name),
+            writes: $writes,
+            capability: |_| Some("schema".to_owned()),
+            run: |ctx, call| async move { $run(ctx, call).await.map(Some) }.boxed(),
+        }
+    };
+}
 
 pub(super) const SERVICE: Service = Service {
     name: "fields",
     js: include_str!("fields.js"),
     methods: &[
-        Method { name: "fields.readAll", capability: SCHEMA, run: |ctx, call| async move { read_all(ctx, call).await.map(Some) }.boxed() },
-        Method { name: "fields.readOne", capability: SCHEMA, run: |ctx, call| async move { read_one(ctx, call).await.map(Some) }.boxed() },
+        method!("readAll", false, read_all),
+        method!("readOne", false, read_one),
+        method!("createField", true, create_field),
+        method!("updateField", true, update_field),
+        method!("deleteField", true, delete_field),
     ],
 };
 
@@ -27,4 +40,24 @@ async fn read_all(ctx: &Ctx, call: &Call) -> Result<Value> {
 
 async fn read_one(ctx: &Ctx, call: &Call) -> Result<Value> {
     fields::read_one(ctx, call.text(0, "collection")?, call.text(1, "field")?)
+}
+
+async fn create_field(ctx: &Ctx, call: &Call) -> Result<Value> {
+    may_change(ctx)?;
+    let collection = ctx.core.collection(call.text(0, "collection")?)?;
+    fields::create(&ctx.core, &collection, call.arg(1)).await
+}
+
+async fn update_field(ctx: &Ctx, call: &Call) -> Result<Value> {
+    may_change(ctx)?;
+    let collection = ctx.core.collection(call.text(0, "collection")?)?;
+    fields::update(&ctx.core, &collection, call.text(1, "field")?, call.arg(2)).await
+}
+
+async fn delete_field(ctx: &Ctx, call: &Call) -> Result<Value> {
+    may_change(ctx)?;
+    let collection = ctx.core.collection(call.text(0, "collection")?)?;
+    let name = call.text(1, "field")?;
+    fields::delete(&ctx.core, &collection, name).await?;
+    Ok(json!(name))
 }

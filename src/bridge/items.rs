@@ -13,6 +13,7 @@ macro_rules! method {
     ($name:literal, $action:literal, $run:ident) => {
         Method {
             name: concat!("items.", $name),
+            writes: !matches!($action.as_bytes(), b"read"),
             capability: |call| capability(call, $action),
             run: |ctx, call| async move { $run(ctx, call).await.map(Some) }.boxed(),
         }

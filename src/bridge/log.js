@@ -1,9 +1,15 @@
-// services.log: lines of the host's log, with fields.
-(host, { ObjectFreeze, PromiseThen, String, isObject }) => {
-  const nothing = () => undefined;
-  const line = (level) => (message, fields) => {
-    // Nobody waits for a log line, and none fails a call.
-    PromiseThen(host('log.write', {}, level, typeof message === 'string' ? message : String(message), isObject(fields) ? fields : null), nothing, nothing);
+// services.log: lines of the host's log, with fields. They take the console's way: no call of the host, and bounded with it.
+(host, { JSONStringify, ObjectFreeze, String, isObject }, { log }) => {
+  const text = (message, fields) => {
+    const said = typeof message === 'string' ? message : String(message);
+    if (!isObject(fields)) return said;
+    try {
+      return `${said} ${JSONStringify(fields)}`;
+    } catch {
+      // What can't be written as JSON doesn't fail the call that wanted to tell of it.
+      return `${said} [fields that JSON can't carry]`;
+    }
   };
-  return ObjectFreeze({ debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') });
+  const line = (level) => (message, fields) => log(level, text(message, fields));
+  return ObjectFreeze({ debug: line(0), info: line(1), warn: line(2), error: line(3) });
 }

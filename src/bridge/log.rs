@@ -1,8 +1,5 @@
-//! `services.log.debug/info/warn/error(message, fields?)`: lines of the host's log. Answered by the session, which bounds them.
+//! `services.log.debug/info/warn/error(message, fields?)`: lines of the host's log. They come with the console's, and are bounded with them.
 
-use super::{Method, Service};
+use super::Service;
 
-pub(super) const SERVICE: Service = Service { name: "log", js: include_str!("log.js"), methods: &[] as &[Method] };
-
-/// Writes one line: `[level, message, fields]`.
-pub(super) const WRITE: &str = "log.write";
+pub(super) const SERVICE: Service = Service { name: "log", js: include_str!("log.js"), methods: &[] };

@@ -31,6 +31,8 @@ pub struct Method {
     pub name: &'static str,
     /// Which capability a call needs: `items:articles:create`. `None` needs none.
     pub capability: fn(&Call) -> Option<String>,
+    /// Whether it writes.
+    pub writes: bool,
     run: Run,
 }
 

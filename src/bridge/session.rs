@@ -9,11 +9,11 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::{Call, log, meta, method, transaction};
+use super::{Call, meta, method, transaction};
 use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{CallError, Host, LogLevel, LogLine};
 use crate::services::items::ItemsService;
-use crate::services::operation::{Outcome, Start};
+use crate::services::operation::{Mark, Outcome, Start};
 use crate::services::runner::Previous;
 use crate::services::{Core, Ctx, Item};
 
@@ -67,6 +67,8 @@ struct Inner {
     /// Open transactions by the id that JavaScript has for them. Short sections only.
     open: Mutex<HashMap<u32, Ctx>>,
     next_id: AtomicU32,
+    /// The nested write that is under way, with its hooks, and where it began. Short sections only.
+    under_way: Mutex<Option<(Ctx, Mark)>>,
     /// Short sections only.
     record: Mutex<Record>,
 }
@@ -92,12 +94,18 @@ impl Session {
             request_id,
             open: Mutex::default(),
             next_id: AtomicU32::new(1),
+            under_way: Mutex::default(),
             record: Mutex::default(),
         }))
     }
 
     /// Ends the invocation: what it left open is undone. Answers what it did.
     pub async fn finish(&self) -> Record {
+        // A write that the code didn't wait for is not half kept.
+        let left = self.0.under_way().take();
+        if let Some((ctx, mark)) = left {
+            ctx.op.end_mark(mark, !ctx.has_written()).await;
+        }
         let open: Vec<Ctx> = self.0.open().drain().map(|(_, ctx)| ctx).collect();
         for ctx in open {
             if let Place::Separate(core, _) = &self.0.place
@@ -119,6 +127,10 @@ impl Inner {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn under_way(&self) -> MutexGuard<'_, Option<(Ctx, Mark)>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,7 +146,6 @@ impl Inner {
         match name {
             transaction::BEGIN => return self.begin(&call).await.map(Some),
             transaction::END => return self.end(&call).await.map(|()| None),
-            log::WRITE => return self.write_log(&call).map(|()| None),
             meta::PREVIOUS => return self.previous().await.map(Some),
             _ => {}
         }
@@ -156,12 +167,19 @@ impl Inner {
             }
         };
         let ctx = joined.with(call.scope.elevated, emit);
-        let result = (method.run)(&ctx, &call).await;
-        if let Err(error) = &result
-            && ctx.has_written()
-        {
-            ctx.op.doom(error).await;
+        if !method.writes {
+            return (method.run)(&ctx, &call).await;
         }
+        // Writes of one hook run take turns, so that one which its own hooks refuse halfway can be undone without the others.
+        let _turn = ctx.turn().await;
+        if !call.scope.collection.as_deref().is_some_and(|collection| ctx.has_write_filters(collection)) {
+            return (method.run)(&ctx, &call).await;
+        }
+        let mark = ctx.op.mark(ctx.savepoint()).await?;
+        *self.under_way() = Some((ctx.clone(), mark));
+        let result = (method.run)(&ctx, &call).await;
+        *self.under_way() = None;
+        ctx.op.end_mark(mark, result.is_ok() || !ctx.has_written()).await;
         result
     }
 
@@ -206,22 +224,6 @@ impl Inner {
         Ok(json!(rows))
     }
 
-    fn write_log(&self, call: &Call) -> Result<()> {
-        let level = match call.arg(0).as_str() {
-            Some("debug") => LogLevel::Debug,
-            Some("warn") => LogLevel::Warn,
-            Some("error") => LogLevel::Error,
-            _ => LogLevel::Info,
-        };
-        let mut message = call.text(1, "message")?.to_owned();
-        if let Value::Object(fields) = call.arg(2) {
-            message.push(' ');
-            message.push_str(&Value::Object(fields.clone()).to_string());
-        }
-        self.line(level, message);
-        Ok(())
-    }
-
     fn line(&self, level: LogLevel, message: String) {
         let (extension, request) = (self.extension.as_str(), &*self.request_id);
         match level {
@@ -261,10 +263,8 @@ impl Host for Session {
         Box::pin(async move {
             let began = Instant::now();
             let result = inner.dispatch(&method, args.get()).await;
-            if method != log::WRITE {
-                let collection = Call::parse(&method, args.get()).ok().and_then(|call| call.scope.collection);
-                inner.note_call(&method, collection, began, result.as_ref().err());
-            }
+            let collection = Call::parse(&method, args.get()).ok().and_then(|call| call.scope.collection);
+            inner.note_call(&method, collection, began, result.as_ref().err());
             match result {
                 Ok(None) => Ok(None),
                 Ok(Some(value)) => serde_json::value::to_raw_value(&value).map(Some).map_err(|e| call_error(&Error::internal(e))),

@@ -36,7 +36,7 @@ pub use self::fold::fold;
 pub use self::query::{Filter, Op, Query, Sort, TextMatch, TextPlace};
 pub use self::schema::{Collection, Field, Schema, Special};
 pub use self::tx::Tx;
-pub use self::value::{FieldType, integer_json, timestamp};
+pub use self::value::{FieldType, timestamp};
 
 use self::call::Call;
 use self::reader::Readers;

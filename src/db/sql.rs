@@ -4,8 +4,8 @@
 //! are quoted. Called by the services, with filters that they have parsed and permissions have been added to.
 
 use sea_query::{
-    Alias, ArrayType, BinOper, Cond, DeleteStatement, Expr, ExprTrait, Func, InsertStatement, NullOrdering, Order, Query as Build,
-    SelectStatement, UpdateStatement, Value as Bind,
+    Alias, ArrayType, BinOper, Cond, DeleteStatement, Expr, ExprTrait, Func, InsertStatement, LockBehavior, LockType, NullOrdering, Order,
+    Query as Build, SelectStatement, UpdateStatement, Value as Bind,
 };
 use serde_json::{Map, Value};
 
@@ -48,6 +48,35 @@ pub fn select(dialect: Dialect, collection: &Collection, fields: &[&str], query:
         statement.offset(query.offset);
     }
     Ok(statement)
+}
+
+/// What a read does with the rows that it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// Nothing.
+    None,
+    /// Keeps them from others until the transaction ends; waits for those that others keep.
+    Wait,
+    /// The same, but leaves out those that others keep.
+    Skip,
+}
+
+/// As [`select`], with locks. On SQLite the transaction itself is the lock: it has the one writer.
+///
+/// # Errors
+/// As [`select`].
+pub fn select_locked(dialect: Dialect, collection: &Collection, fields: &[&str], query: &Query, lock: Lock) -> Result<Sql> {
+    let mut statement = select(dialect, collection, fields, query)?;
+    match (dialect, lock) {
+        (Dialect::Sqlite, _) | (_, Lock::None) => {}
+        (Dialect::Postgres, Lock::Wait) => {
+            statement.lock(LockType::Update);
+        }
+        (Dialect::Postgres, Lock::Skip) => {
+            statement.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        }
+    }
+    Ok(Sql::build(dialect, &statement))
 }
 
 /// The statement that counts the rows that `query` selects, whatever its limit; one column, a bigInteger.
@@ -143,6 +172,53 @@ pub fn delete_by_keys(dialect: Dialect, collection: &Collection, keys: &[Value],
     if !returning.is_empty() {
         statement.returning(returned(collection, returning)?);
     }
+    Ok(Sql::build(dialect, &statement))
+}
+
+/// The statement that changes the rows for which `filter` is true.
+///
+/// # Errors
+/// As [`select`]; `InvalidPayload` for a value that doesn't fit.
+pub fn update_where(dialect: Dialect, collection: &Collection, filter: &Filter, changes: &Map<String, Value>) -> Result<Sql> {
+    let mut statement = UpdateStatement::new();
+    statement.table(table(collection));
+    for (name, value) in changes {
+        let field = collection.known_field(name, ErrorCode::InvalidPayload)?;
+        statement.value(Alias::new(&field.name), Expr::val(written(dialect, field, value)?));
+    }
+    statement.cond_where(Cond::all().add(condition(dialect, collection, filter)?));
+    Ok(Sql::build(dialect, &statement))
+}
+
+/// The statement that adds `runs` of `millis` together to a row that counts runs and keeps their mean, and sets `changes`.
+///
+/// The sums are made by the database, so that hosts which count the same row don't overwrite each other.
+///
+/// # Errors
+/// As [`update_by_keys`].
+pub fn count_runs(
+    dialect: Dialect,
+    collection: &Collection,
+    key: &Value,
+    runs: u64,
+    millis: f64,
+    changes: &Map<String, Value>,
+) -> Result<Sql> {
+    const COUNT: &str = "execution_count";
+    const MEAN: &str = "avg_execution_time_ms";
+    let mut statement = UpdateStatement::new();
+    statement.table(table(collection));
+    for (name, value) in changes {
+        let field = collection.known_field(name, ErrorCode::InvalidPayload)?;
+        statement.value(Alias::new(&field.name), Expr::val(written(dialect, field, value)?));
+    }
+    if runs > 0 {
+        let double = if dialect == Dialect::Sqlite { "real" } else { "double precision" };
+        let before = || Expr::col(COUNT).cast_as(double);
+        let mean = Expr::col(MEAN).mul(before()).add(millis).div(before().add(runs as f64));
+        statement.value(MEAN, mean).value(COUNT, Expr::col(COUNT).add(i64::try_from(runs).unwrap_or(i64::MAX)));
+    }
+    statement.cond_where(addressed(dialect, collection, std::slice::from_ref(key), None)?);
     Ok(Sql::build(dialect, &statement))
 }
 

@@ -98,6 +98,19 @@ impl FieldType {
         }
     }
 
+    /// A value in the one spelling that the database gives back, so that two can be compared: digits as a number, a uuid in lower case.
+    ///
+    /// # Errors
+    /// As [`FieldType::encode`].
+    pub fn canonical(&self, value: &Value) -> Result<Value, String> {
+        Ok(match self.encode(Dialect::Postgres, value)? {
+            Bind::Int(Some(number)) => integer_json(i64::from(number)),
+            Bind::BigInt(Some(number)) => integer_json(number),
+            Bind::Uuid(Some(id)) => Value::from(id.to_string()),
+            _ => value.clone(),
+        })
+    }
+
     /// Whether its values are text that can be searched: string and text.
     pub fn is_text(&self) -> bool {
         matches!(self, Self::String | Self::Text)
@@ -215,7 +228,7 @@ pub(super) fn date_time(at: NaiveDateTime) -> String {
 }
 
 /// A whole number as JSON: a string where a JSON number would lose digits.
-pub fn integer_json(number: i64) -> Value {
+pub(super) fn integer_json(number: i64) -> Value {
     if (-SAFE_INTEGER..=SAFE_INTEGER).contains(&number) { Value::from(number) } else { Value::String(number.to_string()) }
 }
 

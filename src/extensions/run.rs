@@ -17,6 +17,7 @@ use crate::hooks::dispatcher::Verdict;
 use crate::hooks::outbox::{Caller, Delivery};
 use crate::hooks::{Hook, Registry};
 use crate::sandbox::{Failure, Input, Invocation, Outcome};
+use crate::services::ctx::too_deep;
 use crate::services::operation::{Intent, Start};
 use crate::services::runner::{Meta, Snapshot};
 use crate::services::{Core, Ctx, Item};
@@ -46,6 +47,9 @@ impl Snapshot for ExtensionSet {
                 Ok(inside) => inside,
                 Err(error) => {
                     extension.breaker.note(End::Unknown, Instant::now());
+                    if ctx.op.intent == Intent::Keep {
+                        self.shared.stats.note_error(&extension.definition.id, error.detail().unwrap_or(error.message()));
+                    }
                     return Err(error);
                 }
             };
@@ -127,7 +131,7 @@ impl ExtensionSet {
         let max = self.shared.core.config.extension_max_depth;
         let chain: Arc<[String]> = delivery.chain.iter().cloned().chain([format!("{} ({})", hook.name, delivery.event)]).collect();
         if delivery.depth >= max {
-            let report = format!("EXTENSION_RECURSION: Hooks triggered each other more than {max} levels deep: {}", chain.join(" → "));
+            let report = too_deep(max, &chain, &who).to_string();
             self.shared.stats.note_error(&delivery.extension, &report);
             return Verdict::Hopeless(report);
         }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Query};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::store::TABLE;
 use crate::clock::Clock;
-use crate::db::{Db, Dialect, FieldType, Sql, timestamp};
+use crate::db::{Collection, Db, Dialect, Schema, Sql, sql, timestamp};
 use crate::error::{Error, Result};
 
 /// Text kept of an error, in characters.
@@ -62,7 +62,7 @@ impl Stats {
     }
 
     /// What was counted and isn't in the row yet, added to what the row says.
-    pub fn add_to(&self, row: &mut serde_json::Map<String, Value>) {
+    pub fn add_to(&self, row: &mut Map<String, Value>) {
         let Some(id) = row.get("id").and_then(Value::as_str) else { return };
         let Some(counts) = self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned() else { return };
         let stored = row.get("execution_count").and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok())).unwrap_or(0);
@@ -92,8 +92,10 @@ impl Stats {
         if counted.is_empty() {
             return;
         }
-        let dialect = self.db.dialect();
-        let statements: Result<Vec<Sql>> = counted.iter().map(|(id, counts)| update(dialect, id, counts)).collect();
+        let (dialect, schema) = (self.db.dialect(), Schema::system());
+        let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"));
+        let statements: Result<Vec<Sql>> =
+            table.and_then(|table| counted.iter().map(|(id, counts)| update(dialect, table, id, counts)).collect());
         let written = match statements {
             Ok(statements) => {
                 let statements = Arc::new(statements);
@@ -132,29 +134,15 @@ fn clean(error: &str) -> String {
     error.chars().filter(|c| *c != '\0').take(MAX_ERROR).collect()
 }
 
-/// Adds `counts` to the row. One update per extension; the mean is made by the database, so that hosts don't overwrite each other.
-fn update(dialect: Dialect, id: &str, counts: &Counts) -> Result<Sql> {
-    let encode = |ty: FieldType, value: Value| ty.encode(dialect, &value).map_err(|e| Error::internal(format!("counter: {e}")));
-    let runs = i64::try_from(counts.runs).unwrap_or(i64::MAX);
-    let double = match dialect {
-        Dialect::Sqlite => "real",
-        Dialect::Postgres => "double precision",
-    };
-    let stored = || Expr::col("execution_count").cast_as(double);
-    // With runs only: a note about a run that never began changes no mean.
-    let mean = Expr::col("avg_execution_time_ms").mul(stored()).add(counts.millis).div(stored().add(counts.runs as f64));
-    let mut statement = Query::update();
-    statement.table("daas_extensions");
-    if runs > 0 {
-        statement.value("avg_execution_time_ms", mean).value("execution_count", Expr::col("execution_count").add(runs));
-    }
+/// Adds `counts` to the row.
+fn update(dialect: Dialect, table: &Collection, id: &str, counts: &Counts) -> Result<Sql> {
+    let mut changes = Map::new();
     if let Some(at) = counts.last_run {
-        statement.value("last_executed_at", encode(FieldType::Timestamp, json!(timestamp(at)))?);
+        changes.insert("last_executed_at".to_owned(), json!(timestamp(at)));
     }
     if let Some((error, at)) = &counts.last_error {
-        statement.value("last_error", encode(FieldType::Text, json!(error))?);
-        statement.value("last_error_at", encode(FieldType::Timestamp, json!(timestamp(*at)))?);
+        changes.insert("last_error".to_owned(), json!(error));
+        changes.insert("last_error_at".to_owned(), json!(timestamp(*at)));
     }
-    statement.and_where(Expr::col("id").eq(Expr::val(encode(FieldType::Uuid, json!(id))?)));
-    Ok(Sql::build(dialect, &statement))
+    sql::count_runs(dialect, table, &json!(id), counts.runs, counts.millis, &changes)
 }

@@ -143,14 +143,14 @@ impl Dispatcher {
     }
 
     async fn claim(&self) -> Result<Vec<Delivery>> {
-        let (dialect, now, lease) = (self.db.dialect(), self.clock.now(), self.lease());
-        if !self.db.read(move |conn| Box::pin(outbox::anything_due(conn, dialect, now))).await? {
+        let (now, lease) = (self.clock.now(), self.lease());
+        if !self.db.read(move |conn| Box::pin(outbox::anything_due(conn, now))).await? {
             return Ok(Vec::new());
         }
         self.db
             .write(move |conn| {
                 let lease = lease.clone();
-                Box::pin(async move { outbox::claim(conn, dialect, now, &lease, 100).await })
+                Box::pin(async move { outbox::claim(conn, now, &lease, 100).await })
             })
             .await
     }
@@ -163,15 +163,12 @@ impl Dispatcher {
                 let mut queue = self.queue();
                 loop {
                     let Some(delivery) = queue.ready.pop_front() else { break None };
-                    match order_key(&delivery) {
-                        Some(key) => {
-                            if let Some(waiting) = queue.behind.get_mut(&key) {
-                                waiting.push_back(delivery);
-                                continue;
-                            }
-                            queue.behind.insert(key, VecDeque::new());
+                    if let Some(key) = order_key(&delivery) {
+                        if let Some(waiting) = queue.behind.get_mut(&key) {
+                            waiting.push_back(delivery);
+                            continue;
                         }
-                        None => {}
+                        queue.behind.insert(key, VecDeque::new());
                     }
                     queue.running += 1;
                     break Some(delivery);
@@ -218,7 +215,7 @@ impl Dispatcher {
             Verdict::Hopeless(error) => Settlement::Dead { error, at: self.clock.now() },
         };
         if let Settlement::Dead { error, .. } = &settlement {
-            tracing::error!(delivery = %delivery.id, extension = delivery.extension, event = delivery.event, attempt = delivery.attempt, error, "a delivery was given up");
+            tracing::warn!(delivery = %delivery.id, extension = delivery.extension, event = delivery.event, attempt = delivery.attempt, error, "a delivery was given up");
         }
         // If this fails the lease runs out and the delivery runs again: at least once.
         self.report("settle", self.write(outbox::settle(self.db.dialect(), &delivery, &settlement)).await);

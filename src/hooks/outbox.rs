@@ -7,37 +7,35 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_query::{Alias, Cond, Expr, ExprTrait, LockBehavior, LockType, Order, Query};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::db::{Conn, Dialect, FieldType, Sql};
+use crate::db::sql::{self, Lock};
+use crate::db::{Collection, Conn, Dialect, FieldType, Filter, Op, Query, Sort, Sql, system, timestamp};
 use crate::error::{Error, Result};
-
-const TABLE: &str = "daas_deliveries";
 
 /// How long a claimed or newborn row belongs to its host. Renewed while the host lives, so this is how long a dead host delays what it held.
 pub const LEASE: Duration = Duration::from_secs(10);
 
 /// The columns that a delivery is read from and written to, in this order.
-const COLUMNS: [(&str, FieldType); 17] = [
-    ("id", FieldType::Uuid),
-    ("extension", FieldType::String),
-    ("hook", FieldType::String),
-    ("event", FieldType::String),
-    ("collection", FieldType::String),
-    ("item_key", FieldType::String),
-    ("meta", FieldType::Json),
-    ("caller", FieldType::String),
-    ("user_id", FieldType::Uuid),
-    ("ip", FieldType::String),
-    ("user_agent", FieldType::Text),
-    ("request_id", FieldType::String),
-    ("depth", FieldType::Integer),
-    ("chain", FieldType::Json),
-    ("attempt", FieldType::Integer),
-    ("ordered", FieldType::Boolean),
-    ("first_at", FieldType::Timestamp),
+const COLUMNS: [&str; 17] = [
+    "id",
+    "extension",
+    "hook",
+    "event",
+    "collection",
+    "item_key",
+    "meta",
+    "caller",
+    "user_id",
+    "ip",
+    "user_agent",
+    "request_id",
+    "depth",
+    "chain",
+    "attempt",
+    "ordered",
+    "first_at",
 ];
 
 /// Who caused a delivery; what they may do is resolved when it runs.
@@ -112,13 +110,13 @@ impl Delivery {
             json!(self.chain),
             json!(self.attempt),
             json!(self.ordered),
-            self.first_at.map_or(Value::Null, timestamp),
+            json!(self.first_at.map(timestamp)),
         ]
     }
 
     fn from_row(row: Vec<Value>) -> Result<Self> {
-        let bad = |column: &str| Error::internal(format!("`{column}` of a row in {TABLE} can't be read"));
-        let mut row = row.into_iter().zip(COLUMNS).map(|(value, (name, _))| (name, value)).collect::<std::collections::HashMap<_, _>>();
+        let bad = |column: &str| Error::internal(format!("`{column}` of a delivery can't be read"));
+        let mut row = row.into_iter().zip(COLUMNS).map(|(value, name)| (name, value)).collect::<std::collections::HashMap<_, _>>();
         let mut take = |name: &'static str| row.remove(name).unwrap_or_default();
         let text = |value: Value| value.as_str().map(str::to_owned);
         Ok(Self {
@@ -157,71 +155,44 @@ pub struct Lease {
 
 /// Adds one owed delivery; part of the transaction that makes it owed. Without a `lease` any host may claim it at once.
 pub fn insert(dialect: Dialect, delivery: &Delivery, now: DateTime<Utc>, lease: Option<&Lease>) -> Result<Sql> {
-    let more = [
-        ("status", FieldType::String, json!("pending")),
-        ("next_at", FieldType::Timestamp, timestamp(now)),
-        ("created_at", FieldType::Timestamp, timestamp(now)),
-        ("lease_owner", FieldType::String, lease.map_or(Value::Null, |l| json!(l.owner))),
-        ("lease_until", FieldType::Timestamp, lease.map_or(Value::Null, |l| timestamp(l.until))),
-    ];
-    let mut names = Vec::with_capacity(COLUMNS.len() + more.len());
-    let mut values = Vec::with_capacity(COLUMNS.len() + more.len());
-    for ((name, ty), value) in COLUMNS.into_iter().zip(delivery.values()) {
-        names.push(Alias::new(name));
-        values.push(encode(dialect, ty, &value)?.into());
-    }
-    for (name, ty, value) in more {
-        names.push(Alias::new(name));
-        values.push(encode(dialect, ty, &value)?.into());
-    }
-    let statement = Query::insert().into_table(TABLE).columns(names).values_panic(values).to_owned();
-    Ok(Sql::build(dialect, &statement))
+    let mut row: Map<String, Value> = COLUMNS.iter().map(|name| (*name).to_owned()).zip(delivery.values()).collect();
+    row.insert("status".to_owned(), json!("pending"));
+    row.insert("next_at".to_owned(), json!(timestamp(now)));
+    row.insert("created_at".to_owned(), json!(timestamp(now)));
+    row.extend(held_by(lease));
+    sql::insert(dialect, &table(), &row, &[])
 }
 
 /// Whether any row waits for a host. Cheap, and needs no writer.
-pub async fn anything_due(conn: &mut Conn<'_>, dialect: Dialect, now: DateTime<Utc>) -> Result<bool> {
-    let statement = Query::select().column("id").from(TABLE).cond_where(due(dialect, now)?).limit(1).to_owned();
-    Ok(!conn.select(&Sql::build(dialect, &statement), &[FieldType::Uuid]).await?.is_empty())
+pub async fn anything_due(conn: &mut Conn<'_>, now: DateTime<Utc>) -> Result<bool> {
+    let query = Query { filter: Some(due(now)), limit: Some(1), ..Query::default() };
+    let statement = sql::select_locked(conn.dialect(), &table(), &["id"], &query, Lock::None)?;
+    Ok(!conn.select(&statement, &[FieldType::Uuid]).await?.is_empty())
 }
 
 /// Takes over up to `limit` rows that are due and that no living host holds.
-pub async fn claim(conn: &mut Conn<'_>, dialect: Dialect, now: DateTime<Utc>, lease: &Lease, limit: u64) -> Result<Vec<Delivery>> {
-    let mut statement = Query::select();
-    statement.columns(COLUMNS.map(|(name, _)| Alias::new(name))).from(TABLE).cond_where(due(dialect, now)?);
-    statement.order_by("created_at", Order::Asc).order_by("id", Order::Asc).limit(limit);
-    if dialect == Dialect::Postgres {
-        statement.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
-    let rows = conn.select(&Sql::build(dialect, &statement), &COLUMNS.map(|(_, ty)| ty)).await?;
+pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, lease: &Lease, limit: u64) -> Result<Vec<Delivery>> {
+    let (dialect, table) = (conn.dialect(), table());
+    let sort = ["created_at", "id"].map(|field| Sort { field: field.to_owned(), descending: false }).to_vec();
+    let query = Query { filter: Some(due(now)), sort, limit: Some(limit), ..Query::default() };
+    let rows = conn.select(&sql::select_locked(dialect, &table, &COLUMNS, &query, Lock::Skip)?, &sql::types(&table, &COLUMNS)?).await?;
     let claimed = rows.into_iter().map(Delivery::from_row).collect::<Result<Vec<_>>>()?;
     if !claimed.is_empty() {
-        let mut hold = Query::update();
-        hold.table(TABLE).value("lease_owner", encode(dialect, FieldType::String, &json!(lease.owner))?);
-        hold.value("lease_until", encode(dialect, FieldType::Timestamp, &timestamp(lease.until))?);
-        hold.cond_where(among(dialect, claimed.iter().map(|d| d.id))?);
-        conn.execute(&Sql::build(dialect, &hold)).await?;
+        let these = Filter::field("id", Op::In(claimed.iter().map(|d| json!(d.id.to_string())).collect()));
+        conn.execute(&sql::update_where(dialect, &table, &these, &held_by(Some(lease)))?).await?;
     }
     Ok(claimed)
 }
 
 /// Extends the lease of everything that `lease.owner` holds.
 pub fn renew(dialect: Dialect, lease: &Lease) -> Result<Sql> {
-    let mut statement = Query::update();
-    statement.table(TABLE).value("lease_until", encode(dialect, FieldType::Timestamp, &timestamp(lease.until))?);
-    statement.and_where(Expr::col("lease_owner").eq(Expr::val(encode(dialect, FieldType::String, &json!(lease.owner))?)));
-    Ok(Sql::build(dialect, &statement))
+    sql::update_where(dialect, &table(), &Filter::field("lease_owner", Op::Eq(json!(lease.owner))), &held_by(Some(lease)))
 }
 
 /// Gives back rows, for any host to take: those of `owner`, or all of them when the only host of the database starts.
 pub fn release(dialect: Dialect, owner: Option<&str>) -> Result<Sql> {
-    let mut statement = Query::update();
-    statement.table(TABLE).value("lease_owner", encode(dialect, FieldType::String, &Value::Null)?);
-    statement.value("lease_until", encode(dialect, FieldType::Timestamp, &Value::Null)?);
-    match owner {
-        Some(owner) => statement.and_where(Expr::col("lease_owner").eq(Expr::val(encode(dialect, FieldType::String, &json!(owner))?))),
-        None => statement.and_where(Expr::col("lease_owner").is_not_null()),
-    };
-    Ok(Sql::build(dialect, &statement))
+    let held = Filter::field("lease_owner", owner.map_or(Op::NotNull, |owner| Op::Eq(json!(owner))));
+    sql::update_where(dialect, &table(), &held, &held_by(None))
 }
 
 /// What became of a run.
@@ -252,63 +223,45 @@ pub enum Settlement {
 
 /// Writes down what became of the run of `delivery`.
 pub fn settle(dialect: Dialect, delivery: &Delivery, settlement: &Settlement) -> Result<Sql> {
-    let this = Expr::col("id").eq(Expr::val(encode(dialect, FieldType::Uuid, &json!(delivery.id.to_string()))?));
     let (status, error, next_at, finished_at) = match settlement {
         Settlement::Done => {
-            return Ok(Sql::build(dialect, &Query::delete().from_table(TABLE).and_where(this).to_owned()));
+            return sql::delete_where(dialect, &table(), &Filter::field("id", Op::Eq(json!(delivery.id.to_string()))));
         }
         Settlement::Retry { at, error } => ("pending", error, Some(*at), None),
         Settlement::Held { error } => ("held", error, None, None),
         Settlement::Dead { error, at } => ("dead", error, None, Some(*at)),
     };
-    let mut statement = Query::update();
-    statement.table(TABLE).and_where(this);
-    for (name, ty, value) in [
-        ("status", FieldType::String, json!(status)),
-        ("last_error", FieldType::Text, json!(error.replace('\0', "\u{fffd}"))),
-        ("attempt", FieldType::Integer, json!(delivery.attempt)),
-        ("first_at", FieldType::Timestamp, delivery.first_at.map_or(Value::Null, timestamp)),
-        ("lease_owner", FieldType::String, Value::Null),
-        ("lease_until", FieldType::Timestamp, Value::Null),
-        ("finished_at", FieldType::Timestamp, finished_at.map_or(Value::Null, timestamp)),
-    ] {
-        statement.value(name, encode(dialect, ty, &value)?);
-    }
+    let mut changes = held_by(None);
+    changes.insert("status".to_owned(), json!(status));
+    changes.insert("last_error".to_owned(), json!(error.replace('\0', "\u{fffd}")));
+    changes.insert("attempt".to_owned(), json!(delivery.attempt));
+    changes.insert("first_at".to_owned(), json!(delivery.first_at.map(timestamp)));
+    changes.insert("finished_at".to_owned(), json!(finished_at.map(timestamp)));
     if let Some(at) = next_at {
-        statement.value("next_at", encode(dialect, FieldType::Timestamp, &timestamp(at))?);
+        changes.insert("next_at".to_owned(), json!(timestamp(at)));
     }
-    Ok(Sql::build(dialect, &statement))
+    sql::update_by_keys(dialect, &table(), &[json!(delivery.id.to_string())], None, &changes, &[])
 }
 
 /// Lets the held deliveries of an extension go on: it can run again.
 pub fn unhold(dialect: Dialect, extension: &str, now: DateTime<Utc>) -> Result<Sql> {
-    let mut statement = Query::update();
-    statement.table(TABLE).value("status", encode(dialect, FieldType::String, &json!("pending"))?);
-    statement.value("next_at", encode(dialect, FieldType::Timestamp, &timestamp(now))?);
-    for (column, value) in [("extension", extension), ("status", "held")] {
-        statement.and_where(Expr::col(column).eq(Expr::val(encode(dialect, FieldType::String, &json!(value))?)));
-    }
-    Ok(Sql::build(dialect, &statement))
+    let held = Filter::And(vec![Filter::field("extension", Op::Eq(json!(extension))), Filter::field("status", Op::Eq(json!("held")))]);
+    let changes = Map::from_iter([("status".to_owned(), json!("pending")), ("next_at".to_owned(), json!(timestamp(now)))]);
+    sql::update_where(dialect, &table(), &held, &changes)
 }
 
-fn due(dialect: Dialect, now: DateTime<Utc>) -> Result<Cond> {
-    let at = encode(dialect, FieldType::Timestamp, &timestamp(now))?;
-    let pending = encode(dialect, FieldType::String, &json!("pending"))?;
-    Ok(Cond::all()
-        .add(Expr::col("status").eq(Expr::val(pending)))
-        .add(Expr::col("next_at").lte(Expr::val(at.clone())))
-        .add(Cond::any().add(Expr::col("lease_until").is_null()).add(Expr::col("lease_until").lt(Expr::val(at)))))
+fn table() -> Collection {
+    system::deliveries_table()
 }
 
-fn among(dialect: Dialect, ids: impl Iterator<Item = Uuid>) -> Result<Cond> {
-    let ids = ids.map(|id| encode(dialect, FieldType::Uuid, &json!(id.to_string()))).collect::<Result<Vec<_>>>()?;
-    Ok(Cond::all().add(Expr::col("id").is_in(ids)))
+fn held_by(lease: Option<&Lease>) -> Map<String, Value> {
+    Map::from_iter([
+        ("lease_owner".to_owned(), json!(lease.map(|l| &l.owner))),
+        ("lease_until".to_owned(), json!(lease.map(|l| timestamp(l.until)))),
+    ])
 }
 
-fn encode(dialect: Dialect, ty: FieldType, value: &Value) -> Result<sea_query::Value> {
-    ty.encode(dialect, value).map_err(|e| Error::internal(format!("outbox value: {e}")))
-}
-
-fn timestamp(at: DateTime<Utc>) -> Value {
-    json!(at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+fn due(now: DateTime<Utc>) -> Filter {
+    let unheld = Filter::Or(vec![Filter::field("lease_until", Op::Null), Filter::field("lease_until", Op::Lt(json!(timestamp(now))))]);
+    Filter::And(vec![Filter::field("status", Op::Eq(json!("pending"))), Filter::field("next_at", Op::Lte(json!(timestamp(now)))), unheld])
 }

@@ -20,6 +20,9 @@ use crate::services::query::show;
 
 type Answer = Result<Response, ApiError>;
 
+/// The system's collections that have routes, without their prefix.
+const SYSTEM: [&str; 7] = ["users", "roles", "user_roles", "policies", "permissions", "access", "extensions"];
+
 /// The routes of the collections that users make.
 pub fn routes() -> Router<Arc<Api>> {
     Router::new()
@@ -72,7 +75,7 @@ fn at(path: &str, collection: &str) -> Router<Arc<Api>> {
 
 /// The system's collections have routes of their own.
 fn own(name: String) -> Result<String> {
-    match name.strip_prefix("daas_") {
+    match SYSTEM.iter().find(|short| name.strip_prefix("daas_") == Some(short)) {
         Some(short) => Err(Error::forbidden(format!("`{name}` belongs to the system: use /api/{}", short.replace('_', "-")))),
         None => Ok(name),
     }

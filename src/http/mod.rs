@@ -93,7 +93,7 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let (status, ms) = (response.status().as_u16(), began.elapsed().as_secs_f64() * 1000.0);
-    tracing::debug!(request = &*id, %method, path, status, ms, "answered");
+    tracing::info!(request = &*id, %method, path, status, ms, "answered");
     response
 }
 

@@ -150,9 +150,10 @@ impl Report {
     pub(super) fn into_failure(self, refused: impl FnOnce(u32) -> Option<CallError>) -> Failure {
         match self {
             Report::Thrown(t) => {
+                let refused_by_host = t.call.is_some();
                 let kind = match t.call.and_then(refused) {
                     Some(error) => ThrownKind::Service(error),
-                    None if t.bug => ThrownKind::Bug,
+                    None if t.bug || refused_by_host => ThrownKind::Bug,
                     None => ThrownKind::Decision,
                 };
                 Failure::Thrown(Box::new(Thrown {

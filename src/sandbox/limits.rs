@@ -61,7 +61,7 @@ pub(super) const DEMOTE_AFTER: Duration = Duration::from_millis(50);
 pub(super) const SLICE: Duration = Duration::from_millis(2);
 
 /// Times that an invocation which had made no host call is started again after its worker died.
-pub(super) const MAX_RERUNS: u32 = 2;
+pub(super) const MAX_RERUNS: u32 = 4;
 
 /// How long a worker without calls is kept.
 pub(super) const IDLE_END: Duration = Duration::from_secs(60);

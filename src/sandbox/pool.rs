@@ -370,17 +370,27 @@ impl Pool {
             warm: crew.unit.warm,
         };
         let body = serde_json::to_vec(&body).map_err(|e| Failure::NoWorker(e.to_string()))?;
-        let link = self.blank(crew).await.map_err(|e| Failure::NoWorker(e.to_string()))?;
-        let failure = match timeout(LOAD_TIMEOUT, link.load(body)).await {
-            Ok(Ok(answer)) => match serde_json::from_slice::<Option<LoadFailure>>(&answer) {
-                Ok(None) => return Ok(link),
-                Ok(Some(failure)) => failure,
-                Err(_) => LoadFailure::general("The code could not be compiled: the worker gave no readable answer"),
-            },
-            Ok(Err(_)) => LoadFailure::general("The code could not be compiled: the parser gave up. Is something nested very deeply?"),
-            Err(_) => LoadFailure::general(format!("The code could not be loaded within {} s", LOAD_TIMEOUT.as_secs())),
+        let mut deaths = 0;
+        let failure = loop {
+            let link = self.blank(crew).await.map_err(|e| Failure::NoWorker(e.to_string()))?;
+            let failure = match timeout(LOAD_TIMEOUT, link.load(body.clone())).await {
+                Ok(Ok(answer)) => match serde_json::from_slice::<Option<LoadFailure>>(&answer) {
+                    Ok(None) => return Ok(link),
+                    Ok(Some(failure)) => failure,
+                    Err(_) => LoadFailure::general("The code could not be compiled: the worker gave no readable answer"),
+                },
+                // A worker that died may have been killed for reasons that have nothing to do with the code.
+                Ok(Err(_)) if deaths < MAX_RERUNS => {
+                    deaths += 1;
+                    self.end(&link);
+                    continue;
+                }
+                Ok(Err(_)) => LoadFailure::general("The code could not be compiled: the parser gave up. Is something nested very deeply?"),
+                Err(_) => LoadFailure::general(format!("The code could not be loaded within {} s", LOAD_TIMEOUT.as_secs())),
+            };
+            self.end(&link);
+            break failure;
         };
-        self.end(&link);
         Err(Failure::Load(failure))
     }
 

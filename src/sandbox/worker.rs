@@ -19,7 +19,7 @@ use super::protocol::{AckBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, 
 
 /// The JS half of one service. `js` is a function expression `(host, primordials, { tx, make, data }) => service`: `host(method, ...args)`
 /// asks the host and answers a promise; `tx` is the open transaction that these services belong to, `make(tx)` makes the services of
-/// another, `data` is what the host sent with the invocation. It is evaluated when the code first touches `services[name]`, and what it
+/// another, `data` is what the host sent with the invocation, `log(level, text)` writes a line as the console does. It is evaluated when the code first touches `services[name]`, and what it
 /// answers is frozen.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceSource {

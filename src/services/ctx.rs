@@ -11,7 +11,14 @@ use super::{Core, Operation};
 use crate::auth::{Accountability, Action, FieldSet};
 use crate::db::{Collection, Conn};
 use crate::error::{Error, ErrorCode, Result};
-use crate::hooks::Hook;
+use crate::hooks::{Hook, HookKind, ItemsEvent};
+
+/// Hooks that triggered each other too deep. Who did is told to admins and to the log.
+pub fn too_deep(max: u32, chain: &[String], who: &Accountability) -> Error {
+    let message = format!("Hooks triggered each other more than {max} levels deep");
+    let named = format!("{message}: {}", chain.join(" → "));
+    Error::new(ErrorCode::ExtensionRecursion, if who.is_admin() { named.clone() } else { message }).with_detail(named)
+}
 
 /// How the rows of a read are got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +54,8 @@ pub struct Ctx {
     savepoint: Option<u32>,
     /// Whether anything was written from here on down.
     wrote: Arc<Wrote>,
+    /// Held by a writing call of one hook run, across its awaits, so that each can be undone by itself: a tokio mutex.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Notes a write, here and in everything that this is part of.
@@ -82,6 +91,7 @@ impl Ctx {
             joined: op.intent == Intent::Discard,
             savepoint: None,
             wrote: Arc::default(),
+            turn: Arc::default(),
             op,
         }
     }
@@ -92,7 +102,7 @@ impl Ctx {
     pub fn inside_filter(&self, hook: &Hook, event: &str) -> Result<Self> {
         let (depth, chain) = self.deeper(hook, event)?;
         let mut reading = self.reading.to_vec();
-        if matches!(hook.event.event, crate::hooks::ItemsEvent::Query | crate::hooks::ItemsEvent::Read) {
+        if matches!(hook.event.event, ItemsEvent::Query | ItemsEvent::Read) {
             reading.push((hook.extension.clone(), event.rsplit_once(".items.").map_or(event, |(collection, _)| collection).to_owned()));
         }
         Ok(Self {
@@ -103,6 +113,7 @@ impl Ctx {
             reading: reading.into(),
             joined: true,
             wrote: Wrote::part_of(&self.wrote),
+            turn: Arc::default(),
             ..self.clone()
         })
     }
@@ -112,8 +123,7 @@ impl Ctx {
         let chain: Arc<[String]> = self.chain.iter().cloned().chain([format!("{} ({event})", hook.name)]).collect();
         let max = self.core.config.extension_max_depth;
         if self.depth >= max {
-            let message = format!("Hooks triggered each other more than {max} levels deep: {}", chain.join(" → "));
-            return Err(Error::new(ErrorCode::ExtensionRecursion, message));
+            return Err(too_deep(max, &chain, &self.who));
         }
         Ok((self.depth + 1, chain))
     }
@@ -130,7 +140,7 @@ impl Ctx {
 
     /// The same circumstances, inside a savepoint.
     pub fn in_savepoint(&self, id: u32) -> Self {
-        Self { savepoint: Some(id), joined: true, ..self.clone() }
+        Self { savepoint: Some(id), joined: true, turn: Arc::default(), ..self.clone() }
     }
 
     /// The savepoint that this belongs to.
@@ -141,6 +151,19 @@ impl Ctx {
     /// The same circumstances, with every write joined into one transaction that opens at the first.
     pub fn joining(&self) -> Self {
         Self { joined: true, ..self.clone() }
+    }
+
+    /// Waits until no other writing call of the same hook run is under way.
+    pub async fn turn(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
+    }
+
+    /// Whether any filter hook hears writes of `collection`: then a write there may do more than its own statements.
+    pub fn has_write_filters(&self, collection: &str) -> bool {
+        let hooks = self.op.snapshot.hooks();
+        [ItemsEvent::Create, ItemsEvent::Update, ItemsEvent::Delete]
+            .into_iter()
+            .any(|event| !hooks.matching(HookKind::Filter, event, collection).is_empty())
     }
 
     /// Whether anything was written in the open transaction through this.

@@ -67,9 +67,15 @@ struct TxState {
     savepoints: Vec<u32>,
     /// Set once the operation ended: a straggler must not open another transaction.
     over: bool,
-    /// Why it can't be committed any more, and how many savepoints were open when that came about: a call failed after its own hooks
-    /// had written, and only undoing everything undoes just that.
-    doomed: Option<(usize, Error)>,
+}
+
+/// Where a nested call began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// No transaction was open: what is open later is the call's own.
+    BeforeTransaction,
+    /// In the transaction, here.
+    Savepoint(u32),
 }
 
 /// What follows a commit.
@@ -174,33 +180,47 @@ impl Operation {
             return Err(scope_error());
         }
         let tx = state.tx.as_ref().ok_or_else(|| Error::new(ErrorCode::TransactionTimeout, "The transaction has ended already"))?;
-        let ended = if keep { tx.release(id).await } else { tx.rollback_to(id).await };
+        let undone = if keep { Ok(()) } else { tx.rollback_to(id).await };
+        let ended = undone.and(tx.release(id).await);
         state.savepoints.pop();
-        let left = state.savepoints.len();
-        if !keep && state.doomed.as_ref().is_some_and(|(depth, _)| *depth > left) {
-            state.doomed = None;
-        }
         ended
     }
 
-    /// Makes sure that nothing is committed: a call failed with `error` after its own hooks had written.
-    pub async fn doom(&self, error: &Error) {
-        let mut state = self.tx.lock().await;
-        if state.doomed.is_none() {
-            state.doomed = Some((state.savepoints.len(), error.clone()));
+    /// Marks where a nested call begins, so that it alone can be undone. Its caller sees to it that such calls don't overlap.
+    pub async fn mark(&self, savepoint: Option<u32>) -> Result<Mark> {
+        let state = self.tx.lock().await;
+        match &state.tx {
+            Some(_) => Ok(Mark::Savepoint(state.admitted(savepoint)?.savepoint().await?)),
+            None => Ok(Mark::BeforeTransaction),
         }
     }
 
-    /// Commits what is open, if anything is and may be.
-    async fn commit(&self) -> Result<()> {
-        let doomed = self.tx.lock().await.doomed.take();
-        match (self.end().await, doomed) {
-            (Some(tx), None) => tx.commit().await,
-            (Some(tx), Some((_, error))) => {
-                tx.rollback().await;
-                Err(error)
+    /// Ends a nested call: keeps what it wrote, or undoes it.
+    pub async fn end_mark(&self, mark: Mark, keep: bool) {
+        let mut state = self.tx.lock().await;
+        match (mark, &state.tx) {
+            (Mark::Savepoint(id), Some(tx)) => {
+                let undone = if keep { Ok(()) } else { tx.rollback_to(id).await };
+                if let Err(error) = undone.and(tx.release(id).await) {
+                    // The transaction is over: nothing of it can be committed any more.
+                    tracing::debug!(%error, "a nested call could not be ended in its transaction");
+                }
             }
-            (None, _) => Ok(()),
+            (Mark::BeforeTransaction, Some(_)) if !keep => {
+                *self.tx_deadline.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                if let Some(tx) = state.tx.take() {
+                    tx.rollback().await;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Commits what is open, if anything is.
+    async fn commit(&self) -> Result<()> {
+        match self.end().await {
+            Some(tx) => tx.commit().await,
+            None => Ok(()),
         }
     }
 
@@ -225,9 +245,6 @@ impl TxState {
     fn admitted(&self, savepoint: Option<u32>) -> Result<&Tx> {
         if self.savepoints.last().copied() != savepoint {
             return Err(scope_error());
-        }
-        if let Some((_, error)) = &self.doomed {
-            return Err(error.clone());
         }
         self.tx.as_ref().ok_or_else(|| Error::new(ErrorCode::TransactionTimeout, "The transaction has ended already"))
     }

@@ -234,7 +234,7 @@ impl FilterParser<'_> {
         // A query string writes lists as objects with the keys 0, 1, 2 …
         let items: Vec<&Value> = match value {
             Value::Array(items) => items.iter().collect(),
-            Value::Object(map) if map.keys().all(|k| k.parse::<usize>().is_ok()) => map.values().collect(),
+            Value::Object(map) if is_list(map) => map.values().collect(),
             other => return Err(Error::query(format!("`{name}` must be an array of filters, not: {}", show(other)))),
         };
         items.into_iter().map(|item| self.object(item, depth - 1)).collect()
@@ -312,7 +312,6 @@ fn operator_of(operator: &str, operand: &Value) -> Result<Op, String> {
     if let Some(matching) = text_match(operator) {
         let needle = match operand {
             Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
             other => return Err(format!("`{operator}` takes a text, not: {}", show(other))),
         };
         if needle.contains('\0') {
@@ -383,7 +382,7 @@ fn values(operand: &Value) -> Result<Vec<Value>, String> {
         Value::Array(values) => values.clone(),
         Value::String(csv) if csv.is_empty() => Vec::new(),
         Value::String(csv) => csv.split(',').map(|v| Value::from(v.trim())).collect(),
-        Value::Object(map) if map.keys().all(|k| k.parse::<usize>().is_ok()) => map.values().cloned().collect(),
+        Value::Object(map) if is_list(map) => map.values().cloned().collect(),
         other => return Err(format!("a list of values is needed here, not: {}", show(other))),
     };
     match list.iter().find(|v| v.is_array() || v.is_object()) {
@@ -392,13 +391,18 @@ fn values(operand: &Value) -> Result<Vec<Value>, String> {
     }
 }
 
+/// Whether an object is how a query string writes a list: with the keys 0, 1, 2 …
+fn is_list(map: &Item) -> bool {
+    !map.is_empty() && map.keys().all(|key| key.parse::<usize>().is_ok())
+}
+
 fn texts(value: &Value, parameter: &str) -> Result<Vec<String>> {
     let parts: Vec<String> = match value {
         Value::String(csv) => csv.split(',').map(|part| part.trim().to_owned()).collect(),
         Value::Array(parts) if parts.iter().all(Value::is_string) => {
             parts.iter().filter_map(Value::as_str).flat_map(|part| part.split(',')).map(|part| part.trim().to_owned()).collect()
         }
-        Value::Object(map) if map.keys().all(|k| k.parse::<usize>().is_ok()) && map.values().all(Value::is_string) => {
+        Value::Object(map) if is_list(map) && map.values().all(Value::is_string) => {
             map.values().filter_map(Value::as_str).map(str::to_owned).collect()
         }
         other => {

@@ -7,15 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_query::{Expr, ExprTrait, Query as Sea};
 use serde_json::{Value, json};
 
-use super::Core;
+use super::{Core, Item};
 use crate::auth::{Accountability, token};
-use crate::db::{Dialect, FieldType, Filter, Op, Query, Sql, sql};
+use crate::db::sql::{self, Lock};
+use crate::db::{Collection, Filter, Op, Query, system, timestamp};
 use crate::error::{Error, ErrorCode, Result};
-
-const TABLE: &str = "daas_sessions";
 
 /// What a caller gets for signing in.
 #[derive(Debug)]
@@ -153,9 +151,7 @@ impl Sessions {
         let schema = self.core.schema();
         let users = schema.collection("daas_users").ok_or_else(|| Error::internal("daas_users is not declared"))?;
         let wanted = Filter::And(vec![Filter::field("email", Op::Eq(json!(email))), Filter::field("status", Op::Eq(json!("active")))]);
-        let query = Query { filter: Some(wanted), ..Query::default() };
-        let sql = sql::select(self.core.db.dialect(), users, &["id", "password"], &query)?;
-        let rows = self.select(self.core.db.sql(&sql), vec![FieldType::Uuid, FieldType::String]).await?;
+        let rows = self.select(users, &["id", "password"], wanted).await?;
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Ok(rows.first().and_then(|row| Some((text(&row[0])?, text(&row[1])))))
     }
@@ -166,27 +162,25 @@ impl Sessions {
         let (dialect, now) = (self.core.db.dialect(), self.core.clock.now());
         let refresh = token::random(32)?;
         let life = TimeDelta::from_std(self.core.config.refresh_token_ttl).map_err(|e| Error::internal(format!("token life: {e}")))?;
-        let columns = [
-            ("token_hash", FieldType::String, json!(token::fingerprint(&refresh))),
-            ("family", FieldType::Uuid, json!(family.to_string())),
-            ("user", FieldType::Uuid, json!(user)),
-            ("issued_at", FieldType::Timestamp, timestamp(now)),
-            ("expires_at", FieldType::Timestamp, timestamp(now + life)),
-            ("ip", FieldType::String, json!(origin.ip)),
-            ("user_agent", FieldType::Text, json!(origin.user_agent)),
-        ];
-        let mut values = Vec::with_capacity(columns.len());
-        for (_, ty, value) in &columns {
-            values.push(encode(dialect, *ty, value)?.into());
-        }
-        let insert = Sql::build(dialect, Sea::insert().into_table(TABLE).columns(columns.map(|(name, ..)| name)).values_panic(values));
+        let table = system::sessions_table();
+        let row = json!({
+            "token_hash": token::fingerprint(&refresh),
+            "family": family.to_string(),
+            "user": user,
+            "issued_at": timestamp(now),
+            "expires_at": timestamp(now + life),
+            "ip": origin.ip,
+            "user_agent": origin.user_agent,
+        });
+        let insert = sql::insert(dialect, &table, row.as_object().unwrap_or(&Item::new()), &[])?;
         let rotate = match used {
             Some(hash) => {
-                let mut statement = Sea::update();
-                statement.table(TABLE).value("rotated_at", encode(dialect, FieldType::Timestamp, &timestamp(now))?);
-                statement.and_where(Expr::col("token_hash").eq(Expr::val(encode(dialect, FieldType::String, &json!(hash))?)));
-                statement.and_where(Expr::col("rotated_at").is_null()).and_where(Expr::col("revoked_at").is_null());
-                Some(Sql::build(dialect, &statement))
+                let fresh = Filter::And(vec![
+                    Filter::field("token_hash", Op::Eq(json!(hash))),
+                    Filter::field("rotated_at", Op::Null),
+                    Filter::field("revoked_at", Op::Null),
+                ]);
+                Some(sql::update_where(dialect, &table, &fresh, &Item::from_iter([("rotated_at".to_owned(), json!(timestamp(now)))]))?)
             }
             None => None,
         };
@@ -215,15 +209,9 @@ impl Sessions {
     }
 
     async fn session(&self, refresh: &str) -> Result<Option<Session>> {
-        let dialect = self.core.db.dialect();
-        let hash = encode(dialect, FieldType::String, &json!(token::fingerprint(refresh)))?;
-        let mut statement = Sea::select();
-        statement
-            .columns(["family", "user", "expires_at", "rotated_at", "revoked_at"])
-            .from(TABLE)
-            .and_where(Expr::col("token_hash").eq(Expr::val(hash)));
-        let types = vec![FieldType::Uuid, FieldType::Uuid, FieldType::Timestamp, FieldType::Timestamp, FieldType::Timestamp];
-        let rows = self.select(Sql::build(dialect, &statement), types).await?;
+        let table = system::sessions_table();
+        let wanted = Filter::field("token_hash", Op::Eq(json!(token::fingerprint(refresh))));
+        let rows = self.select(&table, &["family", "user", "expires_at", "rotated_at", "revoked_at"], wanted).await?;
         Ok(rows.into_iter().next().and_then(|row| {
             Some(Session {
                 family: row[0].as_str()?.to_owned(),
@@ -236,11 +224,9 @@ impl Sessions {
     }
 
     async fn revoke(&self, family: &str) -> Result<()> {
-        let dialect = self.core.db.dialect();
-        let mut statement = Sea::update();
-        statement.table(TABLE).value("revoked_at", encode(dialect, FieldType::Timestamp, &timestamp(self.core.clock.now()))?);
-        statement.and_where(Expr::col("family").eq(Expr::val(encode(dialect, FieldType::Uuid, &json!(family))?)));
-        let sql = Arc::new(Sql::build(dialect, &statement));
+        let changes = Item::from_iter([("revoked_at".to_owned(), json!(timestamp(self.core.clock.now())))]);
+        let these = Filter::field("family", Op::Eq(json!(family)));
+        let sql = Arc::new(sql::update_where(self.core.db.dialect(), &system::sessions_table(), &these, &changes)?);
         self.core
             .db
             .write(move |conn| {
@@ -250,8 +236,9 @@ impl Sessions {
             .await
     }
 
-    async fn select(&self, sql: Sql, types: Vec<FieldType>) -> Result<Vec<Vec<Value>>> {
-        let job = Arc::new((sql, types));
+    async fn select(&self, table: &Collection, fields: &[&str], filter: Filter) -> Result<Vec<Vec<Value>>> {
+        let query = Query { filter: Some(filter), ..Query::default() };
+        let job = Arc::new((sql::select_locked(self.core.db.dialect(), table, fields, &query, Lock::None)?, sql::types(table, fields)?));
         self.core
             .db
             .read(move |conn| {
@@ -276,12 +263,4 @@ fn wrong() -> Error {
 
 fn invalid() -> Error {
     Error::new(ErrorCode::InvalidCredentials, "The refresh token isn't valid: sign in again")
-}
-
-fn encode(dialect: Dialect, ty: FieldType, value: &Value) -> Result<sea_query::Value> {
-    ty.encode(dialect, value).map_err(|e| Error::internal(format!("session value: {e}")))
-}
-
-fn timestamp(at: DateTime<Utc>) -> Value {
-    json!(at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
 }

@@ -106,6 +106,9 @@ async fn run_all(app: &mut TestApp, before: &str, plain_within: Option<Duration>
         let id = extension(app, json!({ "event": "articles.items.create", "timeout_ms": 300, "code": code })).await;
         let answer = app.post("/api/items/articles", json!({ "title": name })).await;
         let ended = Instant::now();
+        // A timer is refused at once while a transaction is open.
+        let refused = (*name == "endless timers" && !before.is_empty()).then_some(FAILED);
+        let allowed = refused.as_ref().map_or(*allowed, std::slice::from_ref);
         if !allowed.contains(&(answer.status, answer.code().as_str())) {
             wrong.push(format!("{name}: {} {}", answer.status, answer.body));
         }

@@ -91,7 +91,7 @@ const run = (body, args, data) => {
         configurable: true,
         get() {
           if (!made) {
-            service = native.service(i)(opened.host, primordials, { __proto__: null, tx, make, data });
+            service = native.service(i)(opened.host, primordials, { __proto__: null, tx, make, data, log: native.log });
             if (isObject(service)) ObjectFreeze(service);
             made = true;
           }

@@ -10,6 +10,8 @@ const setTimer = (callback, delay, rest, repeat) => {
     const error = new Error('A timer can not be set while a transaction is open: do this before the first write');
     put(error, 'code', 'TRANSACTION_OPEN');
     put(error, 'status', 400);
+    // A refusal of the host's, though no call was made: uncaught it is a mistake of the author's, not their decision.
+    WeakMapSet(refusals, error, 0);
     throw error;
   }
   const id = ++lastTimer;

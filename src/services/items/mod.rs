@@ -24,7 +24,7 @@ pub use write::as_item;
 use super::query::clip;
 use super::{Ctx, Item};
 use crate::auth::Action;
-use crate::db::{Collection, integer_json};
+use crate::db::Collection;
 use crate::error::{Error, ErrorCode, Result};
 
 /// The items of one collection, for one caller.
@@ -73,12 +73,12 @@ impl<'a> ItemsService<'a> {
 
     /// A key as the collection keeps it, or 400.
     pub fn key(&self, collection: &Collection, key: &Value) -> Result<Value> {
-        parse_key(collection, self.ctx.core.db.dialect(), key)
+        parse_key(collection, key)
     }
 }
 
 /// Reads a key: from a path it is always a text, so texts of digits are taken for numbers where the key is one.
-pub fn parse_key(collection: &Collection, dialect: crate::db::Dialect, key: &Value) -> Result<Value> {
+pub fn parse_key(collection: &Collection, key: &Value) -> Result<Value> {
     let field = collection.primary_key();
     let bad = |reason: String| {
         Error::new(ErrorCode::InvalidId, format!("The key `{}` in `{}` {reason}", field.name, collection.name))
@@ -87,15 +87,7 @@ pub fn parse_key(collection: &Collection, dialect: crate::db::Dialect, key: &Val
     if key.is_null() {
         return Err(bad("must not be null".to_owned()));
     }
-    use sea_query::Value as Bind;
-    // The bound value, read back: one spelling per key, so that keys can be compared.
-    Ok(match field.ty.encode(dialect, key).map_err(bad)? {
-        Bind::Int(Some(number)) => integer_json(i64::from(number)),
-        Bind::BigInt(Some(number)) => integer_json(number),
-        Bind::Uuid(Some(id)) => Value::from(id.to_string()),
-        Bind::String(Some(text)) => Value::from(text),
-        _ => key.clone(),
-    })
+    field.ty.canonical(key).map_err(bad)
 }
 
 fn not_found(collection: &Collection, keys: &[Value]) -> Error {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::event::add_keys;
 use super::{ItemsService, not_found, object, special};
 use crate::auth::{Action, FieldSet};
-use crate::db::{Collection, Dialect, FieldType, Filter, Query, Sql, sql};
+use crate::db::sql::Lock;
+use crate::db::{Collection, FieldType, Filter, Query, sql};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::{HookKind, ItemsEvent};
 use crate::services::Item;
@@ -177,12 +178,8 @@ impl ItemsService<'_> {
 
     async fn rows(&self, collection: &Arc<Collection>, names: &[&str], query: &Query, hold: Hold) -> Result<Vec<Item>> {
         let dialect = self.ctx.core.db.dialect();
-        let mut statement = sql::select(dialect, collection, names, query)?;
-        if hold == Hold::Lock && dialect == Dialect::Postgres {
-            // SQLite's one writer is the lock: the transaction that opens for this read has it.
-            statement.lock(sea_query::LockType::Update);
-        }
-        let sql = Arc::new(Sql::build(dialect, &statement));
+        let lock = if hold == Hold::Lock { Lock::Wait } else { Lock::None };
+        let sql = Arc::new(sql::select_locked(dialect, collection, names, query, lock)?);
         let types: Arc<[_]> =
             names.iter().map(|name| collection.field(name).expect("the parser answers names of fields only").ty).collect();
         let rows = self

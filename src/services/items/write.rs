@@ -85,7 +85,7 @@ impl ItemsService<'_> {
         let (mut steps, mut order) = (Vec::new(), Vec::new());
         for item in items {
             let key = match item.get(&pk).filter(|key| !key.is_null()) {
-                Some(key) => Some(parse_key(&update, self.ctx.core.db.dialect(), key)?),
+                Some(key) => Some(parse_key(&update, key)?),
                 None => None,
             };
             match key.filter(|key| there.contains(key)) {
