@@ -264,7 +264,7 @@ fn check_field(dialect: Dialect, field: &Field, others: &[Field]) -> Result<()> 
     }
     // SQLite tells names apart by more than their case.
     if let Some(other) = others.iter().find(|other| other.name.eq_ignore_ascii_case(&field.name)) {
-        return Err(Error::new(ErrorCode::Conflict, format!("There is a field `{}` already", other.name)).with_field(&field.name));
+        return Err(Error::payload(format!("There is a field `{}` already", other.name)).with_field(&field.name));
     }
     check_column(dialect, field)
 }

@@ -36,6 +36,7 @@ const FLUSH_AFTER: Duration = Duration::from_micros(200);
 const BLANK_HEAP: usize = 8 * 1024 * 1024;
 
 /// Runs a worker until its host is gone: the whole of `trellis worker`.
+#[expect(clippy::disallowed_methods, reason = "a worker has no settings: this is for its C library")]
 pub fn main(services: Vec<ServiceSource>) -> ExitCode {
     // SAFETY: the only thread so far. The first local date reads the zone; without a name it would look for a file.
     unsafe { std::env::set_var("TZ", "UTC0") };

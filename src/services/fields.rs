@@ -63,6 +63,10 @@ fn visible(ctx: &Ctx, collection: &Collection) -> Vec<Value> {
 pub async fn create(core: &Arc<Core>, collection: &Collection, raw: &Value) -> Result<Value> {
     changeable(collection)?;
     let (field, primary) = from_json(raw, collection.fields.len())?;
+    if collection.field(&field.name).is_some() {
+        return Err(Error::new(ErrorCode::Conflict, format!("There is a field `{}` in `{}` already", field.name, collection.name))
+            .with_field(field.name));
+    }
     if primary {
         return Err(Error::payload(format!("`{}` already has its primary key", collection.name)).with_field(field.name));
     }
