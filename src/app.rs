@@ -48,7 +48,7 @@ pub async fn open_database(config: &Config, clock: &Clock) -> Result<Db> {
     })
     .await?;
     for name in db.migrate(clock).await? {
-        tracing::info!(name, "migration applied");
+        tracing::debug!(name, "migration applied");
     }
     Ok(db)
 }

@@ -1,6 +1,6 @@
 //! The REST door: routes, bodies, answers. The only place, with `mcp`, that knows HTTP.
 //!
-//! A handler reads the request into a [`request::Call`], asks a service, and shapes the answer. Rules live in the services.
+//! A handler reads the request into a `request::Call`, asks a service, and shapes the answer. Rules live in the services.
 
 mod auth;
 mod collections;

@@ -1,7 +1,7 @@
 //! One invocation on one worker: feeds its host calls, holds its clock, and says how it ended.
 //!
 //! The host's clock is the one that counts. The worker has its own and usually answers by itself; where it doesn't within
-//! [`GRACE`](super::limits::GRACE), the caller is answered here and the worker is given up or told to forget.
+//! [`GRACE`], the caller is answered here and the worker is given up or told to forget.
 
 use std::collections::HashMap;
 use std::pin::pin;
