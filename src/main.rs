@@ -1,5 +1,6 @@
 //! The command line: `serve` (what runs without a command), `migrate`, `ext`, `config`, and the hidden `worker`.
 
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -10,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use trellis::app::{self, App};
 use trellis::clock::Clock;
 use trellis::config::{Config, LogFormat, SETTINGS};
-use trellis::{Error, Result};
+use trellis::{Error, ErrorCode, Result};
 
 /// A data platform in one binary, extended with sandboxed JavaScript.
 #[derive(Parser)]
@@ -55,9 +56,13 @@ fn main() -> ExitCode {
         // A worker has no environment, no runtime and no log: it must not share a line with the rest.
         Command::Worker => return trellis::sandbox::worker::main(trellis::bridge::sources()),
         Command::Config => {
+            let mut out = std::io::stdout().lock();
             for setting in SETTINGS {
                 let default = if setting.default.is_empty() { "–" } else { setting.default };
-                println!("{}\n    {}\n    default: {default}\n", setting.name, setting.doc);
+                if writeln!(out, "{}\n    {}\n    default: {default}\n", setting.name, setting.doc).is_err() {
+                    // Whoever reads has seen enough, as in `trellis config | head`.
+                    break;
+                }
             }
             return ExitCode::SUCCESS;
         }
@@ -92,9 +97,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", error.message());
-            if let Some(detail) = error.detail() {
-                eprintln!("{detail}");
+            match error.detail() {
+                Some(detail) => eprintln!("{}: {detail}", error.message()),
+                None => eprintln!("{}", error.message()),
             }
             ExitCode::FAILURE
         }
@@ -104,7 +109,9 @@ fn main() -> ExitCode {
 async fn serve(config: Config) -> Result<()> {
     start_log(&config);
     let address = format!("{}:{}", config.host, config.port);
-    let bind = |e: std::io::Error| Error::internal(format!("`HOST` and `PORT`: {address} can't be listened on: {e}"));
+    let bind = |e: std::io::Error| {
+        Error::new(ErrorCode::ServiceUnavailable, format!("`HOST` and `PORT`: {address} can't be listened on")).with_detail(e.to_string())
+    };
     let listener = TcpListener::bind(&address).await.map_err(bind)?;
     let local = listener.local_addr().map_err(bind)?;
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{local}"));
@@ -157,7 +164,8 @@ async fn ext(config: &Config, command: Ext) -> Result<()> {
 
 fn start_log(config: &Config) {
     let filter = EnvFilter::new(&config.log_level);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => log.init(),

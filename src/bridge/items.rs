@@ -141,14 +141,7 @@ async fn delete_many(ctx: &Ctx, call: &Call) -> Result<Value> {
 
 async fn delete_by_query(ctx: &Ctx, call: &Call) -> Result<Value> {
     let items = service(ctx, call)?;
-    let query = call.object(0, "query")?;
-    if query.get("filter").is_none_or(|f| f.as_object().is_none_or(Item::is_empty))
-        && !query.contains_key("search")
-        && !query.contains_key("limit")
-    {
-        return Err(Error::query(format!("{}: a query without filter, search or limit would delete everything", call.method)));
-    }
-    let found = items.keys_by_query(&query).await?;
+    let found = items.keys_by_narrow_query(&call.object(0, "query")?).await?;
     Ok(json!(items.delete(found).await?))
 }
 

@@ -50,6 +50,8 @@ pub(super) fn postgres(error: sqlx::Error) -> Error {
         "23502" => missing(database.table().zip(database.column())),
         "23514" | "23P01" | "P0001" => rule(),
         "22001" | "22003" | "22021" | "22P05" => Error::new(ErrorCode::FailedValidation, "A value doesn't fit its field"),
+        "54000" => Error::new(ErrorCode::FailedValidation, "A value is too long for a field that is unique or has an index"),
+        "2200H" => Error::new(ErrorCode::Conflict, "The collection has given out every number that its key can have"),
         // 0A000 besides: a prepared statement that a change of the schema overtook; another connection prepares it anew.
         "40001" | "40P01" => conflict(),
         "0A000" if database.message().contains("cached plan") => conflict(),

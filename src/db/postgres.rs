@@ -14,7 +14,7 @@ use sqlx::encode::IsNull;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow, PgTypeInfo};
-use sqlx::{Arguments, AssertSqlSafe, Column, Postgres, Row, TypeInfo};
+use sqlx::{Arguments, AssertSqlSafe, Column, Connection, Postgres, Row, TypeInfo};
 use tokio::time::{Instant, timeout_at};
 
 use super::call::panicked;
@@ -32,6 +32,14 @@ pub(super) async fn open(options: &DbOptions) -> Result<PgPool> {
             .with_detail(e.to_string())
     };
     let connect: PgConnectOptions = options.url.parse().map_err(bad)?;
+    // Once by itself: the pool would try until its time is over, and then only say that it is.
+    let first = tokio::time::timeout(options.acquire_timeout, PgConnection::connect_with(&connect)).await;
+    let unreachable = |why: String| Error::new(ErrorCode::ServiceUnavailable, "DATABASE_URL: Postgres can't be reached").with_detail(why);
+    match first {
+        Ok(Ok(conn)) => drop(conn.close().await),
+        Ok(Err(error)) => return Err(unreachable(error.to_string())),
+        Err(_) => return Err(unreachable("no answer in time".to_owned())),
+    }
     let pool = PgPoolOptions::new()
         .max_connections(options.pool_size.max(1))
         .acquire_timeout(options.acquire_timeout)

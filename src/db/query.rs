@@ -56,6 +56,17 @@ impl Filter {
         Self::Field { field: field.into(), op }
     }
 
+    /// Whether it has any condition at all, so that it can leave a row out.
+    pub fn narrows(&self) -> bool {
+        match self {
+            Self::And(parts) => parts.iter().any(Self::narrows),
+            // Of alternatives each must narrow; of none, no row is let through.
+            Self::Or(parts) => parts.iter().all(Self::narrows),
+            Self::Not(_) | Self::Field { .. } => true,
+            Self::Const(always) => !always,
+        }
+    }
+
     /// Both; either may be missing.
     pub fn both(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         match (a, b) {

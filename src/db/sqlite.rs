@@ -2,6 +2,7 @@
 //!
 //! The same functions as `postgres.rs`, in the same order. Runs on the database's own threads (`writer.rs`, `reader.rs`).
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,6 +77,8 @@ pub(super) fn open_writer(path: &Path) -> Result<(Connection, Watch)> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| cannot_open(path, &e.to_string()))?;
     }
+    // Made here, so that only its owner can read what is in it; SQLite gives its other files the same mode.
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|e| cannot_open(path, &e.to_string()))?;
     let conn = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,

@@ -158,6 +158,10 @@ impl FieldType {
                 };
                 let fault = |fault| format!("{}, got: {}", decimal::explain(fault, *precision, *scale), shown(value));
                 let unscaled = decimal::parse(&text, *precision, *scale).map_err(fault)?;
+                // 15 digits survive the way through a double; of more, nobody knows what was sent.
+                if matches!(value, Value::Number(n) if n.is_f64()) && unscaled.trim_matches('-').trim_matches('0').len() > 15 {
+                    return Err(format!("has more digits than a JSON number keeps: send it as a text, got: {}", shown(value)));
+                }
                 if sqlite {
                     let what = "must be a decimal number of at most 18 digits";
                     Bind::BigInt(Some(unscaled.parse().map_err(|_| format!("{what}, got: {}", shown(value)))?))

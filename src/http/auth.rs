@@ -44,7 +44,9 @@ pub async fn logout(State(api): App, call: Call) -> Result<Response, ApiError> {
 /// `GET /api/users/me`: always readable by the user it is about.
 pub async fn read_me(State(api): App, call: Call) -> Result<Response, ApiError> {
     let id = me(&call)?;
-    let Call { start, query, .. } = call;
+    let Call { start, mut query, .. } = call;
+    // What everybody may do for themself is reading, not searching.
+    query.retain(|name, _| name == "fields");
     let item = api
         .core
         .operate(start, |ctx| {

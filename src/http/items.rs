@@ -153,7 +153,7 @@ async fn update_many(api: Arc<Api>, name: String, call: Call) -> Answer {
             match change {
                 Change::Keys(keys, data) => items_of.update(keys, data).await,
                 Change::Query(query, data) => {
-                    let keys = items_of.keys_by_query(&query).await?;
+                    let keys = items_of.keys_by_narrow_query(&query).await?;
                     items_of.update(keys, data).await
                 }
                 Change::Rows(rows) => items_of.update_rows(rows).await,
@@ -217,11 +217,6 @@ async fn delete_many(api: Arc<Api>, name: String, call: Call) -> Answer {
     } else {
         return Err(nothing().into());
     };
-    if let Doomed::Query(query) = &doomed
-        && !["filter", "search", "limit"].iter().any(|name| query.get(*name).is_some_and(|v| !v.is_null() && v != &json!({})))
-    {
-        return Err(nothing().into());
-    }
     remove(api, name, call, doomed).await
 }
 
@@ -240,7 +235,7 @@ async fn remove(api: Arc<Api>, name: String, call: Call, doomed: Doomed) -> Answ
                     let items = ItemsService::new(&ctx, name);
                     let keys = match doomed {
                         Doomed::Keys(keys) => keys,
-                        Doomed::Query(query) => items.keys_by_query(&query).await?,
+                        Doomed::Query(query) => items.keys_by_narrow_query(&query).await?,
                     };
                     items.delete(keys).await
                 }

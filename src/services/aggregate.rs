@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::access::readable;
 use super::query::{self, Unlimited, clip, nearest};
 use super::{Ctx, Item};
 use crate::auth::Action;
@@ -29,7 +28,7 @@ pub async fn run(ctx: &Ctx, name: &str, raw: &Item) -> Result<Vec<Item>> {
         Some(_) => return Err(Error::query("`groupBy` must be an array of fields")),
     };
     for group in &groups {
-        let field = readable(&collection, fields, group)?;
+        let field = query::open_field(&collection, fields, group)?;
         if field.ty == FieldType::Json {
             return Err(Error::query(format!("`{group}` is json and can't be grouped by")).with_field(group.as_str()));
         }
@@ -97,7 +96,7 @@ fn parse(collection: &Collection, fields: &crate::auth::FieldSet, raw: &Value) -
                 wanted.push((function, None));
                 continue;
             }
-            let known = readable(collection, fields, field)?;
+            let known = query::open_field(collection, fields, field)?;
             if !function.fits(known.ty) {
                 return Err(Error::query(format!("`aggregate.{name}` isn't possible on `{field}`: its type is {}", known.ty.name()))
                     .with_field(field));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Item;
 use super::access::readable;
 use crate::auth::FieldSet;
-use crate::db::{Collection, Filter, Op, Query, Sort, TextMatch, TextPlace};
+use crate::db::{Collection, Field, Filter, Op, Query, Sort, Special, TextMatch, TextPlace};
 use crate::error::{Error, Result};
 
 /// Rows that a list answers where the caller names no limit.
@@ -163,7 +163,7 @@ fn parse_sort(collection: &Collection, allowed: &FieldSet, value: Option<&Value>
         .map(|name| {
             let (descending, name) = name.strip_prefix('-').map_or((false, name.as_str()), |name| (true, name));
             plain(collection, name)?;
-            Ok(Sort { field: readable(collection, allowed, name)?.name.clone(), descending })
+            Ok(Sort { field: open_field(collection, allowed, name)?.name.clone(), descending })
         })
         .collect()
 }
@@ -248,7 +248,7 @@ impl FilterParser<'_> {
             )));
         }
         plain(self.collection, name)?;
-        let field = readable(self.collection, self.allowed, name)?;
+        let field = open_field(self.collection, self.allowed, name)?;
         let mut conditions = Vec::new();
         match value {
             Value::Object(operators) => {
@@ -272,6 +272,16 @@ impl FilterParser<'_> {
         }
         Ok(if conditions.len() == 1 { conditions.remove(0) } else { Filter::And(conditions) })
     }
+}
+
+/// A field that may decide which rows are answered, or in which order: one that is masked would be told bit by bit that way.
+pub fn open_field<'c>(collection: &'c Collection, allowed: &FieldSet, name: &str) -> Result<&'c Field> {
+    let field = readable(collection, allowed, name)?;
+    if field.is(Special::Hash) || field.is(Special::Conceal) {
+        let message = format!("`{name}` in `{}` is concealed: it can't be filtered, sorted or grouped by", collection.name);
+        return Err(Error::new(crate::error::ErrorCode::Forbidden, message).with_field(name));
+    }
+    Ok(field)
 }
 
 fn equal(value: &Value) -> Op {

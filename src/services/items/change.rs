@@ -1,5 +1,6 @@
 //! The job of a write: its statements and its outbox rows, run as one by the database.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -64,6 +65,7 @@ impl Change {
             }
             let rows: Vec<Item> =
                 rows.into_iter().map(|row| super::object(self.collection.fields.iter().map(|f| f.name.as_str()), row)).collect();
+            let rows = self.in_order(step, rows);
             let durable = &self.actions[slot(step.event)].durable;
             if !durable.is_empty() {
                 let (meta, keys) = self.meta(step, &rows);
@@ -76,6 +78,17 @@ impl Change {
             done.rows.push(rows);
         }
         Ok(done)
+    }
+
+    /// The rows in the order of the keys that were asked for: the database answers them in any.
+    fn in_order(&self, step: &Step, rows: Vec<Item>) -> Vec<Item> {
+        let pk = &self.collection.primary_key().name;
+        if rows.len() < 2 || step.keys.is_empty() {
+            return rows;
+        }
+        let mut by_key: HashMap<String, Item> =
+            rows.into_iter().map(|row| (row.get(pk).map(Value::to_string).unwrap_or_default(), row)).collect();
+        step.keys.iter().filter_map(|key| by_key.remove(&key.to_string())).collect()
     }
 
     /// `meta` of the action hooks of a step.

@@ -95,7 +95,12 @@ impl ItemsService<'_> {
         };
         let shape = Item::from_iter(raw.get("fields").map(|f| ("fields".to_owned(), f.clone())));
         let parsed = query::parse(&collection, fields, fields, &shape, self.ctx.core.config.query_limit_max, Unlimited::All)?;
-        let rows = self.read_hooks(&collection, rows).await?;
+        // As a read of these fields would have it: hooks and caller see no more than what was asked for.
+        let project = |mut row: Item| {
+            row.retain(|name, _| *name == pk || parsed.fields.contains(name));
+            row
+        };
+        let rows = self.read_hooks(&collection, rows.into_iter().map(project).collect()).await?;
         Ok(rows.into_iter().map(|row| strip(&collection, fields, &parsed.fields, row)).collect())
     }
 

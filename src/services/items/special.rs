@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::auth::token;
+use crate::auth::{Action, token};
 use crate::db::{Collection, Field, Special};
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::{Ctx, Item};
@@ -79,25 +79,65 @@ pub async fn fill(ctx: &Ctx, collection: &Collection, occasion: Occasion, item: 
             item.insert(field.name.clone(), value);
         }
     }
-    if collection.name == "daas_users" {
-        user_fields(item)?;
+    match collection.name.as_str() {
+        "daas_users" => user_fields(item),
+        "daas_permissions" => permission_fields(item),
+        "daas_policies" => unbuilt(item, "daas_policies", &["ip_access", "module_access"]),
+        _ => Ok(()),
     }
-    Ok(())
 }
+
+/// What restricts a permission and isn't acted on yet is refused: a rule that is stored and ignored would be worse than none.
+fn permission_fields(item: &Item) -> Result<()> {
+    if let Some(action) = item.get("action") {
+        action.as_str().and_then(Action::parse).ok_or_else(|| {
+            let names = Action::ALL.map(|a| format!("`{}`", a.name())).join(", ");
+            invalid("daas_permissions", "action", &format!("must be one of {names}"))
+        })?;
+    }
+    match item.get("fields") {
+        None | Some(Value::Null) => {}
+        Some(Value::Array(names)) if names.iter().all(Value::is_string) => {}
+        Some(Value::String(_)) => {}
+        Some(_) => return Err(invalid("daas_permissions", "fields", "must be an array of names; `*` is every field")),
+    }
+    unbuilt(item, "daas_permissions", &["permissions", "validation", "presets"])
+}
+
+fn unbuilt(item: &Item, collection: &str, names: &[&str]) -> Result<()> {
+    let is_set = |value: &Value| match value {
+        Value::Null => false,
+        Value::Object(map) => !map.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => true,
+    };
+    match names.iter().find(|name| item.get(**name).is_some_and(is_set)) {
+        Some(name) => Err(invalid(collection, name, "isn't supported yet: leave it out, or send null")),
+        None => Ok(()),
+    }
+}
+
+fn invalid(collection: &str, field: &str, why: &str) -> Error {
+    Error::new(ErrorCode::FailedValidation, format!("`{field}` in `{collection}` {why}")).with_field(field)
+}
+
+/// What the status of a user may be. Only an active one can sign in.
+const STATUSES: [&str; 6] = ["draft", "invited", "unverified", "active", "suspended", "archived"];
 
 /// A user's e-mail is kept in lower case, so that signing in doesn't depend on it; a static token is kept as its fingerprint.
 fn user_fields(item: &mut Item) -> Result<()> {
+    if item.get("status").is_some_and(|status| !STATUSES.iter().any(|known| status == known)) {
+        return Err(invalid("daas_users", "status", &format!("must be one of {}", STATUSES.map(|s| format!("`{s}`")).join(", "))));
+    }
     if let Some(Value::String(email)) = item.get_mut("email") {
         *email = email.trim().to_lowercase();
         if !email.contains('@') {
-            return Err(Error::new(ErrorCode::FailedValidation, "`email` in `daas_users` must be an e-mail address").with_field("email"));
+            return Err(invalid("daas_users", "email", "must be an e-mail address"));
         }
     }
     if let Some(Value::String(secret)) = item.get_mut("token") {
         if secret.chars().count() < 16 {
-            return Err(
-                Error::new(ErrorCode::FailedValidation, "`token` in `daas_users` must have at least 16 characters").with_field("token")
-            );
+            return Err(invalid("daas_users", "token", "must have at least 16 characters"));
         }
         *secret = token::fingerprint(secret);
     }

@@ -8,12 +8,12 @@ use super::change::Step;
 use super::special::{self, Occasion};
 use super::{ItemsService, not_found, parse_key};
 use crate::auth::Action;
-use crate::db::{Collection, sql};
+use crate::db::{Collection, Filter, sql};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::ItemsEvent;
 use crate::services::Item;
 use crate::services::access::{check_complete, check_input, check_not_emptied, check_values};
-use crate::services::query::{self, clip};
+use crate::services::query::{self, Unlimited, clip};
 use crate::services::runner::{Meta, Previous};
 
 impl ItemsService<'_> {
@@ -117,6 +117,18 @@ impl ItemsService<'_> {
         let mut raw = raw.clone();
         raw.insert("fields".to_owned(), json!([pk]));
         Ok(self.read_all(&raw).await?.into_iter().filter_map(|mut row| row.shift_remove(&pk)).collect())
+    }
+
+    /// The same for a write that must say which rows it means: a condition, a search or a limit.
+    pub async fn keys_by_narrow_query(&self, raw: &Item) -> Result<Vec<Value>> {
+        let collection = self.ctx.collection(self.name, Action::Read)?;
+        let fields = self.ctx.granted(Action::Read, &collection)?;
+        let max = self.ctx.core.config.query_limit_max;
+        let parsed = query::parse(&collection, fields, fields, raw, max, Unlimited::All)?;
+        if parsed.limit.is_none() && parsed.query.search.is_none() && !parsed.query.filter.as_ref().is_some_and(Filter::narrows) {
+            return Err(Error::payload("This would touch every item: name a filter with a condition, a search or a limit"));
+        }
+        self.keys_by_query(raw).await
     }
 
     /// Steps 1 to 4 for new rows.
