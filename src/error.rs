@@ -38,7 +38,7 @@ codes! {
     InvalidQuery = "INVALID_QUERY", 400;
     /// The key in the path doesn't have the form of the collection's key.
     InvalidId = "INVALID_ID", 400;
-    /// A value is missing or breaks a rule of its field or of the caller's permission.
+    /// A value is missing or breaks a rule of its field.
     FailedValidation = "FAILED_VALIDATION", 400;
     /// A read without `limit` would answer more rows than `QUERY_LIMIT_MAX`.
     QueryTooLarge = "QUERY_TOO_LARGE", 400;
@@ -58,8 +58,6 @@ codes! {
     TokenExpired = "TOKEN_EXPIRED", 401;
     /// The caller may not do this.
     Forbidden = "FORBIDDEN", 403;
-    /// An extension called a service that its capabilities don't name.
-    CapabilityDenied = "CAPABILITY_DENIED", 403;
     /// There is no such item.
     NotFound = "NOT_FOUND", 404;
     /// There is no such collection.
@@ -76,8 +74,6 @@ codes! {
     InvalidForeignKey = "INVALID_FOREIGN_KEY", 409;
     /// Concurrent transactions got in each other's way too often.
     TransactionConflict = "TRANSACTION_CONFLICT", 409;
-    /// The stored version is not the one that `If-Match` names.
-    PreconditionFailed = "PRECONDITION_FAILED", 412;
     /// The body is larger than allowed.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413;
     /// An argument or a result of a hook is larger than `EXTENSION_MAX_PAYLOAD`.
