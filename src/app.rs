@@ -14,9 +14,8 @@ use crate::config::{Config, Secret};
 use crate::db::{Db, DbOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
-use crate::hooks::dispatcher::Execute;
 use crate::http::{self, Api};
-use crate::sandbox::{Pool, PoolOptions};
+use crate::sandbox::{self, Pool, PoolOptions};
 use crate::services::Core;
 use crate::services::sessions::Sessions;
 use crate::services::setup::{self, NewAdmin};
@@ -69,7 +68,7 @@ impl App {
             max_in_flight: config.extension_max_in_flight,
             max_waiting: config.extension_max_waiting,
             max_payload: config.extension_max_payload,
-            memory_budget: config.worker_memory.map_or(defaults.memory_budget, |bytes| bytes as u64),
+            memory_budget: config.worker_memory.map_or_else(|| sandbox::memory_of_machine() / 4, |bytes| bytes as u64),
             ..defaults
         });
         let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool));
@@ -80,7 +79,14 @@ impl App {
             tracing::warn!("EXTENSIONS_SAFE_MODE is on: no extension runs");
         }
         let (stop, stopped) = watch::channel(false);
-        let dispatching = tokio::spawn(Arc::clone(&core.dispatcher).run(execute(&extensions), stopped.clone()));
+        let (dispatcher, runner) = (Arc::clone(&core.dispatcher), Arc::clone(&extensions));
+        let (idle, until) = (config.safe_mode, stopped.clone());
+        let dispatching = tokio::spawn(async move {
+            // In safe mode nothing runs, so nothing is claimed either: what is owed waits for the next start.
+            if !idle {
+                dispatcher.run(runner, until).await;
+            }
+        });
         let flushing = tokio::spawn(flush(Arc::clone(&extensions), stopped));
         let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions });
         Ok(Self { api, pool, dispatching, flushing, stop, new_admin })
@@ -119,15 +125,6 @@ impl App {
         api.core.db.close().await;
         served.map_err(|e| Error::internal(format!("the HTTP server failed: {e}")))
     }
-}
-
-/// How the dispatcher has a delivery run: by the extensions as they are when it runs.
-fn execute(extensions: &Arc<Extensions>) -> Execute {
-    let extensions = Arc::clone(extensions);
-    Arc::new(move |delivery| {
-        let set = extensions.current();
-        Box::pin(async move { set.deliver(delivery).await })
-    })
 }
 
 async fn flush(extensions: Arc<Extensions>, mut stop: watch::Receiver<bool>) {

@@ -248,11 +248,8 @@ impl Reader<'_> {
     fn checked<T: Default>(&mut self, name: &str, allowed: &str, parse: impl Fn(&str) -> Option<T>) -> T {
         let value = self.text(name);
         parse(&value).unwrap_or_else(|| {
-            // A URL may carry a password, which doesn't print.
-            let shown = match (value.split_once("://"), value.rsplit_once('@')) {
-                (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
-                _ => value,
-            };
+            // An address may carry a password before its `@`, which doesn't print.
+            let shown = value.rsplit_once('@').map_or_else(|| value.clone(), |(_, rest)| format!("…@{rest}"));
             self.mistake(name, &shown, allowed);
             T::default()
         })

@@ -1,7 +1,7 @@
 //! Trellis: a data platform in one binary, extended with sandboxed JavaScript.
 //!
 //! Layers, each importing only from those to its right:
-//! `main, app` → `http` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, error, config, clock`.
+//! `main, app` → `http` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, error, json, config, clock`.
 
 pub mod app;
 pub mod auth;
@@ -13,6 +13,7 @@ pub mod error;
 pub mod extensions;
 pub mod hooks;
 pub mod http;
+pub mod json;
 pub mod sandbox;
 pub mod services;
 

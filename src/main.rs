@@ -68,9 +68,17 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
-    // A `.env` beside the working directory is read; what the environment says already wins.
-    let _ = dotenvy::dotenv();
-    let config = match Config::read(std::env::vars()) {
+    // A `.env` in the working directory is read; what the environment says already wins.
+    match dotenvy::from_path(".env") {
+        Err(error) if !error.not_found() => {
+            eprintln!("`.env` can't be read: {error}");
+            return ExitCode::FAILURE;
+        }
+        _ => {}
+    }
+    // A variable that isn't text can't be one of ours.
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config = match Config::read(variables) {
         Ok(config) => config,
         Err(mistakes) => {
             for mistake in mistakes {

@@ -155,7 +155,6 @@ CREATE TABLE "daas_deliveries" (
     "event" varchar(255) COLLATE "C" NOT NULL,
     "collection" varchar(255) COLLATE "C",
     "item_key" varchar(255) COLLATE "C",
-    "meta" json NOT NULL,
     "caller" varchar(255) COLLATE "C" NOT NULL,
     "user_id" uuid,
     "ip" varchar(255) COLLATE "C",
@@ -173,6 +172,11 @@ CREATE TABLE "daas_deliveries" (
     "last_error" text COLLATE "C",
     "created_at" timestamptz(3) NOT NULL,
     "finished_at" timestamptz(3)
+);
+-- Apart, so that a change of a delivery's state never rewrites what may be megabytes.
+CREATE TABLE "daas_delivery_meta" (
+    "delivery" uuid NOT NULL PRIMARY KEY REFERENCES "daas_deliveries" ("id") ON DELETE CASCADE,
+    "meta" json NOT NULL
 );
 CREATE INDEX "daas_deliveries_status_next_at_index" ON "daas_deliveries" ("status", "next_at");
 CREATE INDEX "daas_deliveries_order_index" ON "daas_deliveries" ("extension", "hook", "collection", "item_key");

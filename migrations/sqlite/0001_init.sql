@@ -155,7 +155,6 @@ CREATE TABLE "daas_deliveries" (
     "event" TEXT NOT NULL,
     "collection" TEXT,
     "item_key" TEXT,
-    "meta" TEXT NOT NULL,
     "caller" TEXT NOT NULL,
     "user_id" TEXT,
     "ip" TEXT,
@@ -173,6 +172,11 @@ CREATE TABLE "daas_deliveries" (
     "last_error" TEXT,
     "created_at" TEXT NOT NULL,
     "finished_at" TEXT
+);
+-- Apart, so that a change of a delivery's state never rewrites what may be megabytes.
+CREATE TABLE "daas_delivery_meta" (
+    "delivery" TEXT NOT NULL PRIMARY KEY REFERENCES "daas_deliveries" ("id") ON DELETE CASCADE,
+    "meta" TEXT NOT NULL
 );
 CREATE INDEX "daas_deliveries_status_next_at_index" ON "daas_deliveries" ("status", "next_at");
 CREATE INDEX "daas_deliveries_order_index" ON "daas_deliveries" ("extension", "hook", "collection", "item_key");

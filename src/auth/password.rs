@@ -1,29 +1,51 @@
 //! Passwords: argon2id with the crate's defaults (19 MiB, two passes), two at a time, never on the async threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use tokio::sync::Semaphore;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Error, ErrorCode, Result};
 
 /// Longest password in bytes: hashing a longer one would be a way to keep the machine busy.
 const MAX_PASSWORD: usize = 1024;
 
+/// Threads that hash: each takes 19 MiB and some tens of milliseconds of one core. They are kept, so that this memory is used again and
+/// isn't left in the arenas of many.
+const THREADS: usize = 2;
+/// Hashes that may wait: past this, callers are told to come back.
+const MAX_WAITING: usize = 256;
+
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Hashes and verifies.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Passwords {
-    /// Bounds how many hashes run at once: each takes 19 MiB and some tens of milliseconds of one core.
-    slots: Arc<Semaphore>,
+    work: mpsc::Sender<Work>,
     /// A hash of nothing, verified when there is no such account, so that both cases take equally long.
     decoy: Arc<str>,
 }
 
 impl Passwords {
-    /// Makes the decoy; takes as long as one hash.
+    /// Starts the threads and makes the decoy; takes as long as one hash.
     pub fn new() -> Result<Self> {
-        Ok(Self { slots: Arc::new(Semaphore::new(2)), decoy: hash(&super::token::random(32)?)?.into() })
+        let (work, queue) = mpsc::channel::<Work>(MAX_WAITING);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..THREADS {
+            let queue = Arc::clone(&queue);
+            let next = move || queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+            let run = move || {
+                while let Some(work) = next() {
+                    work()
+                }
+            };
+            std::thread::Builder::new()
+                .name("passwords".to_owned())
+                .spawn(run)
+                .map_err(|e| Error::internal(format!("password thread: {e}")))?;
+        }
+        Ok(Self { work, decoy: hash(&super::token::random(32)?)?.into() })
     }
 
     /// The PHC string to store.
@@ -55,13 +77,14 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let permit = Arc::clone(&self.slots).acquire_owned().await.map_err(|e| Error::internal(format!("password slots: {e}")))?;
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work()
-        })
-        .await
-        .map_err(|e| Error::internal(format!("password thread: {e}")))?
+        let (answer, answered) = oneshot::channel();
+        let job: Work = Box::new(move || {
+            // Whoever asked may be gone.
+            let _ = answer.send(work());
+        });
+        let full = |_| Error::new(ErrorCode::ServiceUnavailable, "Too many sign-ins at once: try again").with_retry_after(1);
+        self.work.try_send(job).map_err(full)?;
+        answered.await.map_err(|_| Error::internal("a password thread ended"))?
     }
 }
 

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
+use crate::hooks::event::is_collection_name;
+use crate::json;
 use crate::services::Item;
 use crate::services::query::{clip, show};
 
@@ -36,11 +38,15 @@ impl Call {
     /// Reads `[scope, ...args]`.
     pub fn parse(method: &str, args: &str) -> Result<Self> {
         let mut args: Vec<Value> =
-            serde_json::from_str(args).map_err(|e| Error::payload(format!("{method}: the arguments can't be read: {e}")))?;
+            json::from_text(args).map_err(|e| Error::payload(format!("{method}: the arguments can't be read: {}", e.message())))?;
         if args.is_empty() {
             return Err(Error::payload(format!("{method}: the call has no scope")));
         }
-        let scope = serde_json::from_value(args.remove(0)).map_err(|e| Error::payload(format!("{method}: bad options: {e}")))?;
+        let scope: Scope = serde_json::from_value(args.remove(0)).map_err(|e| Error::payload(format!("{method}: bad options: {e}")))?;
+        // Bounded before it is kept anywhere.
+        if let Some(name) = scope.collection.as_deref().filter(|name| !is_collection_name(name)) {
+            return Err(Error::new(ErrorCode::CollectionNotFound, format!("There is no collection `{}`", clip(name))));
+        }
         Ok(Self { method: method.to_owned(), scope, args })
     }
 

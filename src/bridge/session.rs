@@ -65,12 +65,19 @@ struct Inner {
     extension: String,
     request_id: Arc<str>,
     /// Open transactions by the id that JavaScript has for them. Short sections only.
-    open: Mutex<HashMap<u32, Ctx>>,
+    open: Mutex<HashMap<u32, Open>>,
     next_id: AtomicU32,
     /// The nested write that is under way, with its hooks, and where it began. Short sections only.
     under_way: Mutex<Option<(Ctx, Mark)>>,
     /// Short sections only.
     record: Mutex<Record>,
+}
+
+/// A `transaction()` that has begun.
+struct Open {
+    ctx: Ctx,
+    /// The turn among the calls around it, which it keeps to its end.
+    _turn: Option<tokio::sync::OwnedMutexGuard<()>>,
 }
 
 impl Session {
@@ -106,8 +113,8 @@ impl Session {
         if let Some((ctx, mark)) = left {
             ctx.op.end_mark(mark, !ctx.has_written()).await;
         }
-        let open: Vec<Ctx> = self.0.open().drain().map(|(_, ctx)| ctx).collect();
-        for ctx in open {
+        let open: Vec<Open> = self.0.open().drain().map(|(_, open)| open).collect();
+        for Open { ctx, .. } in open {
             if let Place::Separate(core, _) = &self.0.place
                 && let Err(error) = core.close(&ctx.op, Outcome::Undo).await
             {
@@ -123,7 +130,7 @@ impl Session {
 }
 
 impl Inner {
-    fn open(&self) -> MutexGuard<'_, HashMap<u32, Ctx>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<u32, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -138,11 +145,10 @@ impl Inner {
     /// The open transaction that a call names.
     fn transaction(&self, id: u32) -> Result<Ctx> {
         let gone = || Error::new(ErrorCode::TransactionTimeout, "This `transaction()` has ended: its `services` can't be used any more");
-        self.open().get(&id).cloned().ok_or_else(gone)
+        self.open().get(&id).map(|open| open.ctx.clone()).ok_or_else(gone)
     }
 
-    async fn dispatch(&self, name: &str, args: &str) -> Result<Option<Value>> {
-        let call = Call::parse(name, args)?;
+    async fn dispatch(&self, name: &str, call: Call) -> Result<Option<Value>> {
         match name {
             transaction::BEGIN => return self.begin(&call).await.map(Some),
             transaction::END => return self.end(&call).await.map(|()| None),
@@ -157,22 +163,25 @@ impl Inner {
             (Some(id), _) => self.transaction(id)?,
             (None, Place::Joined(ctx)) => ctx.clone(),
             (None, Place::Separate(core, start)) => {
-                let (call, run) = (&call, method.run);
-                return core
-                    .operate(start.clone(), |ctx| {
-                        let ctx = ctx.with(call.scope.elevated, emit);
-                        async move { run(&ctx, call).await }
+                // On a task of its own: what is committed is followed up, also when the code ends without waiting for it.
+                let (core, start, run) = (Arc::clone(core), start.clone(), method.run);
+                let call = Arc::new(call);
+                let work = tokio::spawn(async move {
+                    core.operate(start, |ctx| {
+                        let (ctx, call) = (ctx.with(call.scope.elevated, emit), Arc::clone(&call));
+                        async move { run(&ctx, &call).await }
                     })
-                    .await;
+                    .await
+                });
+                return work.await.map_err(|e| Error::internal(format!("a service call's task ended: {e}")))?;
             }
         };
         let ctx = joined.with(call.scope.elevated, emit);
-        if !method.writes {
-            return (method.run)(&ctx, &call).await;
-        }
-        // Writes of one hook run take turns, so that one which its own hooks refuse halfway can be undone without the others.
-        let _turn = ctx.turn().await;
-        if !call.scope.collection.as_deref().is_some_and(|collection| ctx.has_write_filters(collection)) {
+        // Calls that may write, themselves or through their hooks, take turns within one hook run: one that is refused halfway can then be
+        // undone without the others.
+        let hooked = call.scope.collection.as_deref().is_some_and(|collection| ctx.has_filters(collection));
+        let _turn = if method.writes || hooked { Some(ctx.turn().await) } else { None };
+        if !hooked {
             return (method.run)(&ctx, &call).await;
         }
         let mark = ctx.op.mark(ctx.savepoint()).await?;
@@ -184,6 +193,7 @@ impl Inner {
     }
 
     async fn begin(&self, call: &Call) -> Result<Value> {
+        let mut turn = None;
         let ctx = match (call.scope.tx, &self.place) {
             (None, Place::Separate(core, start)) => core.open(start).joining(),
             (parent, place) => {
@@ -192,12 +202,14 @@ impl Inner {
                     (None, Place::Joined(ctx)) => ctx.clone(),
                     (None, Place::Separate(..)) => return Err(Error::internal("a separate transaction is opened above")),
                 };
+                // Its turn lasts until its end: a call beside it must not undo it.
+                turn = Some(outer.turn().await);
                 let id = outer.op.savepoint(&outer.core, outer.savepoint()).await?;
                 outer.in_savepoint(id)
             }
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.open().insert(id, ctx);
+        self.open().insert(id, Open { ctx, _turn: turn });
         Ok(json!(id))
     }
 
@@ -205,7 +217,7 @@ impl Inner {
         let id = call.arg(0).as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or_default();
         let keep = call.arg(1) == &Value::Bool(true);
         let ctx = self.transaction(id)?;
-        self.open().remove(&id);
+        let _open = self.open().remove(&id);
         match (ctx.savepoint(), &self.place) {
             (Some(savepoint), _) => ctx.op.end_savepoint(savepoint, keep).await,
             (None, Place::Separate(core, _)) => core.close(&ctx.op, if keep { Outcome::Keep } else { Outcome::Undo }).await,
@@ -262,8 +274,10 @@ impl Host for Session {
         let (inner, method) = (Arc::clone(&self.0), method.to_owned());
         Box::pin(async move {
             let began = Instant::now();
-            let result = inner.dispatch(&method, args.get()).await;
-            let collection = Call::parse(&method, args.get()).ok().and_then(|call| call.scope.collection);
+            let (collection, result) = match Call::parse(&method, args.get()) {
+                Ok(call) => (call.scope.collection.clone(), inner.dispatch(&method, call).await),
+                Err(error) => (None, Err(error)),
+            };
             inner.note_call(&method, collection, began, result.as_ref().err());
             match result {
                 Ok(None) => Ok(None),
@@ -287,7 +301,7 @@ impl Host for Session {
             Place::Joined(ctx) => ctx.op.tx_deadline(),
             Place::Separate(..) => None,
         };
-        self.0.open().values().filter_map(|ctx| ctx.op.tx_deadline()).chain(own).min()
+        self.0.open().values().filter_map(|open| open.ctx.op.tx_deadline()).chain(own).min()
     }
 }
 

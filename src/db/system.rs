@@ -224,7 +224,6 @@ pub fn deliveries_table() -> Collection {
             field("event", Str, vec![Required]),
             field("collection", Str, vec![]),
             field("item_key", Str, vec![]),
-            field("meta", Json, vec![Required]),
             field("caller", Str, vec![Required]),
             field("user_id", Uuid, vec![]),
             field("ip", Str, vec![]),
@@ -244,4 +243,9 @@ pub fn deliveries_table() -> Collection {
             field("finished_at", Timestamp, vec![]),
         ],
     )
+}
+
+/// What the deliveries of the outbox are about, apart from their state because it may be large.
+pub fn delivery_meta_table() -> Collection {
+    collection("daas_delivery_meta", vec![field("delivery", Uuid, vec![]), field("meta", Json, vec![Required])])
 }

@@ -1,7 +1,7 @@
 //! Cool-down: an extension whose calls keep ending in faults is left alone for a while, and tried again with one call.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// So many faults …
@@ -30,8 +30,8 @@ struct State {
 struct Cooling {
     until: Instant,
     length: Duration,
-    /// One call is on its way to find out; the others wait for its answer. It is forgotten if it never ends.
-    trial: Option<Instant>,
+    /// One call is on its way to find out; the others wait for its answer.
+    on_trial: bool,
 }
 
 /// How a call ended, as far as the breaker cares.
@@ -45,57 +45,75 @@ pub enum End {
     Unknown,
 }
 
-/// Longest that a trial is waited for: the longest call there can be.
-const TRIAL: Duration = Duration::from_secs(61);
+/// Leave for one call. Dropped without a word about its end (its caller went away, say), it says that nothing was learned.
+#[derive(Debug)]
+pub struct Admission {
+    breaker: Arc<Breaker>,
+    is_trial: bool,
+    noted: bool,
+}
+
+impl Admission {
+    /// Takes note of how the call ended.
+    pub fn ended(mut self, end: End) {
+        self.noted = true;
+        self.breaker.note(end, self.is_trial, Instant::now());
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        if !self.noted {
+            self.breaker.note(End::Unknown, self.is_trial, Instant::now());
+        }
+    }
+}
 
 impl Breaker {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a call may go, or how long to wait. A caller that may go must tell how it ended.
-    pub fn admit(&self, now: Instant) -> Result<(), Duration> {
+    /// Whether a call may go, or how long to wait.
+    pub fn admit(self: &Arc<Self>, now: Instant) -> Result<Admission, Duration> {
         let mut state = self.state();
-        let Some(cooling) = &mut state.cooling else { return Ok(()) };
-        if now < cooling.until {
-            return Err(cooling.until - now);
+        let mut is_trial = false;
+        if let Some(cooling) = &mut state.cooling {
+            if now < cooling.until {
+                return Err(cooling.until - now);
+            }
+            if cooling.on_trial {
+                return Err(FIRST);
+            }
+            cooling.on_trial = true;
+            is_trial = true;
         }
-        if cooling.trial.is_some_and(|since| now.duration_since(since) < TRIAL) {
-            return Err(FIRST);
-        }
-        cooling.trial = Some(now);
-        Ok(())
+        Ok(Admission { breaker: Arc::clone(self), is_trial, noted: false })
     }
 
-    /// Takes note of how an admitted call ended.
-    pub fn note(&self, end: End, now: Instant) {
+    fn note(&self, end: End, is_trial: bool, now: Instant) {
         let mut state = self.state();
-        match end {
+        match (&mut state.cooling, end) {
             // A call that began before the cool-down says nothing about the extension after it.
-            End::Ran if state.cooling.as_ref().is_some_and(|c| c.trial.is_none()) => {}
-            End::Ran => *state = State::default(),
-            End::Unknown => {
-                if let Some(cooling) = &mut state.cooling {
-                    cooling.trial = None;
-                }
+            (Some(_), _) if !is_trial => {}
+            (Some(_), End::Ran) => *state = State::default(),
+            (Some(cooling), End::Unknown) => cooling.on_trial = false,
+            (Some(cooling), End::Fault) => {
+                cooling.on_trial = false;
+                cooling.length = (cooling.length * 2).min(LONGEST);
+                cooling.until = now + cooling.length;
             }
-            End::Fault => {
-                if let Some(cooling) = &mut state.cooling {
-                    if cooling.trial.take().is_some() {
-                        cooling.length = (cooling.length * 2).min(LONGEST);
-                        cooling.until = now + cooling.length;
-                    }
-                    return;
-                }
+            (None, End::Fault) => {
                 state.faults.push_back(now);
                 while state.faults.front().is_some_and(|at| now.duration_since(*at) > WINDOW) {
                     state.faults.pop_front();
                 }
                 if state.faults.len() >= FAULTS {
                     state.faults.clear();
-                    state.cooling = Some(Cooling { until: now + FIRST, length: FIRST, trial: None });
+                    state.cooling = Some(Cooling { until: now + FIRST, length: FIRST, on_trial: false });
                 }
             }
+            (None, End::Ran | End::Unknown) => {}
         }
     }
 
@@ -114,45 +132,53 @@ impl Breaker {
 mod tests {
     use super::*;
 
+    fn faulty() -> (Arc<Breaker>, Instant) {
+        let (breaker, now) = (Arc::new(Breaker::default()), Instant::now());
+        (0..FAULTS).for_each(|_| breaker.note(End::Fault, false, now));
+        (breaker, now)
+    }
+
     #[test]
     fn five_faults_begin_a_cool_down_that_one_trial_ends_or_doubles() {
-        let breaker = Breaker::default();
-        let mut now = Instant::now();
-        for _ in 0..FAULTS {
-            assert!(breaker.admit(now).is_ok());
-            breaker.note(End::Fault, now);
-        }
-        assert_eq!(breaker.admit(now), Err(FIRST));
+        let (breaker, mut now) = faulty();
+        assert_eq!(breaker.admit(now).err(), Some(FIRST));
         now += FIRST;
-        assert!(breaker.admit(now).is_ok(), "the trial");
+        let trial = breaker.admit(now).expect("the trial");
         assert!(breaker.admit(now).is_err(), "one trial at a time");
-        breaker.note(End::Fault, now);
-        assert_eq!(breaker.admit(now), Err(FIRST * 2));
+        breaker.note(End::Fault, true, now);
+        drop(trial);
+        assert_eq!(breaker.admit(now).err(), Some(FIRST * 2));
         now += FIRST * 2;
-        assert!(breaker.admit(now).is_ok());
-        breaker.note(End::Ran, now);
+        breaker.admit(now).expect("another trial").ended(End::Ran);
         assert!(breaker.cooling(now).is_none());
+    }
+
+    #[test]
+    fn successes_in_between_do_not_hide_faults() {
+        let (breaker, now) = (Arc::new(Breaker::default()), Instant::now());
+        for _ in 0..FAULTS {
+            breaker.note(End::Fault, false, now);
+            breaker.note(End::Ran, false, now);
+        }
+        assert!(breaker.admit(now).is_err());
     }
 
     #[test]
     fn faults_far_apart_and_unknown_ends_do_not_count() {
-        let breaker = Breaker::default();
-        let now = Instant::now();
+        let (breaker, now) = (Arc::new(Breaker::default()), Instant::now());
         for at in 0..20 {
-            breaker.note(End::Fault, now + Duration::from_secs(3 * at));
-            breaker.note(End::Unknown, now + Duration::from_secs(3 * at));
+            breaker.note(End::Fault, false, now + Duration::from_secs(3 * at));
+            breaker.note(End::Unknown, false, now + Duration::from_secs(3 * at));
         }
         assert!(breaker.cooling(now).is_none());
     }
 
     #[test]
-    fn a_late_success_does_not_end_a_cool_down() {
-        let breaker = Breaker::default();
-        let now = Instant::now();
-        for _ in 0..FAULTS {
-            breaker.note(End::Fault, now);
-        }
-        breaker.note(End::Ran, now);
+    fn a_late_success_does_not_end_a_cool_down_and_a_lost_trial_does_not_prolong_it() {
+        let (breaker, now) = faulty();
+        breaker.note(End::Ran, false, now);
         assert!(breaker.admit(now).is_err());
+        drop(breaker.admit(now + FIRST).expect("a trial that never tells"));
+        assert!(breaker.admit(now + FIRST).is_ok());
     }
 }

@@ -33,6 +33,10 @@ const WRITABLE: &[&str] = &[
     "capabilities",
 ];
 
+/// What decides whether a row can be understood.
+pub const CHECKED: [&str; 11] =
+    ["name", "event", "type", "code", "sort", "timeout_ms", "memory_limit_mb", "failure_mode", "delivery", "state", "capabilities"];
+
 /// Whether an extension runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -136,6 +140,15 @@ impl Definition {
             durable: choice(row, "delivery", &[("durable", true), ("best_effort", false)])?,
             warm: choice(row, "state", &[("pristine", false), ("warm", true)])?,
         })
+    }
+
+    /// What can be understood of a row that as a whole can't be: enough to keep guarding what it guards, if anything.
+    pub fn guarding(row: &Item) -> Option<Self> {
+        let rest = ["timeout_ms", "memory_limit_mb", "failure_mode", "delivery", "state", "capabilities", "status", "sort"];
+        let mut plain = row.clone();
+        plain.retain(|name, _| !rest.contains(&name.as_str()));
+        plain.insert("code".to_owned(), Value::from(""));
+        Self::from_row(&plain).ok()
     }
 
     /// The hook that it is.

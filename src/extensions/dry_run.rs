@@ -14,6 +14,7 @@ use crate::bridge::{Record, Session};
 use crate::error::{Error, Result};
 use crate::sandbox::{Failure, LogLevel, Outcome as RunOutcome, Thrown};
 use crate::services::Item;
+use crate::services::items::check_answer;
 use crate::services::operation::{Intent, Outcome, Start};
 use crate::services::query::{clip, show};
 use crate::services::runner::{Meta, Previous};
@@ -63,7 +64,7 @@ impl Extensions {
         let definition = &extension.definition;
         let collection = definition.event.collection.clone();
         let ctx = self.shared.core.open(&Start { who, intent: Intent::Discard, ..start });
-        let mut meta = request.meta;
+        let (mut meta, payload) = (request.meta, request.payload);
         let happened = collection.as_deref().map_or_else(|| definition.event.to_string(), |c| definition.event.event.qualified(c));
         meta.entry("event").or_insert_with(|| json!(happened));
         if let Some(collection) = &collection {
@@ -74,17 +75,23 @@ impl Extensions {
         let (input, previous) = match definition.kind {
             Kind::Filter => {
                 let meta = Meta { previous: previous(&meta), json: meta };
-                (filter_input(&extension, &ctx, &meta, &request.payload)?, meta.previous)
+                (filter_input(&extension, &ctx, &meta, &payload)?, meta.previous)
             }
             Kind::Action => {
-                meta.entry("payload").or_insert(request.payload);
+                meta.entry("payload").or_insert(payload.clone());
                 (action_input(&ctx.core, &extension, &ctx.who, &ctx.op.request_id, &Value::Object(meta))?, None)
             }
         };
         let session = Session::joined(inside, &definition.name, previous);
         let (outcome, record) = self.current().invoke(&extension, input, definition.timeout, false, session).await;
         self.shared.core.close(&ctx.op, Outcome::Undo).await?;
-        report(outcome, record, &extension, &ctx.who)
+        let refuse = |result: &Value| match (definition.kind, &collection) {
+            (Kind::Filter, Some(name)) => {
+                check_answer(&ctx, ctx.op.schema.collection(name)?, definition.event.event, &payload, result).err()
+            }
+            _ => None,
+        };
+        report(outcome, record, &extension, &ctx.who, &refuse).await
     }
 
     /// Who the test runs as: the caller, or the user or nobody that the request names.
@@ -120,8 +127,15 @@ fn previous(meta: &Item) -> Option<Previous> {
     Some(Previous { collection, keys: keys.into() })
 }
 
-fn report(outcome: RunOutcome, record: Record, extension: &Extension, who: &Accountability) -> Result<Value> {
-    let error = outcome.result.as_ref().err().map(|failure| match failure {
+/// `refuse` says why a real run would refuse the result, if it would.
+async fn report(
+    outcome: RunOutcome,
+    record: Record,
+    extension: &Extension,
+    who: &Accountability,
+    refuse: &(dyn Fn(&Value) -> Option<String> + Send + Sync),
+) -> Result<Value> {
+    let mut error = outcome.result.as_ref().err().map(|failure| match failure {
         Failure::Thrown(thrown) => thrown_json(thrown),
         other => {
             let told = failure::tell(other.clone(), &extension.definition.name, who, extension.definition.timeout);
@@ -129,7 +143,12 @@ fn report(outcome: RunOutcome, record: Record, extension: &Extension, who: &Acco
         }
     });
     let result = match outcome.result {
-        Ok(Some(json)) => parse(&json)?,
+        Ok(Some(json)) => {
+            let result = parse(json).await?;
+            let refused = |why| json!({ "name": "EXTENSION_FAILED", "code": "EXTENSION_FAILED", "message": format!("The answer can't be used: {why}") });
+            error = refuse(&result).map(refused);
+            result
+        }
         Ok(None) | Err(_) => Value::Null,
     };
     let level = |level: &LogLevel| match level {

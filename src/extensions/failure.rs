@@ -94,6 +94,14 @@ pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: std::ti
     }
 }
 
+/// The operation's own limit came before the extension's.
+pub fn cut_by_operation(name: &str) -> Told {
+    let report = format!("`{name}` was still running when its operation reached `REQUEST_TIMEOUT_MS`");
+    let error =
+        Error::new(ErrorCode::RequestTimeout, "The operation took longer than it may, with all its hooks").with_detail(report.clone());
+    Told { error, report, end: End::Unknown, could_not_run: false }
+}
+
 /// A cool-down, or code that didn't load: it isn't even tried.
 pub fn unavailable(name: &str, who: &Accountability, why: &str, retry_after_secs: Option<u64>) -> Error {
     let whose = if who.is_admin() { format!("Extension `{name}`") } else { "An extension".to_owned() };

@@ -7,12 +7,12 @@ use futures_util::future::BoxFuture;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::breaker::End;
+use super::breaker::{Admission, End};
 use super::failure::{self, Told};
 use super::set::{Extension, ExtensionSet};
 use crate::auth::{Accountability, Who};
 use crate::bridge::{Record, Session};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::Verdict;
 use crate::hooks::outbox::{Caller, Delivery};
 use crate::hooks::{Hook, Registry};
@@ -40,13 +40,13 @@ impl Snapshot for ExtensionSet {
             if let Some(why) = extension.broken() {
                 return refused(&why, None);
             }
-            if let Err(wait) = extension.breaker.admit(Instant::now()) {
-                return refused("it is cooling down after too many faults", Some(wait.as_secs().max(1)));
-            }
+            let admission = match extension.breaker.admit(Instant::now()) {
+                Ok(admission) => admission,
+                Err(wait) => return refused("it is cooling down after too many faults", Some(wait.as_secs().max(1))),
+            };
             let inside = match ctx.inside_filter(hook, meta.event()) {
                 Ok(inside) => inside,
                 Err(error) => {
-                    extension.breaker.note(End::Unknown, Instant::now());
                     if ctx.op.intent == Intent::Keep {
                         self.shared.stats.note_error(&extension.definition.id, error.detail().unwrap_or(error.message()));
                     }
@@ -55,15 +55,19 @@ impl Snapshot for ExtensionSet {
             };
             let session = Session::joined(inside, &hook.name, meta.previous.clone());
             let input = filter_input(extension, ctx, meta, payload)?;
-            let timeout = self.timeout(extension, ctx.op.deadline);
+            let left = ctx.op.deadline.saturating_duration_since(tokio::time::Instant::now());
+            let timeout = extension.definition.timeout.min(left);
             let (outcome, _) = self.invoke(extension, input, timeout, ctx.depth > 0, session).await;
             match outcome.result {
                 Ok(answer) => {
-                    self.note(extension, ctx, outcome.elapsed, End::Ran, None);
-                    answer.map(|json| parse(&json)).transpose()
+                    self.note(extension, ctx, admission, outcome.elapsed, End::Ran, None);
+                    match answer {
+                        Some(json) => parse(json).await.map(Some),
+                        None => Ok(None),
+                    }
                 }
                 Err(failure) => {
-                    let told = self.failed(extension, ctx, outcome.elapsed, failure, meta.event()).await;
+                    let told = self.failed(extension, ctx, admission, outcome.elapsed, failure, meta.event());
                     if told.could_not_run && extension.definition.fail_open { Ok(None) } else { Err(told.error) }
                 }
             }
@@ -73,9 +77,10 @@ impl Snapshot for ExtensionSet {
     fn best_effort(self: Arc<Self>, hook: Arc<Hook>, ctx: Ctx, meta: Item) {
         tokio::spawn(async move {
             let Some(extension) = self.by_id.get(&hook.extension) else { return };
-            if extension.broken().is_some() || extension.breaker.admit(Instant::now()).is_err() {
+            if extension.broken().is_some() {
                 return;
             }
+            let Ok(admission) = extension.breaker.admit(Instant::now()) else { return };
             let event = meta.get("event").and_then(Value::as_str).unwrap_or_default().to_owned();
             let (depth, chain) = match ctx.deeper(&hook, &event) {
                 Ok(deeper) => deeper,
@@ -89,8 +94,8 @@ impl Snapshot for ExtensionSet {
             let Ok(input) = action_input(&self.shared.core, extension, &ctx.who, &ctx.op.request_id, &Value::Object(meta)) else { return };
             let (outcome, _) = self.invoke(extension, input, extension.definition.timeout, false, session).await;
             match outcome.result {
-                Ok(_) => self.note(extension, &ctx, outcome.elapsed, End::Ran, None),
-                Err(failure) => drop(self.failed(extension, &ctx, outcome.elapsed, failure, &event).await),
+                Ok(_) => self.note(extension, &ctx, admission, outcome.elapsed, End::Ran, None),
+                Err(failure) => drop(self.failed(extension, &ctx, admission, outcome.elapsed, failure, &event)),
             }
         });
     }
@@ -103,7 +108,7 @@ impl Snapshot for ExtensionSet {
             self.shared.stats.note_error(&extension.definition.id, &report);
         }
         let whose = if ctx.who.is_admin() { format!("Extension `{}` failed: {why}", hook.name) } else { "An extension failed".to_owned() };
-        Error::new(crate::error::ErrorCode::ExtensionFailed, whose).with_detail(report)
+        Error::new(ErrorCode::ExtensionFailed, whose).with_detail(report)
     }
 }
 
@@ -135,9 +140,10 @@ impl ExtensionSet {
             self.shared.stats.note_error(&delivery.extension, &report);
             return Verdict::Hopeless(report);
         }
-        if let Err(wait) = extension.breaker.admit(Instant::now()) {
-            return Verdict::Later(wait, "it is cooling down after too many faults".to_owned());
-        }
+        let admission = match extension.breaker.admit(Instant::now()) {
+            Ok(admission) => admission,
+            Err(wait) => return Verdict::Later(wait, "it is cooling down after too many faults".to_owned()),
+        };
         let mut meta = delivery.meta.clone();
         meta["delivery"] = json!({
             "id": delivery.id.to_string(),
@@ -156,16 +162,15 @@ impl ExtensionSet {
         let (outcome, _) = self.invoke(extension, input, extension.definition.timeout, false, session).await;
         match outcome.result {
             Ok(_) => {
-                self.note(extension, &ctx, outcome.elapsed, End::Ran, None);
+                self.note(extension, &ctx, admission, outcome.elapsed, End::Ran, None);
                 Verdict::Done
             }
             Err(Failure::Busy { retry_after }) => {
-                extension.breaker.note(End::Unknown, Instant::now());
                 Verdict::Later(retry_after.max(Duration::from_secs(1)), "it had as many calls as it may have".to_owned())
             }
             Err(failure) => {
                 let is_load = matches!(failure, Failure::Load(_));
-                let told = self.failed(extension, &ctx, outcome.elapsed, failure, &delivery.event).await;
+                let told = self.failed(extension, &ctx, admission, outcome.elapsed, failure, &delivery.event);
                 if is_load { Verdict::Hold(told.report) } else { Verdict::Failed(told.report) }
             }
         }
@@ -186,19 +191,18 @@ impl ExtensionSet {
         (outcome, record)
     }
 
-    /// What the call may take: its own limit, or what is left of the operation.
-    fn timeout(&self, extension: &Extension, deadline: tokio::time::Instant) -> Duration {
-        extension.definition.timeout.min(deadline.saturating_duration_since(tokio::time::Instant::now()))
-    }
-
     /// Counts a failed run, logs it, and answers what it means.
-    async fn failed(&self, extension: &Extension, ctx: &Ctx, elapsed: Duration, failure: Failure, event: &str) -> Told {
+    fn failed(&self, extension: &Extension, ctx: &Ctx, admission: Admission, elapsed: Duration, failure: Failure, event: &str) -> Told {
         let definition = &extension.definition;
         let load = match &failure {
             Failure::Load(load) => Some(failure::load_report(load)),
             _ => None,
         };
-        let told = failure::tell(failure, &definition.name, &ctx.who, definition.timeout);
+        // What the operation cut short is the operation's limit, not the extension's fault.
+        let told = match failure {
+            Failure::Timeout { .. } if elapsed < definition.timeout => failure::cut_by_operation(&definition.name),
+            failure => failure::tell(failure, &definition.name, &ctx.who, definition.timeout),
+        };
         tracing::warn!(
             extension = definition.name,
             event,
@@ -207,21 +211,26 @@ impl ExtensionSet {
             report = told.report,
             "an extension's run failed"
         );
-        self.note(extension, ctx, elapsed, told.end, Some(&told.report));
+        if told.could_not_run {
+            // It never began: nothing is counted, and the breaker learns nothing.
+            if load.is_some() && ctx.op.intent == Intent::Keep {
+                self.shared.stats.note_error(&definition.id, &told.report);
+            }
+        } else {
+            self.note(extension, ctx, admission, elapsed, told.end, Some(&told.report));
+        }
         if let Some(why) = load
             && extension.set_broken(&why)
         {
-            self.mark_broken(&definition.id).await;
+            self.mark_broken(&definition.id, &definition.code);
         }
         told
     }
 
-    fn note(&self, extension: &Extension, ctx: &Ctx, elapsed: Duration, end: End, report: Option<&str>) {
+    fn note(&self, extension: &Extension, ctx: &Ctx, admission: Admission, elapsed: Duration, end: End, report: Option<&str>) {
         if ctx.op.intent == Intent::Keep {
-            extension.breaker.note(end, Instant::now());
+            admission.ended(end);
             self.shared.stats.count(&extension.definition.id, elapsed, report);
-        } else {
-            extension.breaker.note(End::Unknown, Instant::now());
         }
     }
 
@@ -275,7 +284,10 @@ fn raw<T: serde::Serialize>(value: &T) -> Result<Box<RawValue>> {
     to_raw_value(value).map_err(|e| Error::internal(format!("a hook's argument: {e}")))
 }
 
-/// A hook's answer. It came through the sandbox's own writer, whose depth is bounded below this parser's.
-pub(super) fn parse(json: &RawValue) -> Result<Value> {
-    serde_json::from_str(json.get()).map_err(|e| Error::internal(format!("a hook's answer: {e}")))
+/// A hook's answer. A large one is read on a thread that nobody waits for.
+pub(super) async fn parse(json: Box<RawValue>) -> Result<Value> {
+    const LARGE: usize = 256 << 10;
+    let is_large = json.get().len() > LARGE;
+    let read = move || crate::json::from_text(json.get()).map_err(|e| Error::new(ErrorCode::ExtensionPayloadTooLarge, e.message()));
+    if is_large { tokio::task::spawn_blocking(read).await.map_err(|e| Error::internal(format!("a hook's answer: {e}")))? } else { read() }
 }

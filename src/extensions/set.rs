@@ -27,7 +27,7 @@ pub struct Extension {
     /// What workers load.
     pub unit: Arc<Unit>,
     /// Whether it is left alone for a while.
-    pub breaker: Breaker,
+    pub breaker: Arc<Breaker>,
     /// Why its code doesn't load, once that was found out. Short sections only: a std mutex.
     broken: Mutex<Option<String>>,
     pool: Arc<Pool>,
@@ -37,7 +37,7 @@ impl Extension {
     /// A version of its own.
     pub fn new(definition: Definition, pool: &Arc<Pool>) -> Arc<Self> {
         let unit = Unit::new(definition.name.clone(), definition.source(), definition.memory_limit, definition.warm);
-        Arc::new(Self { definition, unit, breaker: Breaker::default(), broken: Mutex::new(None), pool: Arc::clone(pool) })
+        Arc::new(Self { definition, unit, breaker: Arc::default(), broken: Mutex::new(None), pool: Arc::clone(pool) })
     }
 
     /// Why it can't be loaded, if that is known.
@@ -93,7 +93,15 @@ impl ExtensionSet {
                     by_id.insert(id, extension);
                 }
                 Err(error) => {
-                    tracing::error!(extension = id, %error, "a row of daas_extensions can't be understood and runs nothing");
+                    tracing::warn!(extension = id, %error, "a row of daas_extensions can't be understood");
+                    let is_off = safe_mode || row.get("status").is_some_and(|status| status == "inactive");
+                    // What it guards can still be told, mostly: that stays guarded.
+                    if let Some(definition) = Definition::guarding(&row).filter(|_| !is_off) {
+                        hooks.push(definition.hook());
+                        let extension = Extension::new(definition, &shared.pool);
+                        extension.set_broken(error.message());
+                        by_id.insert(id.clone(), extension);
+                    }
                     unreadable.insert(id, error.message().to_owned());
                 }
             }

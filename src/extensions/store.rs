@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -14,7 +15,8 @@ use super::stats::Stats;
 use crate::auth::Accountability;
 use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql};
 use crate::error::{Error, ErrorCode, Result};
-use crate::hooks::outbox;
+use crate::hooks::dispatcher::{Execute, Verdict};
+use crate::hooks::outbox::{self, Delivery};
 use crate::sandbox::{LoadFailure, Pool};
 use crate::services::items::{ItemsService, Listing};
 use crate::services::operation::Start;
@@ -22,6 +24,18 @@ use crate::services::runner::{Runner, Snapshot};
 use crate::services::{Core, Item};
 
 pub(super) const TABLE: &str = "daas_extensions";
+
+impl Execute for Extensions {
+    /// By the extensions as they are when it runs.
+    fn run(&self, delivery: Delivery) -> BoxFuture<'static, Verdict> {
+        let set = self.current();
+        Box::pin(async move { set.deliver(delivery).await })
+    }
+
+    fn can_run(&self, extension: &str) -> bool {
+        self.current().by_id.get(extension).is_some_and(|extension| extension.broken().is_none())
+    }
+}
 
 /// The extensions of this host.
 pub struct Extensions {
@@ -63,7 +77,7 @@ impl Extensions {
         let rows = list(&self.shared.core.db).await?;
         let previous = self.current.load_full();
         self.current.store(Arc::new(ExtensionSet::build(&self.shared, rows, Some(&previous), self.safe_mode)));
-        Ok(())
+        self.unhold().await
     }
 
     /// Writes the counters. Called once a second, and at the end.
@@ -121,10 +135,12 @@ impl Extensions {
         if changes.shift_remove("id").is_some_and(|new| new != id) {
             return Err(Error::payload("`id` can't be changed").with_field("id"));
         }
-        let old = self.read(start.clone(), id, &Item::new()).await?;
+        let mut old = self.read(start.clone(), id, &Item::new()).await?;
+        old.shift_remove("live");
         let mut merged = old.clone();
         merged.extend(changes.clone());
-        if old.get("status") == Some(&json!("error")) && !changes.contains_key("status") {
+        let mends = ["code", "type", "memory_limit_mb"].iter().any(|member| changes.contains_key(*member));
+        if mends && old.get("status") == Some(&json!("error")) && !changes.contains_key("status") {
             merged.insert("status".to_owned(), json!("active"));
             changes.insert("status".to_owned(), json!("active"));
         }
@@ -142,7 +158,6 @@ impl Extensions {
         self.swap().await?;
         if let Some(extension) = self.current().by_id.get(id) {
             extension.breaker.reset();
-            self.unhold(id).await?;
         }
         let mut row = row.into_iter().next().ok_or_else(|| Error::internal("a changed extension has no row"))?;
         self.add_live(&mut row);
@@ -161,33 +176,49 @@ impl Extensions {
                 async move { ItemsService::by_own_door(&ctx, TABLE).delete(vec![key]).await }
             })
             .await?;
-        self.swap().await
+        self.swap().await?;
+        let core = &self.shared.core;
+        self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
     }
 
-    /// What was held back while it couldn't run goes on.
-    async fn unhold(&self, id: &str) -> Result<()> {
+    /// What was held back while its extension couldn't run goes on where it can now.
+    async fn unhold(&self) -> Result<()> {
         let core = &self.shared.core;
-        let statement = Arc::new(outbox::unhold(core.db.dialect(), id, core.clock.now())?);
-        core.db
-            .write(move |conn| {
-                let statement = Arc::clone(&statement);
-                Box::pin(async move { conn.execute(&statement).await.map(drop) })
-            })
-            .await?;
+        if !core.db.read(|conn| Box::pin(outbox::anything_held(conn))).await? {
+            return Ok(());
+        }
+        let able =
+            self.current().by_id.iter().filter(|(_, extension)| extension.broken().is_none()).map(|(id, _)| id.clone()).collect::<Vec<_>>();
+        self.write(outbox::unhold(core.db.dialect(), &able, core.clock.now())?).await?;
         core.dispatcher.nudge();
         Ok(())
     }
 
-    /// Checks a row as it is about to be stored, and that its code compiles, in a worker.
+    async fn write(&self, statement: Sql) -> Result<()> {
+        let statement = Arc::new(statement);
+        self.shared
+            .core
+            .db
+            .write(move |conn| {
+                let statement = Arc::clone(&statement);
+                Box::pin(async move { conn.execute(&statement).await.map(drop) })
+            })
+            .await
+    }
+
+    /// Checks a row as it is about to be stored, and that its code compiles under its limits, in a worker.
     async fn check(&self, row: &Item, old: Option<&Item>) -> Result<()> {
+        let unchanged = |members: &[&str]| old.is_some_and(|old| members.iter().all(|member| old.get(*member) == row.get(*member)));
+        // Switching off is always possible, whatever else is wrong with the row.
+        if row.get("status") == Some(&json!("inactive")) && unchanged(&definition::CHECKED) {
+            return Ok(());
+        }
         let definition = Definition::from_row(row)?;
         if definition.status == Status::Error {
             return Err(Error::payload("`status`: must be `active` or `inactive`; the host sets `error`").with_field("status"));
         }
-        let same_code = old.is_some_and(|old| {
-            ["code", "type"].iter().all(|member| old.get(*member) == row.get(*member)) && old.get("status") != Some(&json!("error"))
-        });
-        if same_code {
+        let was_broken = old.is_some_and(|old| old.get("status") == Some(&json!("error")));
+        if unchanged(&["code", "type", "name", "memory_limit_mb", "state"]) && !was_broken {
             return Ok(());
         }
         // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
@@ -206,6 +237,7 @@ impl Extensions {
                 Some(why) => json!({ "state": "unreadable", "reason": why }),
                 None => json!({ "state": "inactive" }),
             },
+            Some(_) if set.unreadable.contains_key(id) => json!({ "state": "unreadable", "reason": set.unreadable[id] }),
             Some(extension) => match (extension.broken(), extension.breaker.cooling(Instant::now())) {
                 (Some(why), _) => json!({ "state": "error", "reason": why }),
                 (None, Some(left)) => {
@@ -228,11 +260,15 @@ impl ExtensionSet {
         }
     }
 
-    /// Writes down that an extension's code can't be loaded.
-    pub(super) async fn mark_broken(&self, id: &str) {
-        if let Err(error) = set_status(&self.shared.core.db, id, "error").await {
-            tracing::warn!(extension = id, %error, "the status of a broken extension could not be written");
-        }
+    /// Writes down that code can't be loaded, unless it was changed meanwhile. By itself: whoever found out may hold the writer.
+    pub(super) fn mark_broken(&self, id: &str, code: &str) {
+        let (db, id, code) = (self.shared.core.db.clone(), id.to_owned(), code.to_owned());
+        tokio::spawn(async move {
+            let this = Filter::And(vec![Filter::field("id", Op::Eq(json!(id))), Filter::field("code", Op::Eq(json!(code)))]);
+            if let Err(error) = set_status(&db, &this, "error").await {
+                tracing::warn!(extension = id, %error, "the status of a broken extension could not be written");
+            }
+        });
     }
 }
 
@@ -266,7 +302,7 @@ pub async fn disable(db: &Db, name: &str) -> Result<()> {
     let found = find(db, Filter::field("name", Op::Eq(json!(name)))).await?;
     let id = found.first().and_then(|row| row.get("id")?.as_str());
     let id = id.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no extension `{name}`")))?;
-    set_status(db, id, "inactive").await
+    set_status(db, &Filter::field("id", Op::Eq(json!(id))), "inactive").await
 }
 
 async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
@@ -284,11 +320,11 @@ async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
     Ok(rows.into_iter().map(|row| names.iter().map(|n| (*n).to_owned()).zip(row).collect()).collect())
 }
 
-async fn set_status(db: &Db, id: &str, status: &str) -> Result<()> {
+async fn set_status(db: &Db, these: &Filter, status: &str) -> Result<()> {
     let schema = Schema::system();
     let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"))?;
     let changes = Item::from_iter([("status".to_owned(), json!(status))]);
-    let statement = Arc::new(sql::update_by_keys(db.dialect(), table, &[json!(id)], None, &changes, &[])?);
+    let statement = Arc::new(sql::update_where(db.dialect(), table, these, &changes)?);
     db.write(move |conn| {
         let statement = Arc::clone(&statement);
         Box::pin(async move { conn.execute(&statement).await.map(drop) })

@@ -2,7 +2,7 @@
 //!
 //! At least once: a row goes only after its run ended. The wake-up is registered before the look, and a poll catches what no wake-up told.
 
-use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,18 +12,19 @@ use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 
 use super::outbox::{self, Delivery, LEASE, Lease, Settlement};
+use super::queue::Queue;
 use crate::clock::Clock;
-use crate::db::{Db, Dialect};
+use crate::db::{Db, Dialect, Sql};
 use crate::error::Result;
 
 /// Deliveries that run at once on this host.
 const PARALLEL: usize = 16;
-/// Newborn deliveries kept in memory; beyond these a row is left for the poll.
-const MAX_QUEUED: usize = 1_000;
 /// How often the table is looked at without a reason.
 const POLL: Duration = Duration::from_secs(1);
 /// How often leases are renewed: several times within [`LEASE`].
 const RENEW: Duration = Duration::from_secs(3);
+/// Rows that one statement claims or renews, so that none holds the writer for long.
+const CHUNK: usize = 100;
 /// Waits before the second to the sixth attempt, in seconds; each is moved by up to 20 % either way.
 const RETRY_SECS: [u64; 5] = [5, 30, 120, 600, 3600];
 
@@ -42,8 +43,14 @@ pub enum Verdict {
     Hopeless(String),
 }
 
-/// Runs the hook of one delivery. Never fails: what goes wrong is the verdict.
-pub type Execute = Arc<dyn Fn(Delivery) -> BoxFuture<'static, Verdict> + Send + Sync>;
+/// Runs hooks for the dispatcher.
+pub trait Execute: Send + Sync {
+    /// Runs the hook of one delivery. Never fails: what goes wrong is the verdict.
+    fn run(&self, delivery: Delivery) -> BoxFuture<'static, Verdict>;
+
+    /// Whether an extension could run now: asked after its delivery was held, in case that changed meanwhile.
+    fn can_run(&self, extension: &str) -> bool;
+}
 
 /// The owed deliveries of this host.
 pub struct Dispatcher {
@@ -54,38 +61,35 @@ pub struct Dispatcher {
     queue: Mutex<Queue>,
     wake: Notify,
     slots: Arc<Semaphore>,
-}
-
-#[derive(Default)]
-struct Queue {
-    ready: VecDeque<Delivery>,
-    /// What waits behind a running delivery of the same hook, collection and key.
-    behind: HashMap<OrderKey, VecDeque<Delivery>>,
-    running: usize,
-}
-
-type OrderKey = (String, String, String, String);
-
-fn order_key(delivery: &Delivery) -> Option<OrderKey> {
-    let key = delivery.item_key.clone().filter(|_| delivery.ordered)?;
-    Some((delivery.extension.clone(), delivery.hook.clone(), delivery.collection.clone(), key))
+    /// Whether anything is run here: not in safe mode, and not while the host ends.
+    running: AtomicBool,
 }
 
 impl Dispatcher {
-    /// A dispatcher with an identity of its own.
+    /// A dispatcher with an identity of its own. Until [`Dispatcher::run`] is called, nothing is leased to it.
     pub fn new(db: Db, clock: Clock) -> Arc<Self> {
-        let owner = Uuid::new_v4().to_string();
-        Arc::new(Self { db, clock, owner, queue: Mutex::default(), wake: Notify::new(), slots: Arc::new(Semaphore::new(PARALLEL)) })
+        Arc::new(Self {
+            db,
+            clock,
+            owner: Uuid::new_v4().to_string(),
+            queue: Mutex::default(),
+            wake: Notify::new(),
+            slots: Arc::new(Semaphore::new(PARALLEL)),
+            running: AtomicBool::new(false),
+        })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lease to write into newborn rows, or `None` when this host has enough to do: then the row is anybody's.
-    pub fn newborn_lease(&self) -> Option<Lease> {
-        let room = self.queue().ready.len() < MAX_QUEUED;
-        room.then(|| self.lease())
+    /// The lease to write into newborn rows that are owed to `extensions`, or `None` when this host has enough of one of them to do: then
+    /// the row is anybody's.
+    pub fn newborn_lease<'e>(&self, mut extensions: impl Iterator<Item = &'e str>) -> Option<Lease> {
+        let queue = self.queue();
+        let takes = self.running.load(Ordering::Relaxed) && extensions.all(|extension| queue.has_room(extension));
+        drop(queue);
+        takes.then(|| self.lease())
     }
 
     fn lease(&self) -> Lease {
@@ -95,7 +99,9 @@ impl Dispatcher {
 
     /// Takes over deliveries that were committed under [`Dispatcher::newborn_lease`].
     pub fn publish(&self, deliveries: impl IntoIterator<Item = Delivery>) {
-        self.queue().ready.extend(deliveries);
+        let mut queue = self.queue();
+        deliveries.into_iter().for_each(|delivery| queue.push(delivery));
+        drop(queue);
         self.wake.notify_one();
     }
 
@@ -104,100 +110,112 @@ impl Dispatcher {
         self.wake.notify_one();
     }
 
-    /// Deliveries in memory or running.
-    pub fn in_hand(&self) -> usize {
-        let queue = self.queue();
-        queue.ready.len() + queue.running + queue.behind.values().map(VecDeque::len).sum::<usize>()
-    }
-
     /// Runs until `stop` turns true, then lets what runs end and gives the rest back.
-    pub async fn run(self: Arc<Self>, execute: Execute, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self: Arc<Self>, execute: Arc<dyn Execute>, mut stop: watch::Receiver<bool>) {
         if self.db.dialect() == Dialect::Sqlite {
             // Nobody else can hold anything: what an earlier life of this host held is free now.
             self.report("release", self.write(outbox::release(self.db.dialect(), None)).await);
         }
+        self.running.store(true, Ordering::Relaxed);
         let (mut poll, mut renew) = (tokio::time::interval(POLL), tokio::time::interval(RENEW));
-        loop {
-            let mut look = false;
+        while !*stop.borrow() {
             tokio::select! {
                 _ = stop.changed() => break,
                 _ = self.wake.notified() => {}
-                _ = poll.tick() => look = true,
-                _ = renew.tick() => {
-                    if self.in_hand() > 0 {
-                        self.report("renew", self.write(outbox::renew(self.db.dialect(), &self.lease())).await);
-                    }
-                }
-            }
-            if look && self.in_hand() < MAX_QUEUED {
-                match self.claim().await {
-                    Ok(claimed) => self.queue().ready.extend(claimed),
-                    Err(error) => tracing::warn!(%error, "owed deliveries could not be claimed; tried again soon"),
-                }
+                _ = poll.tick() => self.claim().await,
+                _ = renew.tick() => self.renew().await,
             }
             self.start_ready(&execute, &stop);
         }
-        // Waits for what runs: each run is bounded by its extension's time limit.
-        let _all = self.slots.acquire_many(PARALLEL as u32).await;
+        self.running.store(false, Ordering::Relaxed);
+        // Waits for what runs, and keeps it ours meanwhile: each run is bounded by its extension's time limit.
+        loop {
+            tokio::select! {
+                _ = self.slots.acquire_many(PARALLEL as u32) => break,
+                _ = renew.tick() => self.renew().await,
+            }
+        }
         self.report("release", self.write(outbox::release(self.db.dialect(), Some(&self.owner))).await);
     }
 
-    async fn claim(&self) -> Result<Vec<Delivery>> {
+    /// Takes over what is due and held by nobody. Rows whose transaction timed out are tried again in smaller numbers.
+    async fn claim(&self) {
+        let full = {
+            let queue = self.queue();
+            if !queue.has_room_at_all() {
+                return;
+            }
+            Arc::new(queue.full())
+        };
+        let mut limit = CHUNK as u64;
+        loop {
+            match self.claim_some(limit, &full).await {
+                Ok(claimed) => return self.publish(claimed),
+                Err(error) if error.code() == crate::ErrorCode::TransactionTimeout && limit > 1 => limit /= 4,
+                Err(error) => return tracing::warn!(%error, "owed deliveries could not be claimed; tried again soon"),
+            }
+        }
+    }
+
+    async fn claim_some(&self, limit: u64, but: &Arc<Vec<String>>) -> Result<Vec<Delivery>> {
         let (now, lease) = (self.clock.now(), self.lease());
-        if !self.db.read(move |conn| Box::pin(outbox::anything_due(conn, now))).await? {
+        let full = Arc::clone(but);
+        let due = self
+            .db
+            .read(move |conn| {
+                let full = Arc::clone(&full);
+                Box::pin(async move { outbox::anything_due(conn, now, &full).await })
+            })
+            .await?;
+        if !due {
             return Ok(Vec::new());
         }
+        let full = Arc::clone(but);
         self.db
             .write(move |conn| {
-                let lease = lease.clone();
-                Box::pin(async move { outbox::claim(conn, now, &lease, 100).await })
+                let (lease, full) = (lease.clone(), Arc::clone(&full));
+                Box::pin(async move { outbox::claim(conn, now, &lease, limit.max(1), &full).await })
             })
             .await
     }
 
+    /// Keeps what is in hand, and nothing else: a row that this host wrote and then lost sight of must become free.
+    async fn renew(&self) {
+        let ids = self.queue().ids();
+        for ids in ids.chunks(CHUNK) {
+            self.report("renew", self.write(outbox::renew(self.db.dialect(), &self.lease(), ids.iter().copied())).await);
+        }
+    }
+
     /// Starts as many as there are slots; the others stay queued.
-    fn start_ready(self: &Arc<Self>, execute: &Execute, stop: &watch::Receiver<bool>) {
+    fn start_ready(self: &Arc<Self>, execute: &Arc<dyn Execute>, stop: &watch::Receiver<bool>) {
         while !*stop.borrow() {
             let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { return };
-            let next = {
-                let mut queue = self.queue();
-                loop {
-                    let Some(delivery) = queue.ready.pop_front() else { break None };
-                    if let Some(key) = order_key(&delivery) {
-                        if let Some(waiting) = queue.behind.get_mut(&key) {
-                            waiting.push_back(delivery);
-                            continue;
-                        }
-                        queue.behind.insert(key, VecDeque::new());
-                    }
-                    queue.running += 1;
-                    break Some(delivery);
-                }
-            };
-            let Some(delivery) = next else { return };
+            let Some(delivery) = self.queue().start() else { return };
             let (this, execute) = (Arc::clone(self), Arc::clone(execute));
             tokio::spawn(async move {
                 let _slot = slot;
-                let key = order_key(&delivery);
-                this.deliver(delivery, &execute).await;
-                let mut queue = this.queue();
-                queue.running -= 1;
-                if let Some(mut waiting) = key.and_then(|key| queue.behind.remove(&key)) {
-                    // Back to the front, in their order: the first of them takes the key again.
-                    while let Some(delivery) = waiting.pop_back() {
-                        queue.ready.push_front(delivery);
-                    }
-                }
-                drop(queue);
+                let done = (delivery.id, delivery.extension.clone());
+                this.deliver(delivery, &*execute).await;
+                this.queue().end(done.0, &done.1);
                 this.wake.notify_one();
             });
         }
     }
 
-    async fn deliver(&self, mut delivery: Delivery, execute: &Execute) {
+    async fn deliver(&self, mut delivery: Delivery, execute: &dyn Execute) {
+        if delivery.meta.is_null() {
+            let id = delivery.id;
+            match self.db.read(move |conn| Box::pin(outbox::meta(conn, id))).await {
+                Ok(Some(meta)) => delivery.meta = meta,
+                // Settled elsewhere meanwhile.
+                Ok(None) => return,
+                Err(error) => return tracing::warn!(%error, %id, "a delivery could not be read; its lease will run out"),
+            }
+        }
         delivery.attempt += 1;
         delivery.first_at.get_or_insert(self.clock.now());
-        let verdict = execute(delivery.clone()).await;
+        let verdict = execute.run(delivery.clone()).await;
         let settlement = match verdict {
             Verdict::Done => Settlement::Done,
             Verdict::Failed(error) => match next_attempt(delivery.attempt, self.clock.now(), delivery.id) {
@@ -215,13 +233,21 @@ impl Dispatcher {
             Verdict::Hopeless(error) => Settlement::Dead { error, at: self.clock.now() },
         };
         if let Settlement::Dead { error, .. } = &settlement {
-            tracing::warn!(delivery = %delivery.id, extension = delivery.extension, event = delivery.event, attempt = delivery.attempt, error, "a delivery was given up");
+            tracing::warn!(
+                delivery = %delivery.id, extension = delivery.extension, event = delivery.event, attempt = delivery.attempt, error,
+                "a delivery was given up"
+            );
         }
         // If this fails the lease runs out and the delivery runs again: at least once.
         self.report("settle", self.write(outbox::settle(self.db.dialect(), &delivery, &settlement)).await);
+        if matches!(settlement, Settlement::Held { .. }) && execute.can_run(&delivery.extension) {
+            // It was activated while this was being held, and nobody would come by again.
+            let unhold = outbox::unhold(self.db.dialect(), std::slice::from_ref(&delivery.extension), self.clock.now());
+            self.report("unhold", self.write(unhold).await);
+        }
     }
 
-    async fn write(&self, sql: Result<crate::db::Sql>) -> Result<()> {
+    async fn write(&self, sql: Result<Sql>) -> Result<()> {
         let sql = Arc::new(sql?);
         self.db
             .write(move |conn| {

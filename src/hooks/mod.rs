@@ -6,6 +6,7 @@ pub mod dispatcher;
 pub mod event;
 pub mod filter;
 pub mod outbox;
+mod queue;
 pub mod registry;
 
 pub use event::{EventName, HookKind, ItemsEvent};

@@ -18,14 +18,13 @@ use crate::error::{Error, Result};
 pub const LEASE: Duration = Duration::from_secs(10);
 
 /// The columns that a delivery is read from and written to, in this order.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 16] = [
     "id",
     "extension",
     "hook",
     "event",
     "collection",
     "item_key",
-    "meta",
     "caller",
     "user_id",
     "ip",
@@ -100,7 +99,6 @@ impl Delivery {
             json!(self.event),
             json!(self.collection),
             json!(self.item_key),
-            self.meta.clone(),
             json!(caller),
             user,
             json!(self.ip),
@@ -126,7 +124,7 @@ impl Delivery {
             event: text(take("event")).ok_or_else(|| bad("event"))?,
             collection: text(take("collection")).unwrap_or_default(),
             item_key: text(take("item_key")),
-            meta: take("meta"),
+            meta: Value::Null,
             caller: match (take("caller").as_str(), text(take("user_id"))) {
                 (Some("system"), _) => Caller::System,
                 (Some("user"), Some(id)) => Caller::User(id),
@@ -154,39 +152,57 @@ pub struct Lease {
 }
 
 /// Adds one owed delivery; part of the transaction that makes it owed. Without a `lease` any host may claim it at once.
-pub fn insert(dialect: Dialect, delivery: &Delivery, now: DateTime<Utc>, lease: Option<&Lease>) -> Result<Sql> {
+pub fn insert(dialect: Dialect, delivery: &Delivery, now: DateTime<Utc>, lease: Option<&Lease>) -> Result<[Sql; 2]> {
     let mut row: Map<String, Value> = COLUMNS.iter().map(|name| (*name).to_owned()).zip(delivery.values()).collect();
     row.insert("status".to_owned(), json!("pending"));
     row.insert("next_at".to_owned(), json!(timestamp(now)));
     row.insert("created_at".to_owned(), json!(timestamp(now)));
     row.extend(held_by(lease));
-    sql::insert(dialect, &table(), &row, &[])
+    let about = Map::from_iter([("delivery".to_owned(), json!(delivery.id.to_string())), ("meta".to_owned(), delivery.meta.clone())]);
+    Ok([sql::insert(dialect, &table(), &row, &[])?, sql::insert(dialect, &system::delivery_meta_table(), &about, &[])?])
 }
 
 /// Whether any row waits for a host. Cheap, and needs no writer.
-pub async fn anything_due(conn: &mut Conn<'_>, now: DateTime<Utc>) -> Result<bool> {
-    let query = Query { filter: Some(due(now)), limit: Some(1), ..Query::default() };
+pub async fn anything_due(conn: &mut Conn<'_>, now: DateTime<Utc>, but: &[String]) -> Result<bool> {
+    let query = Query { filter: Some(due(now, but)), limit: Some(1), ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table(), &["id"], &query, Lock::None)?;
     Ok(!conn.select(&statement, &[FieldType::Uuid]).await?.is_empty())
 }
 
-/// Takes over up to `limit` rows that are due and that no living host holds.
-pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, lease: &Lease, limit: u64) -> Result<Vec<Delivery>> {
+/// Takes over up to `limit` rows that are due and that no living host holds, but none of the extensions in `but`. Answers them without
+/// their `meta`, which [`meta`] reads when it is needed.
+pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, lease: &Lease, limit: u64, but: &[String]) -> Result<Vec<Delivery>> {
     let (dialect, table) = (conn.dialect(), table());
     let sort = ["created_at", "id"].map(|field| Sort { field: field.to_owned(), descending: false }).to_vec();
-    let query = Query { filter: Some(due(now)), sort, limit: Some(limit), ..Query::default() };
+    let query = Query { filter: Some(due(now, but)), sort, limit: Some(limit), ..Query::default() };
     let rows = conn.select(&sql::select_locked(dialect, &table, &COLUMNS, &query, Lock::Skip)?, &sql::types(&table, &COLUMNS)?).await?;
-    let claimed = rows.into_iter().map(Delivery::from_row).collect::<Result<Vec<_>>>()?;
-    if !claimed.is_empty() {
-        let these = Filter::field("id", Op::In(claimed.iter().map(|d| json!(d.id.to_string())).collect()));
-        conn.execute(&sql::update_where(dialect, &table, &these, &held_by(Some(lease)))?).await?;
+    let mut claimed = rows.into_iter().map(Delivery::from_row).collect::<Result<Vec<_>>>()?;
+    if claimed.is_empty() {
+        return Ok(claimed);
+    }
+    let these = among(claimed.iter().map(|d| d.id));
+    conn.execute(&sql::update_where(dialect, &table, &these, &held_by(Some(lease)))?).await?;
+    // The first run begins now, for those that never had one; a repeat keeps what its first run was told.
+    let new = Filter::And(vec![these, Filter::field("first_at", Op::Null)]);
+    let first = Map::from_iter([("first_at".to_owned(), json!(timestamp(now)))]);
+    conn.execute(&sql::update_where(dialect, &table, &new, &first)?).await?;
+    for delivery in &mut claimed {
+        delivery.first_at.get_or_insert(now);
     }
     Ok(claimed)
 }
 
-/// Extends the lease of everything that `lease.owner` holds.
-pub fn renew(dialect: Dialect, lease: &Lease) -> Result<Sql> {
-    sql::update_where(dialect, &table(), &Filter::field("lease_owner", Op::Eq(json!(lease.owner))), &held_by(Some(lease)))
+/// What a delivery is about.
+pub async fn meta(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<Value>> {
+    let query = Query { filter: Some(Filter::field("delivery", Op::Eq(json!(id.to_string())))), ..Query::default() };
+    let statement = sql::select_locked(conn.dialect(), &system::delivery_meta_table(), &["meta"], &query, Lock::None)?;
+    Ok(conn.select(&statement, &[FieldType::Json]).await?.into_iter().flatten().next())
+}
+
+/// Extends the lease of `ids`, as far as `lease.owner` still holds them.
+pub fn renew(dialect: Dialect, lease: &Lease, ids: impl IntoIterator<Item = Uuid>) -> Result<Sql> {
+    let mine = Filter::And(vec![among(ids), Filter::field("lease_owner", Op::Eq(json!(lease.owner)))]);
+    sql::update_where(dialect, &table(), &mine, &held_by(Some(lease)))
 }
 
 /// Gives back rows, for any host to take: those of `owner`, or all of them when the only host of the database starts.
@@ -243,10 +259,29 @@ pub fn settle(dialect: Dialect, delivery: &Delivery, settlement: &Settlement) ->
     sql::update_by_keys(dialect, &table(), &[json!(delivery.id.to_string())], None, &changes, &[])
 }
 
-/// Lets the held deliveries of an extension go on: it can run again.
-pub fn unhold(dialect: Dialect, extension: &str, now: DateTime<Utc>) -> Result<Sql> {
-    let held = Filter::And(vec![Filter::field("extension", Op::Eq(json!(extension))), Filter::field("status", Op::Eq(json!("held")))]);
+/// Whether any delivery is held.
+pub async fn anything_held(conn: &mut Conn<'_>) -> Result<bool> {
+    let query = Query { filter: Some(Filter::field("status", Op::Eq(json!("held")))), limit: Some(1), ..Query::default() };
+    let statement = sql::select_locked(conn.dialect(), &table(), &["id"], &query, Lock::None)?;
+    Ok(!conn.select(&statement, &[FieldType::Uuid]).await?.is_empty())
+}
+
+/// Lets the held deliveries of `extensions` go on: they can run again.
+pub fn unhold(dialect: Dialect, extensions: &[String], now: DateTime<Utc>) -> Result<Sql> {
+    let these = Filter::field("extension", Op::In(extensions.iter().map(|id| json!(id)).collect()));
+    let held = Filter::And(vec![these, Filter::field("status", Op::Eq(json!("held")))]);
     let changes = Map::from_iter([("status".to_owned(), json!("pending")), ("next_at".to_owned(), json!(timestamp(now)))]);
+    sql::update_where(dialect, &table(), &held, &changes)
+}
+
+/// Gives up what is held for an extension that is gone.
+pub fn give_up(dialect: Dialect, extension: &str, now: DateTime<Utc>) -> Result<Sql> {
+    let held = Filter::And(vec![Filter::field("extension", Op::Eq(json!(extension))), Filter::field("status", Op::Eq(json!("held")))]);
+    let changes = Map::from_iter([
+        ("status".to_owned(), json!("dead")),
+        ("last_error".to_owned(), json!("its extension was deleted")),
+        ("finished_at".to_owned(), json!(timestamp(now))),
+    ]);
     sql::update_where(dialect, &table(), &held, &changes)
 }
 
@@ -261,7 +296,15 @@ fn held_by(lease: Option<&Lease>) -> Map<String, Value> {
     ])
 }
 
-fn due(now: DateTime<Utc>) -> Filter {
+fn among(ids: impl IntoIterator<Item = Uuid>) -> Filter {
+    Filter::field("id", Op::In(ids.into_iter().map(|id| json!(id.to_string())).collect()))
+}
+
+fn due(now: DateTime<Utc>, but: &[String]) -> Filter {
     let unheld = Filter::Or(vec![Filter::field("lease_until", Op::Null), Filter::field("lease_until", Op::Lt(json!(timestamp(now))))]);
-    Filter::And(vec![Filter::field("status", Op::Eq(json!("pending"))), Filter::field("next_at", Op::Lte(json!(timestamp(now)))), unheld])
+    let mut all = vec![Filter::field("status", Op::Eq(json!("pending"))), Filter::field("next_at", Op::Lte(json!(timestamp(now)))), unheld];
+    if !but.is_empty() {
+        all.push(Filter::field("extension", Op::Nin(but.iter().map(|id| json!(id)).collect())));
+    }
+    Filter::And(all)
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::error::ApiError;
+use super::items::answered;
 use super::request::{Call, data, detached};
 use crate::auth::Who;
 use crate::error::{Error, ErrorCode, Result};
@@ -70,10 +71,11 @@ pub async fn update_me(State(api): App, call: Call) -> Result<Response, ApiError
             .operate(start, |ctx| {
                 let (id, changes, query) = (id.clone(), changes.clone(), &query);
                 async move {
-                    let ctx = ctx.with(own, true);
-                    let users = ItemsService::new(&ctx, "daas_users");
-                    let rows = users.update(vec![id], changes).await?;
-                    users.present(rows, query).await
+                    answered(&ctx.with(own, true), "daas_users", query, &|users| {
+                        let (id, changes) = (id.clone(), changes.clone());
+                        Box::pin(async move { users.update(vec![id], changes).await })
+                    })
+                    .await
                 }
             })
             .await

@@ -13,10 +13,10 @@ use super::error::ApiError;
 use super::request::{Call, Key, data, detached};
 use super::{Api, App};
 use crate::error::{Error, Result};
-use crate::services::Item;
 use crate::services::ctx::Hold;
 use crate::services::items::{ItemsService, Listing, as_item};
 use crate::services::query::show;
+use crate::services::{Ctx, Item};
 
 type Answer = Result<Response, ApiError>;
 
@@ -248,7 +248,7 @@ async fn remove(api: Arc<Api>, name: String, call: Call, doomed: Doomed) -> Answ
 
 /// Runs a write as one operation, to its end, and answers what the caller gets to see of the rows.
 ///
-/// They are read through the read hooks after the write, in the operation: a hook that refuses the answer refuses the write.
+/// What the answer is to hold is checked before anything is written; where read hooks may refuse it, they run before the commit.
 async fn write<F>(api: Arc<Api>, name: String, call: Call, work: F) -> Result<Vec<Item>>
 where
     F: for<'a> Fn(ItemsService<'a>) -> futures_util::future::BoxFuture<'a, Result<Vec<Item>>> + Send + Sync + 'static,
@@ -258,13 +258,21 @@ where
         api.core
             .operate(start, |ctx| {
                 let (name, query, work) = (&name, &query, &work);
-                async move {
-                    let items = ItemsService::new(&ctx, name);
-                    let rows = work(items.clone()).await?;
-                    items.present(rows, query).await
-                }
+                async move { answered(&ctx, name, query, work).await }
             })
             .await
     })
     .await
+}
+
+/// The operation of [`write`], for whoever has a context already.
+pub async fn answered<F>(ctx: &Ctx, name: &str, query: &Item, work: &F) -> Result<Vec<Item>>
+where
+    F: for<'a> Fn(ItemsService<'a>) -> futures_util::future::BoxFuture<'a, Result<Vec<Item>>>,
+{
+    let ctx = if ctx.has_read_filters(name) { ctx.joining() } else { ctx.clone() };
+    let items = ItemsService::new(&ctx, name);
+    items.check_presentable(query)?;
+    let rows = work(items.clone()).await?;
+    items.present(rows, query).await
 }

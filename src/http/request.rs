@@ -77,7 +77,7 @@ impl Call {
         if self.body.is_empty() {
             return Err(Error::payload("The request needs a JSON body"));
         }
-        serde_json::from_slice(&self.body).map_err(|e| Error::payload(format!("The body isn't valid JSON: {e}")))
+        crate::json::from_bytes(&self.body)
     }
 
     /// The body as a JSON object.

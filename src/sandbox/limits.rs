@@ -14,6 +14,9 @@ pub(super) const MAX_DEPTH: usize = 120;
 /// Console output of one call, in bytes, before it is cut with a note.
 pub(super) const MAX_CONSOLE: usize = 64 * 1024;
 
+/// What a line of the console counts for besides its text, in bytes.
+pub(super) const LINE_COST: usize = 100;
+
 /// What the host accepts of log frames per call: the worker's cut comes first, unless the worker is no longer ours.
 pub(super) const MAX_CONSOLE_ON_HOST: usize = MAX_CONSOLE + 4 * 1024;
 

@@ -149,6 +149,20 @@ pub enum LogLevel {
     Error,
 }
 
+/// Memory that this process and its children may have, in bytes: the cgroup's limit, or the machine's where there is none.
+pub fn memory_of_machine() -> u64 {
+    const UNKNOWN: u64 = 4 << 30;
+    let cgroup = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?.to_owned();
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib << 10)
+    });
+    match (cgroup, machine) {
+        (Some(cgroup), Some(machine)) => cgroup.min(machine),
+        (one, other) => one.or(other).unwrap_or(UNKNOWN),
+    }
+}
+
 /// How an invocation ended.
 #[derive(Debug)]
 pub struct Outcome {

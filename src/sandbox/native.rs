@@ -18,7 +18,7 @@ use super::compile::{Loaded, Program};
 use super::convert::{Refusal, class_name, to_json};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{Report, ThrownReport, cut};
-use super::limits::{Breach, MAX_CONSOLE, MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS, OPEN_BYTES_FACTOR};
+use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS, OPEN_BYTES_FACTOR};
 use super::protocol::{CallBody, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, Kind, write_message};
 use super::trace;
 
@@ -132,11 +132,12 @@ impl Shared {
         }
         let mut body = Vec::with_capacity(text.len().min(left) + 64);
         body.push(level);
-        if text.len() < left {
+        // A line costs the host more than its text: a record with a time and names.
+        if text.len() + LINE_COST <= left {
             body.extend_from_slice(text.as_bytes());
-            self.console_left.set(left - text.len() - 1);
+            self.console_left.set(left - text.len() - LINE_COST);
         } else {
-            let mut end = left.saturating_sub(1);
+            let mut end = left.saturating_sub(1).min(text.len());
             while !text.is_char_boundary(end) {
                 end -= 1;
             }
@@ -190,7 +191,6 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
     const ALL: &[(&CStr, c_int, Native)] = &[
         (c"done", 1, done),
         (c"fail", 8, fail),
-        (c"call", 3, call),
         (c"callJson", 3, call_json),
         (c"json", 3, json),
         (c"log", 2, log),
@@ -396,16 +396,6 @@ native! {
         }
         shared.fail(&Report::Thrown(report));
         qjs::JS_UNDEFINED
-    };
-
-    /// `call(id, method, args)`: sends a host call.
-    call(ask) => {
-        let (Some(id), Ok(method)) = (ask.integer(0), ask.text(1)) else { return ask.type_error("A host call needs a method") };
-        let max = ask.shared.max_payload();
-        match to_json(ask.js, ask.shared, ask.arg(2), &format!("{method}: arguments"), max) {
-            Ok(args) => send(ask, id, &method, &args.unwrap_or_default()),
-            Err(refusal) => ask.refused(refusal, max),
-        }
     };
 
     /// `callJson(id, method, json)`: sends a host call whose arguments `json` has made.

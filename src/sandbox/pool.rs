@@ -25,6 +25,8 @@ use super::{Failure, Invocation, LoadFailure, Outcome, Source, Unit};
 /// How often the keeper looks at the workers.
 const KEEPER_TICK: Duration = Duration::from_millis(25);
 
+/// Resident bytes of the host above its least that are worth tidying up for.
+const UNTIDY: u64 = 16 << 20;
 /// Every how many ticks it looks at memory and idle workers as well.
 const KEEPER_SLOW: u32 = 40;
 
@@ -489,6 +491,7 @@ async fn fill_reserve(pool: Weak<Pool>) {
 async fn keep(pool: Weak<Pool>) {
     let mut ticks = interval(KEEPER_TICK);
     let mut count = 0_u32;
+    let mut least = u64::MAX;
     loop {
         ticks.tick().await;
         let Some(pool) = pool.upgrade() else { return };
@@ -508,6 +511,11 @@ async fn keep(pool: Weak<Pool>) {
         count = count.wrapping_add(1);
         if count.is_multiple_of(KEEPER_SLOW) {
             pool.bound_memory(&links, now);
+            let own = resident(std::process::id());
+            least = least.min(own);
+            if own > least + UNTIDY {
+                give_back();
+            }
         }
     }
 }
@@ -553,6 +561,15 @@ fn cpu_time(pid: u32) -> Duration {
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: u32 = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u32>().ok()).sum();
     TICK * ticks
+}
+
+/// Gives memory that the host has freed back to the system: a large answer of one call would otherwise stay in the allocator's hands.
+fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointer and may be called at any time from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Lets everything else on the machine go first.

@@ -12,6 +12,8 @@ use crate::db::{Collection, Field, FieldType, ddl};
 use crate::error::{Error, Result};
 
 const MEMBERS: &[&str] = &["collection", "meta", "schema", "fields"];
+/// Fields of one collection: below what either database takes in a table and in one statement.
+pub(super) const MAX_FIELDS: usize = 500;
 
 /// Every collection that the caller may read.
 pub fn read_all(ctx: &Ctx) -> Result<Vec<Value>> {
@@ -91,6 +93,9 @@ fn from_json(core: &Core, raw: &Value) -> Result<ddl::NewCollection> {
         Some(Value::Array(fields)) => fields,
         Some(other) => return Err(Error::payload(format!("`fields` must be an array, not: {}", show(other)))),
     };
+    if given.len() > MAX_FIELDS {
+        return Err(Error::payload(format!("a collection has at most {MAX_FIELDS} fields, not {}", given.len())).with_field("fields"));
+    }
     let (mut made, mut primary) = (Vec::with_capacity(given.len() + 1), None);
     for (at, field) in given.iter().enumerate() {
         let (field, is_primary) = fields::from_json(field, at)?;

@@ -158,12 +158,15 @@ impl Ctx {
         Arc::clone(&self.turn).lock_owned().await
     }
 
-    /// Whether any filter hook hears writes of `collection`: then a write there may do more than its own statements.
-    pub fn has_write_filters(&self, collection: &str) -> bool {
+    /// Whether any filter hook hears `collection`: then a call there, be it a read, may do more than its own statements.
+    pub fn has_filters(&self, collection: &str) -> bool {
         let hooks = self.op.snapshot.hooks();
-        [ItemsEvent::Create, ItemsEvent::Update, ItemsEvent::Delete]
-            .into_iter()
-            .any(|event| !hooks.matching(HookKind::Filter, event, collection).is_empty())
+        ItemsEvent::ALL.into_iter().any(|event| !hooks.matching(HookKind::Filter, event, collection).is_empty())
+    }
+
+    /// Whether a filter hook hears reads of `collection`: then it has a say in what answers a write there.
+    pub fn has_read_filters(&self, collection: &str) -> bool {
+        self.emit && !self.op.snapshot.hooks().matching(HookKind::Filter, ItemsEvent::Read, collection).is_empty()
     }
 
     /// Whether anything was written in the open transaction through this.

@@ -67,6 +67,9 @@ pub async fn create(core: &Arc<Core>, collection: &Collection, raw: &Value) -> R
         return Err(Error::new(ErrorCode::Conflict, format!("There is a field `{}` in `{}` already", field.name, collection.name))
             .with_field(field.name));
     }
+    if collection.fields.len() >= super::collections::MAX_FIELDS {
+        return Err(Error::payload(format!("`{}` has as many fields as a collection may have", collection.name)));
+    }
     if primary {
         return Err(Error::payload(format!("`{}` already has its primary key", collection.name)).with_field(field.name));
     }

@@ -20,6 +20,9 @@ use crate::hooks::outbox::Delivery;
 /// How often an operation that lost a race for rows is run again from the caller's input.
 const MAX_ATTEMPTS: u32 = 4;
 
+/// How long past its deadline an operation may go on: hooks end at the deadline by themselves, and what they did is then known.
+const GRACE: std::time::Duration = std::time::Duration::from_millis(150);
+
 /// Which kind of end an operation has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intent {
@@ -63,19 +66,26 @@ pub struct Operation {
 #[derive(Default)]
 struct TxState {
     tx: Option<Tx>,
-    /// Open savepoints, innermost last.
-    savepoints: Vec<u32>,
+    /// Open savepoints of `transaction()`, innermost last, and what was noted for after the commit when each began.
+    savepoints: Vec<(u32, Noted)>,
     /// Set once the operation ended: a straggler must not open another transaction.
     over: bool,
 }
 
 /// Where a nested call began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
-    /// No transaction was open: what is open later is the call's own.
-    BeforeTransaction,
-    /// In the transaction, here.
-    Savepoint(u32),
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    /// In the transaction, here; `None` where none was open.
+    savepoint: Option<u32>,
+    noted: Noted,
+}
+
+/// How much was noted for after the commit.
+#[derive(Debug, Clone, Copy, Default)]
+struct Noted {
+    deliveries: usize,
+    best_effort: usize,
+    unleased: bool,
 }
 
 /// What follows a commit.
@@ -169,15 +179,19 @@ impl Operation {
         let mut state = self.tx.lock().await;
         self.open(core, &mut state).await?;
         let id = state.admitted(parent)?.savepoint().await?;
-        state.savepoints.push(id);
+        state.savepoints.push((id, self.noted()));
         Ok(id)
     }
 
     /// Ends a savepoint: keeps what happened since, or undoes it.
     pub async fn end_savepoint(&self, id: u32, keep: bool) -> Result<()> {
         let mut state = self.tx.lock().await;
-        if state.savepoints.last() != Some(&id) {
-            return Err(scope_error());
+        let noted = match state.savepoints.last() {
+            Some((innermost, noted)) if *innermost == id => *noted,
+            _ => return Err(scope_error()),
+        };
+        if !keep {
+            self.forget_after(noted);
         }
         let tx = state.tx.as_ref().ok_or_else(|| Error::new(ErrorCode::TransactionTimeout, "The transaction has ended already"))?;
         let undone = if keep { Ok(()) } else { tx.rollback_to(id).await };
@@ -189,24 +203,29 @@ impl Operation {
     /// Marks where a nested call begins, so that it alone can be undone. Its caller sees to it that such calls don't overlap.
     pub async fn mark(&self, savepoint: Option<u32>) -> Result<Mark> {
         let state = self.tx.lock().await;
-        match &state.tx {
-            Some(_) => Ok(Mark::Savepoint(state.admitted(savepoint)?.savepoint().await?)),
-            None => Ok(Mark::BeforeTransaction),
-        }
+        let savepoint = match &state.tx {
+            Some(_) => Some(state.admitted(savepoint)?.savepoint().await?),
+            None => None,
+        };
+        Ok(Mark { savepoint, noted: self.noted() })
     }
 
-    /// Ends a nested call: keeps what it wrote, or undoes it.
+    /// Ends a nested call: keeps what it wrote, or undoes it, with what it noted for after the commit.
     pub async fn end_mark(&self, mark: Mark, keep: bool) {
         let mut state = self.tx.lock().await;
-        match (mark, &state.tx) {
-            (Mark::Savepoint(id), Some(tx)) => {
+        if !keep {
+            self.forget_after(mark.noted);
+        }
+        match (mark.savepoint, &state.tx) {
+            (Some(id), Some(tx)) => {
                 let undone = if keep { Ok(()) } else { tx.rollback_to(id).await };
                 if let Err(error) = undone.and(tx.release(id).await) {
                     // The transaction is over: nothing of it can be committed any more.
                     tracing::debug!(%error, "a nested call could not be ended in its transaction");
                 }
             }
-            (Mark::BeforeTransaction, Some(_)) if !keep => {
+            // No transaction was open when the call began: what is open is its own.
+            (None, Some(_)) if !keep => {
                 *self.tx_deadline.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 if let Some(tx) = state.tx.take() {
                     tx.rollback().await;
@@ -214,6 +233,19 @@ impl Operation {
             }
             _ => {}
         }
+    }
+
+    fn noted(&self) -> Noted {
+        let after = self.after();
+        Noted { deliveries: after.deliveries.len(), best_effort: after.best_effort.len(), unleased: after.unleased }
+    }
+
+    /// What was undone triggers nothing.
+    fn forget_after(&self, noted: Noted) {
+        let mut after = self.after();
+        after.deliveries.truncate(noted.deliveries);
+        after.best_effort.truncate(noted.best_effort);
+        after.unleased = noted.unleased;
     }
 
     /// Commits what is open, if anything is.
@@ -243,7 +275,7 @@ impl TxState {
     /// The open transaction, for a caller inside `savepoint`. While a savepoint is open, a statement from outside it would be undone
     /// with it: that is refused instead.
     fn admitted(&self, savepoint: Option<u32>) -> Result<&Tx> {
-        if self.savepoints.last().copied() != savepoint {
+        if self.savepoints.last().map(|(id, _)| *id) != savepoint {
             return Err(scope_error());
         }
         self.tx.as_ref().ok_or_else(|| Error::new(ErrorCode::TransactionTimeout, "The transaction has ended already"))
@@ -296,10 +328,12 @@ impl Core {
         Run: Future<Output = Result<T>>,
     {
         let mut attempt = 1;
+        // One deadline for all attempts together.
+        let start = Start { deadline: Some(self.deadline(&start)), ..start };
         loop {
             let ctx = self.open(&start);
             let operation = Arc::clone(&ctx.op);
-            let result = match tokio::time::timeout_at(operation.deadline, work(ctx)).await {
+            let result = match tokio::time::timeout_at(operation.deadline + GRACE, work(ctx)).await {
                 Ok(result) => result,
                 Err(_) => Err(Error::new(ErrorCode::RequestTimeout, "The operation took longer than it may, with all its hooks")),
             };
@@ -325,10 +359,13 @@ impl Core {
 
     /// Begins an operation that the caller closes. Most callers want [`Core::operate`].
     pub fn open(self: &Arc<Self>, start: &Start) -> Ctx {
-        let latest = Instant::now() + self.config.request_timeout;
-        let deadline = start.deadline.map_or(latest, |d| d.min(latest));
-        let operation = Operation::new(self, Arc::clone(&start.request_id), start.intent, deadline);
+        let operation = Operation::new(self, Arc::clone(&start.request_id), start.intent, self.deadline(start));
         Ctx::root(Arc::clone(self), operation, start)
+    }
+
+    fn deadline(&self, start: &Start) -> Instant {
+        let latest = Instant::now() + self.config.request_timeout;
+        start.deadline.map_or(latest, |d| d.min(latest))
     }
 
     /// Ends an operation: commits what it wrote and does what follows a commit, or undoes it.

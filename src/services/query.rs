@@ -158,14 +158,17 @@ fn parse_sort(collection: &Collection, allowed: &FieldSet, value: Option<&Value>
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(value) => texts(value, "sort")?,
     };
-    asked
-        .iter()
-        .map(|name| {
-            let (descending, name) = name.strip_prefix('-').map_or((false, name.as_str()), |name| (true, name));
-            plain(collection, name)?;
-            Ok(Sort { field: open_field(collection, allowed, name)?.name.clone(), descending })
-        })
-        .collect()
+    let mut sort: Vec<Sort> = Vec::new();
+    for name in &asked {
+        let (descending, name) = name.strip_prefix('-').map_or((false, name.as_str()), |name| (true, name));
+        plain(collection, name)?;
+        let field = open_field(collection, allowed, name)?.name.clone();
+        // A second mention decides nothing: rows that it could order are equal in it already.
+        if !sort.iter().any(|known| known.field == field) {
+            sort.push(Sort { field, descending });
+        }
+    }
+    Ok(sort)
 }
 
 fn parse_counts(value: Option<&Value>) -> Result<Counts> {

@@ -26,45 +26,61 @@ pub struct Tokens {
     pub expires: Duration,
 }
 
-/// Slows down guessing: so many failures per account and address within the window, then 429 without a look at the password.
+/// Slows down guessing: so many failures per account, and per address, within the window, then 429 without a look at the password.
 #[derive(Default)]
 pub struct Throttle {
-    /// Short sections only: a std mutex.
+    /// Failures by fingerprint, so that what is kept has a size whatever was sent. Short sections only: a std mutex.
     failures: Mutex<HashMap<String, (u32, Instant)>>,
 }
 
 const WINDOW: Duration = Duration::from_secs(60);
-const MAX_FAILURES: u32 = 10;
+const MAX_PER_ACCOUNT: u32 = 10;
+/// An address may be shared by many people.
+const MAX_PER_ADDRESS: u32 = 50;
 const MAX_WATCHED: usize = 100_000;
 
 impl Throttle {
-    fn check(&self, key: &str) -> Result<()> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match failures.get(key) {
-            Some((count, since)) if *count >= MAX_FAILURES && since.elapsed() < WINDOW => {
-                let wait = (WINDOW - since.elapsed()).as_secs() + 1;
-                Err(Error::new(ErrorCode::RequestsExceeded, format!("Too many failed attempts: try again in {wait} seconds"))
-                    .with_retry_after(wait))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn failed(&self, key: String) {
+    /// Counts an attempt before its outcome is known, so that many at once are as slow as one after the other.
+    fn attempt(&self, email: &str, ip: Option<&str>) -> Result<()> {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= MAX_WATCHED {
             failures.retain(|_, (_, since)| since.elapsed() < WINDOW);
+            if failures.len() >= MAX_WATCHED {
+                return Err(too_many(WINDOW));
+            }
         }
-        let entry = failures.entry(key).or_insert((0, Instant::now()));
-        if entry.1.elapsed() >= WINDOW {
-            *entry = (0, Instant::now());
+        for (key, max) in keys(email, ip) {
+            let entry = failures.entry(key).or_insert((0, Instant::now()));
+            if entry.1.elapsed() >= WINDOW {
+                *entry = (0, Instant::now());
+            }
+            if entry.0 >= max {
+                return Err(too_many(WINDOW.saturating_sub(entry.1.elapsed())));
+            }
+            entry.0 += 1;
         }
-        entry.0 += 1;
+        Ok(())
     }
 
-    fn succeeded(&self, key: &str) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    /// Takes an attempt back: it wasn't a guess.
+    fn succeeded(&self, email: &str, ip: Option<&str>) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in keys(email, ip) {
+            if let Some(entry) = failures.get_mut(&key) {
+                entry.0 = entry.0.saturating_sub(1);
+            }
+        }
     }
+}
+
+fn keys(email: &str, ip: Option<&str>) -> impl Iterator<Item = (String, u32)> {
+    let address = ip.map(|ip| (token::fingerprint(&format!("address {ip}")), MAX_PER_ADDRESS));
+    [Some((token::fingerprint(&format!("account {email}")), MAX_PER_ACCOUNT)), address].into_iter().flatten()
+}
+
+fn too_many(wait: Duration) -> Error {
+    let secs = wait.as_secs() + 1;
+    Error::new(ErrorCode::RequestsExceeded, format!("Too many failed attempts: try again in {secs} seconds")).with_retry_after(secs)
 }
 
 /// Where a caller signs in from.
@@ -91,15 +107,18 @@ impl Sessions {
     /// Tokens for an active user with that password. One sentence for every way to be wrong.
     pub async fn login(&self, email: &str, password: &str, origin: Origin) -> Result<Tokens> {
         let email = email.trim().to_lowercase();
-        let watched = format!("{email}\n{}", origin.ip.as_deref().unwrap_or_default());
-        self.throttle.check(&watched)?;
+        // No address is longer (RFC 5321), so nobody's is looked for.
+        if email.len() > 254 {
+            return Err(wrong());
+        }
+        let ip = origin.ip.clone();
+        self.throttle.attempt(&email, ip.as_deref())?;
         let found = self.find_by_email(&email).await?;
         let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
         if !self.core.passwords.verify(password, stored).await? {
-            self.throttle.failed(watched);
             return Err(wrong());
         }
-        self.throttle.succeeded(&watched);
+        self.throttle.succeeded(&email, ip.as_deref());
         let (user, _) = found.ok_or_else(wrong)?;
         self.issue(&user, uuid::Uuid::now_v7(), origin, None).await
     }

@@ -45,6 +45,7 @@ async fn system_collections_are_as_the_migrations_made_them() {
             system::fields_table(),
             system::sessions_table(),
             system::deliveries_table(),
+            system::delivery_meta_table(),
         ]);
         for c in all {
             assert!(c.system);

@@ -32,6 +32,9 @@ define(globalThis, 'WebAssembly', ObjectFreeze({
 define(Atomics, 'wait', refuse('Atomics.wait', 'await a promise'));
 define(Atomics, 'waitAsync', refuse('Atomics.waitAsync', 'await a promise'));
 define(globalThis, 'require', refuse('require()', 'a runtime extension has no modules; make it a file-based one to import'));
+// These hand out functions of the glue. Without the engine's own accessor a property of that name is a property like any other.
+delete Error.prepareStackTrace;
+delete Error.stackTraceLimit;
 define(globalThis, 'self', globalThis);
 define(Math, 'random', native.random);
 define(globalThis, 'performance', ObjectFreeze({ __proto__: null, now: native.now }));

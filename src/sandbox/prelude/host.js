@@ -20,14 +20,15 @@ const openHost = () => {
     // Made here and not when the answer comes: its stack then names the line that called.
     const error = new Error('');
     return new Promise((resolve, reject) => {
+      // Written out first: that runs the author's `toJSON` and getters, which may make calls of their own.
+      const json = native.json(args, `${method}: arguments`);
       const id = ++lastCall;
       const call = { __proto__: null, resolve, reject, error };
       if (openCalls < MAX_OPEN) {
-        native.call(id, method, args);
+        native.callJson(id, method, json);
         openCalls++;
       } else {
-        // As JSON already: later changes to the arguments are not part of the call.
-        queue[queueTail++] = { __proto__: null, id, method, json: native.json(args, method) };
+        queue[queueTail++] = { __proto__: null, id, method, json };
       }
       calls[id] = call;
     });

@@ -69,6 +69,7 @@ let open;
 
 /** `args` ends where `context` and `services` are added. Answers the promise of the body. */
 const run = (body, args, data) => {
+  if (open !== undefined && !open.closed) throw new TypeError('One call at a time');
   timers = { __proto__: null };
   calls = { __proto__: null };
   queue = { __proto__: null };

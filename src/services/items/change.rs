@@ -71,7 +71,9 @@ impl Change {
                 let (meta, keys) = self.meta(step, &rows);
                 for hook in durable {
                     let delivery = self.origin.delivery(hook, step.event, &meta, &keys);
-                    conn.execute(&outbox::insert(self.dialect, &delivery, self.now, self.lease.as_ref())?).await?;
+                    for statement in outbox::insert(self.dialect, &delivery, self.now, self.lease.as_ref())? {
+                        conn.execute(&statement).await?;
+                    }
                     done.deliveries.push(delivery);
                 }
             }
@@ -110,13 +112,16 @@ impl ItemsService<'_> {
     /// Runs all steps as one job and remembers what follows the commit. Answers, per step, the rows as they are now, masked.
     pub(super) async fn apply(&self, collection: &Arc<Collection>, steps: Vec<Step>) -> Result<Vec<Vec<Item>>> {
         let ctx = self.ctx;
+        let actions = [ItemsEvent::Create, ItemsEvent::Update, ItemsEvent::Delete].map(|event| self.actions(event));
+        let owed = actions.iter().flat_map(|actions| &actions.durable).map(|hook| hook.extension.as_str());
+        let lease = ctx.core.dispatcher.newborn_lease(owed);
         let change = Arc::new(Change {
             collection: Arc::clone(collection),
             dialect: ctx.core.db.dialect(),
-            actions: [ItemsEvent::Create, ItemsEvent::Update, ItemsEvent::Delete].map(|event| self.actions(event)),
+            actions,
             origin: Origin::new(ctx, self.name),
             now: ctx.core.clock.now(),
-            lease: ctx.core.dispatcher.newborn_lease(),
+            lease,
             steps,
         });
         if super::ACCESS.contains(&self.name) {

@@ -1,15 +1,21 @@
 //! Hooks around items: the fold over filters before, and what is owed to actions after.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::ItemsService;
+use super::answer::check_answer;
+use super::{ItemsService, special};
+use crate::db::Collection;
 use crate::error::Result;
 use crate::hooks::outbox::Delivery;
 use crate::hooks::{Hook, HookKind, ItemsEvent, filter};
 use crate::services::runner::Meta;
 use crate::services::{Ctx, Item, core};
+
+/// Concealed values by field, out of the hooks' sight. Short sections only: a std mutex.
+pub(super) type Hidden = Mutex<HashMap<String, Value>>;
 
 impl ItemsService<'_> {
     /// Whether any filter hook hears `event` here.
@@ -17,13 +23,19 @@ impl ItemsService<'_> {
         self.is_filtered() && !self.ctx.op.snapshot.hooks().matching(HookKind::Filter, event, self.name).is_empty()
     }
 
-    /// Runs the filter hooks of `event` over `payload`. `check` says what is wrong with what one of them returned.
-    pub(super) async fn filter(
+    /// Runs the filter hooks of `event` over `payload`; each answer is checked before the next hook gets it.
+    pub(super) async fn filter(&self, collection: &Collection, event: ItemsEvent, meta: Meta, payload: Value) -> Result<Value> {
+        self.filter_veiled(collection, event, meta, payload, &Mutex::default()).await
+    }
+
+    /// The same over a payload whose concealed values are in `hidden`: what a hook puts in their place goes there too, unseen by the next.
+    pub(super) async fn filter_veiled(
         &self,
+        collection: &Collection,
         event: ItemsEvent,
         meta: Meta,
         payload: Value,
-        check: &(dyn Fn(&Value) -> Result<(), String> + Send + Sync),
+        hidden: &Hidden,
     ) -> Result<Value> {
         if !self.has_filters(event) {
             return Ok(payload);
@@ -36,11 +48,12 @@ impl ItemsService<'_> {
                 if is_read && !ctx.hears_reads(hook, self.name) {
                     return Ok(payload);
                 }
-                let Some(answer) = ctx.op.snapshot.filter(hook, ctx, meta, &payload).await? else { return Ok(payload) };
-                match check(&answer) {
-                    Ok(()) => Ok(answer),
-                    Err(why) => Err(ctx.op.snapshot.bad_answer(hook, ctx, meta, &why)),
+                let Some(mut answer) = ctx.op.snapshot.filter(hook, ctx, meta, &payload).await? else { return Ok(payload) };
+                check_answer(ctx, collection, event, &payload, &answer).map_err(|why| ctx.op.snapshot.bad_answer(hook, ctx, meta, &why))?;
+                if let (Value::Object(row), false) = (&mut answer, is_read) {
+                    special::veil_again(collection, row, &mut hidden.lock().unwrap_or_else(PoisonError::into_inner));
                 }
+                Ok(answer)
             })
         })
         .await
@@ -109,7 +122,7 @@ impl Origin {
             chain: ctx.chain.to_vec(),
             attempt: 0,
             ordered: true,
-            first_at: None,
+            first_at: Some(ctx.core.clock.now()),
         };
         Self { template }
     }
@@ -117,6 +130,8 @@ impl Origin {
     /// What is owed to `hook` for `event`.
     pub(super) fn delivery(&self, hook: &Hook, event: ItemsEvent, meta: &Item, keys: &[Value]) -> Delivery {
         let item_key = match keys {
+            // A longer one keeps its order by its fingerprint: the column is as short as an index wants it.
+            [Value::String(key)] if key.len() > 200 => Some(crate::auth::token::fingerprint(key)),
             [Value::String(key)] => Some(key.clone()),
             [key] => Some(key.to_string()),
             _ => None,

@@ -67,6 +67,7 @@ impl ItemsService<'_> {
     /// The item with `key`, or 404.
     pub async fn read_one(&self, key: &Value, raw: &Item, hold: Hold) -> Result<Item> {
         let collection = self.collection(Action::Read)?;
+        self.ctx.granted(Action::Read, &collection)?;
         let key = self.key(&collection, key)?;
         let found = self.by_keys(&collection, vec![key.clone()], raw, hold).await?;
         found.into_iter().next().ok_or_else(|| not_found(&collection, &[key]))
@@ -75,10 +76,25 @@ impl ItemsService<'_> {
     /// Those of the items with `keys` that are there, each once, in the order of `keys`.
     pub async fn read_many(&self, keys: &[Value], raw: &Item, hold: Hold) -> Result<Vec<Item>> {
         let collection = self.collection(Action::Read)?;
+        self.ctx.granted(Action::Read, &collection)?;
         let keys = keys.iter().map(|key| self.key(&collection, key)).collect::<Result<Vec<_>>>()?;
         let found = self.by_keys_with_pk(&collection, keys.clone(), raw, hold).await?;
         let mut by_key: HashMap<String, Item> = found.into_iter().map(|(key, item)| (key.to_string(), item)).collect();
         Ok(keys.iter().filter_map(|key| by_key.remove(&key.to_string())).collect())
+    }
+
+    /// Whether [`ItemsService::present`] will know what to answer: asked before a write.
+    pub fn check_presentable(&self, raw: &Item) -> Result<()> {
+        let Some(collection) = self.ctx.op.schema.collection(self.name) else { return Ok(()) };
+        match self.ctx.granted(Action::Read, collection) {
+            Ok(fields) => self.presented(collection, fields, raw).map(drop),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn presented(&self, collection: &Collection, fields: &FieldSet, raw: &Item) -> Result<Parsed> {
+        let shape = Item::from_iter(raw.get("fields").map(|f| ("fields".to_owned(), f.clone())));
+        query::parse(collection, fields, fields, &shape, self.ctx.core.config.query_limit_max, Unlimited::All)
     }
 
     /// What the caller gets to see of rows that they just wrote: their fields, through the read hooks.
@@ -93,8 +109,7 @@ impl ItemsService<'_> {
                 .map(|mut row| row.shift_remove(&pk).map(|key| Item::from_iter([(pk.clone(), key)])).unwrap_or_default())
                 .collect());
         };
-        let shape = Item::from_iter(raw.get("fields").map(|f| ("fields".to_owned(), f.clone())));
-        let parsed = query::parse(&collection, fields, fields, &shape, self.ctx.core.config.query_limit_max, Unlimited::All)?;
+        let parsed = self.presented(&collection, fields, raw)?;
         // As a read of these fields would have it: hooks and caller see no more than what was asked for.
         let project = |mut row: Item| {
             row.retain(|name, _| *name == pk || parsed.fields.contains(name));
@@ -114,15 +129,8 @@ impl ItemsService<'_> {
         if !self.has_filters(ItemsEvent::Query) {
             return Ok(parsed);
         }
-        let checked = Arc::clone(collection);
-        let check = move |answer: &Value| match answer.as_object() {
-            None => Err(format!("it must return a query object, or nothing, not {}", query::show(answer))),
-            Some(raw) => {
-                query::parse(&checked, &FieldSet::All, &FieldSet::All, raw, max, unlimited).map(drop).map_err(|e| e.message().to_owned())
-            }
-        };
         let meta = Meta { json: self.meta(ItemsEvent::Query, None), previous: None };
-        let answer = self.filter(ItemsEvent::Query, meta, Value::Object(raw.clone()), &check).await?;
+        let answer = self.filter(collection, ItemsEvent::Query, meta, Value::Object(raw.clone())).await?;
         let raw = answer.as_object().cloned().unwrap_or_default();
         let mut changed = query::parse(collection, &FieldSet::All, &FieldSet::All, &raw, max, unlimited)?;
         changed.fields.retain(|name| fields.has(name));
@@ -245,12 +253,9 @@ impl ItemsService<'_> {
         let rows = if self.has_filters(ItemsEvent::Read) {
             let mut seen = Vec::with_capacity(rows.len());
             for slice in slices(rows) {
-                let keys: Vec<Value> = slice.iter().filter_map(|row| row.get(&pk).cloned()).collect();
-                let name = pk.clone();
-                let check = move |answer: &Value| check_rows(answer, &name, &keys);
                 let meta = Meta { json: self.meta(ItemsEvent::Read, None), previous: None };
                 let payload = Value::Array(slice.into_iter().map(Value::Object).collect());
-                if let Value::Array(answered) = self.filter(ItemsEvent::Read, meta, payload, &check).await? {
+                if let Value::Array(answered) = self.filter(collection, ItemsEvent::Read, meta, payload).await? {
                     seen.extend(answered.into_iter().filter_map(|row| match row {
                         Value::Object(row) => Some(row),
                         _ => None,
@@ -275,21 +280,6 @@ impl ItemsService<'_> {
         let hooks = self.actions(ItemsEvent::Read).best_effort.into_iter().filter(|hook| self.ctx.hears_reads(hook, self.name));
         self.ctx.op.after().best_effort.extend(hooks.map(|hook| (hook, self.ctx.clone(), meta.clone())));
     }
-}
-
-/// What an `items.read` hook returned: rows with keys that it was given, each once.
-fn check_rows(answer: &Value, pk: &str, keys: &[Value]) -> Result<(), String> {
-    let rows = answer.as_array().ok_or_else(|| format!("it must return an array of rows, or nothing, not {}", query::show(answer)))?;
-    let mut left: Vec<&Value> = keys.iter().collect();
-    for row in rows {
-        let key = row.get(pk).ok_or_else(|| format!("each row must keep its key `{pk}`"))?;
-        let at = left
-            .iter()
-            .position(|known| *known == key)
-            .ok_or_else(|| format!("it may take rows away, not add any: `{pk}` {}", query::show(key)))?;
-        left.swap_remove(at);
-    }
-    Ok(())
 }
 
 /// Cuts rows into slices of at most [`SLICE_ROWS`] rows and about [`SLICE_BYTES`] bytes.

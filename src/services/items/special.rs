@@ -40,6 +40,21 @@ pub fn veil(collection: &Collection, item: &mut Item) -> HashMap<String, Value> 
     hidden
 }
 
+/// The same for what a hook answered: a mask stands for what is hidden already.
+pub fn veil_again(collection: &Collection, item: &mut Item, hidden: &mut HashMap<String, Value>) {
+    for field in collection.fields.iter().filter(|f| is_concealed(f)) {
+        match item.get_mut(&field.name) {
+            Some(value) if value == MASK => {}
+            Some(value) if !value.is_null() => {
+                hidden.insert(field.name.clone(), std::mem::replace(value, json!(MASK)));
+            }
+            _ => {
+                hidden.remove(&field.name);
+            }
+        }
+    }
+}
+
 /// Puts concealed values back where a filter hook left the mask.
 pub fn unveil(item: &mut Item, hidden: HashMap<String, Value>) {
     for (name, value) in hidden {

@@ -1,10 +1,11 @@
 //! Create, update, delete, and what is made of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::change::Step;
+use super::event::Hidden;
 use super::special::{self, Occasion};
 use super::{ItemsService, not_found, parse_key};
 use crate::auth::Action;
@@ -38,7 +39,9 @@ impl ItemsService<'_> {
 
     /// Several updates as one: rows with their keys in them.
     pub async fn update_rows(&self, rows: Vec<Item>) -> Result<Vec<Item>> {
-        let pk = self.collection(Action::Update)?.primary_key().name.clone();
+        let collection = self.collection(Action::Update)?;
+        self.ctx.granted(Action::Update, &collection)?;
+        let pk = collection.primary_key().name.clone();
         let with_key = |mut row: Item| {
             let key =
                 row.shift_remove(&pk).ok_or_else(|| Error::payload(format!("each item needs its key `{pk}`")).with_field(pk.clone()))?;
@@ -56,15 +59,7 @@ impl ItemsService<'_> {
         if self.has_filters(ItemsEvent::Delete) {
             self.require(&collection, &keys).await?;
             let meta = self.write_meta(ItemsEvent::Delete, &keys);
-            let asked = keys.clone();
-            let check = move |answer: &Value| match answer.as_array() {
-                None => Err("it must return an array of keys, or nothing".to_owned()),
-                Some(answered) => match answered.iter().find(|key| !asked.contains(key)) {
-                    Some(extra) => Err(format!("it may take keys away, not add any: {}", query::show(extra))),
-                    None => Ok(()),
-                },
-            };
-            let answer = self.filter(ItemsEvent::Delete, meta, Value::Array(keys), &check).await?;
+            let answer = self.filter(&collection, ItemsEvent::Delete, meta, Value::Array(keys)).await?;
             kept = self.distinct_keys(&collection, answer.as_array().cloned().unwrap_or_default())?;
         }
         if kept.is_empty() {
@@ -79,6 +74,7 @@ impl ItemsService<'_> {
     /// Inserts or changes each of `items`, by whether its key is there already. Answers the keys, in the order of `items`.
     pub async fn upsert(&self, items: Vec<Item>) -> Result<Vec<Value>> {
         let update = self.collection(Action::Update)?;
+        self.ctx.granted(Action::Update, &update)?;
         let pk = update.primary_key().name.clone();
         let named = items.iter().filter_map(|item| item.get(&pk)).filter(|key| !key.is_null()).cloned().collect();
         let there = self.existing(&update, &self.distinct_keys(&update, named)?).await?;
@@ -135,16 +131,14 @@ impl ItemsService<'_> {
     async fn inserts(&self, collection: &Arc<Collection>, items: Vec<Item>) -> Result<Vec<Step>> {
         let (ctx, dialect) = (self.ctx, self.ctx.core.db.dialect());
         let granted = ctx.granted(Action::Create, collection)?;
+        self.check_many(items.len())?;
         for item in &items {
             check_input(collection, dialect, granted, item)?;
         }
         let mut steps = Vec::with_capacity(items.len());
-        for mut item in items {
-            let hidden = special::veil(collection, &mut item);
+        for item in items {
             let meta = Meta { json: self.meta(ItemsEvent::Create, None), previous: None };
-            let mut row = self.filter_row(collection, ItemsEvent::Create, meta, item).await?;
-            let payload = Value::Object(row.clone());
-            special::unveil(&mut row, hidden);
+            let (mut row, payload) = self.filter_row(collection, ItemsEvent::Create, meta, item).await?;
             special::fill(ctx, collection, Occasion::Create, &mut row).await?;
             check_values(collection, dialect, &row)?;
             check_complete(collection, &row)?;
@@ -163,19 +157,16 @@ impl ItemsService<'_> {
             check_input(collection, dialect, granted, data)?;
         }
         let mut steps = Vec::with_capacity(changes.len());
-        for (keys, mut data) in changes {
+        for (keys, data) in changes {
             let keys = self.distinct_keys(collection, keys)?;
             if keys.is_empty() {
                 continue;
             }
-            let hidden = special::veil(collection, &mut data);
             if self.has_filters(ItemsEvent::Update) {
                 self.require(collection, &keys).await?;
             }
             let meta = self.write_meta(ItemsEvent::Update, &keys);
-            let mut row = self.filter_row(collection, ItemsEvent::Update, meta, data).await?;
-            let payload = Value::Object(row.clone());
-            special::unveil(&mut row, hidden);
+            let (mut row, payload) = self.filter_row(collection, ItemsEvent::Update, meta, data).await?;
             special::fill(ctx, collection, Occasion::Update, &mut row).await?;
             check_values(collection, dialect, &row)?;
             check_not_emptied(collection, &row)?;
@@ -191,34 +182,31 @@ impl ItemsService<'_> {
         Ok(steps)
     }
 
-    async fn filter_row(&self, collection: &Arc<Collection>, event: ItemsEvent, meta: Meta, item: Item) -> Result<Item> {
-        if !self.has_filters(event) {
-            return Ok(item);
-        }
-        let dialect = self.ctx.core.db.dialect();
-        let checked = Arc::clone(collection);
-        let check = move |answer: &Value| match answer.as_object() {
-            None => Err(format!("it must return an object, or nothing, not {}", query::show(answer))),
-            Some(row) => check_values(&checked, dialect, row).map_err(|e| e.message().to_owned()),
-        };
-        match self.filter(event, meta, Value::Object(item), &check).await? {
-            Value::Object(row) => Ok(row),
-            _ => Err(Error::internal("a filter's answer was checked to be an object")),
-        }
+    /// Runs the hooks over a row, and answers it twice: as it is to be written, and as hooks may see it.
+    async fn filter_row(&self, collection: &Collection, event: ItemsEvent, meta: Meta, mut item: Item) -> Result<(Item, Value)> {
+        let hidden = Hidden::new(special::veil(collection, &mut item));
+        let seen = self.filter_veiled(collection, event, meta, Value::Object(item), &hidden).await?;
+        let Value::Object(mut row) = seen.clone() else { return Err(Error::internal("a filter's answer was checked to be an object")) };
+        special::unveil(&mut row, hidden.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok((row, seen))
     }
 
     fn write_meta(&self, event: ItemsEvent, keys: &[Value]) -> Meta {
         Meta { json: self.meta(event, Some(keys)), previous: Some(Previous { collection: self.name.to_owned(), keys: keys.into() }) }
     }
 
-    fn distinct_keys(&self, collection: &Collection, keys: Vec<Value>) -> Result<Vec<Value>> {
+    /// One call writes at most as many items as one read answers.
+    fn check_many(&self, count: usize) -> Result<()> {
         let max = self.ctx.core.config.query_limit_max;
-        if keys.len() as u64 > max {
-            return Err(Error::new(
-                ErrorCode::QueryTooLarge,
-                format!("{} items at once are more than `QUERY_LIMIT_MAX` ({max})", keys.len()),
-            ));
+        if count as u64 > max {
+            let message = format!("{count} items at once are more than `QUERY_LIMIT_MAX` ({max}): send them in parts");
+            return Err(Error::new(ErrorCode::QueryTooLarge, message));
         }
+        Ok(())
+    }
+
+    fn distinct_keys(&self, collection: &Collection, keys: Vec<Value>) -> Result<Vec<Value>> {
+        self.check_many(keys.len())?;
         let mut seen = std::collections::HashSet::with_capacity(keys.len());
         let mut distinct = Vec::with_capacity(keys.len());
         for key in keys {
