@@ -23,6 +23,7 @@ mod operation;
 mod permissions;
 mod queries;
 mod read_events;
+mod regressions;
 mod sandbox;
 mod services;
 mod transactions;

@@ -134,7 +134,8 @@ impl TestApp {
         let mut log = fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
         writeln!(log, "{{\"harness\":\"start {}\"}}", self.starts).unwrap();
         let mut command = self.command(&["serve"]);
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        // A group of its own, so that a test can do to it what Ctrl-C in a terminal does, and a Ctrl-C of the test run doesn't.
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         // SAFETY: prctl(2) is async-signal-safe and touches no memory.
         unsafe {
             // A test run that is killed leaves no server behind. Tests start servers from their own thread, which outlives them.

@@ -30,8 +30,17 @@ fn stat(pid: u32) -> Option<(u32, char)> {
 
 /// Resident bytes; 0 for a process that has gone.
 pub fn resident(pid: u32) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
+/// The most bytes that were ever resident since the process began.
+pub fn peak(pid: u32) -> u64 {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, line: &str) -> u64 {
     let Ok(text) = fs::read_to_string(format!("/proc/{pid}/status")) else { return 0 };
-    let kib = text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    let kib = text.lines().find_map(|l| l.strip_prefix(line)?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }
 
@@ -44,4 +53,10 @@ pub fn resident_together(host: u32) -> u64 {
 pub fn signal(pid: u32, signal: i32) {
     // SAFETY: kill(2) takes two numbers and touches no memory of ours.
     unsafe { libc::kill(pid as i32, signal) };
+}
+
+/// Sends a signal to the whole process group of a server that this test started, as a terminal does.
+pub fn signal_group(pid: u32, signal: i32) {
+    // SAFETY: as above; every server leads a group of its own.
+    unsafe { libc::kill(-(pid as i32), signal) };
 }
