@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["bridge"],
     &["services", "sandbox"],
     &["hooks", "auth"],
-    &["db", "error", "config", "clock"],
+    &["db", "error", "json", "config", "clock"],
 ];
 
 /// Which places alone may name a crate.

@@ -197,7 +197,7 @@ both!(a_test_run_shows_everything_and_leaves_nothing, async |app| {
                 const other = await services.items('other');
                 const key = await other.createOne({ title: 'written in a test' });
                 const seen = await other.readOne(key);
-                return { ...payload, slug: seen.title, user: context.accountability.user };";
+                return { ...payload, slug: seen.title, body: context.accountability.user };";
     let body = json!({ "code": code, "type": "filter", "event": "articles.items.create", "testPayload": { "title": "T" } });
     let data = app.post("/api/extensions/test", body).await.expect(200).data();
     assert_eq!(data["success"], true, "{data}");

@@ -195,11 +195,12 @@ impl ItemsService<'_> {
         Meta { json: self.meta(event, Some(keys)), previous: Some(Previous { collection: self.name.to_owned(), keys: keys.into() }) }
     }
 
-    /// One call writes at most as many items as one read answers.
+    /// One call writes so many items at most, or as many as one read may answer where that is more: its transaction must end in time.
     fn check_many(&self, count: usize) -> Result<()> {
-        let max = self.ctx.core.config.query_limit_max;
+        const AT_ONCE: u64 = 10_000;
+        let max = self.ctx.core.config.query_limit_max.max(AT_ONCE);
         if count as u64 > max {
-            let message = format!("{count} items at once are more than `QUERY_LIMIT_MAX` ({max}): send them in parts");
+            let message = format!("{count} items at once are more than {max}: send them in parts");
             return Err(Error::new(ErrorCode::QueryTooLarge, message));
         }
         Ok(())
