@@ -1,39 +1,42 @@
-//! One runtime with one context of one unit: made ahead, given one invocation at a time, driven in slices.
+//! One runtime with one context of one unit: made once, given one invocation at a time, driven in slices.
 //!
-//! Unless its unit is warm, an isolate serves one call and is dropped: that is what makes every call start pristine. After a breach it
-//! is never run again, and not even taken down: what the engine left half done is abandoned with the worker.
+//! Unless its unit is warm, its heap is sealed right after the unit was loaded into it and put back to that moment after each call:
+//! that is what makes every call start pristine. What a call left is neither released nor looked at, so it makes no difference how the
+//! call ended: by itself, thrown out in the middle of something, or at a limit.
 
 use std::cmp::Reverse;
-use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rquickjs::qjs::{self, JSContext};
+use rquickjs::qjs::{self, JSContext, JSValue};
 
 use super::compile::{Loaded, Program, thrown_text};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::Report;
-use super::limits::{Breach, MAX_STACK_TEXT};
+use super::limits::{Breach, LOAD_TIMEOUT, MAX_STACK_TEXT};
 use super::native::{Shared, natives, note_cut};
 use super::protocol::{DONE_FAILURE, DONE_JSON, InvokeBody, ReplyBody};
 use super::trace;
 
-/// An isolate. Fields are dropped in order: values, what the natives share, the engine.
+/// An isolate. Its values are held by the heap: nothing is released one by one when either of them goes.
 pub(super) struct Isolate {
-    /// The promise of the run at hand.
-    promise: Option<Val>,
-    body: Option<Val>,
+    /// The promise of the run at hand, one hold on it ours.
+    promise: Option<JSValue>,
+    body: JSValue,
     entry: Entry,
+    /// Whether the heap can be put back.
+    sealed: bool,
+    idle_since: Instant,
     shared: Box<Shared>,
     engine: Engine,
 }
 
 /// The functions of the glue, held from the start to the end of the isolate.
 struct Entry {
-    run: Val,
-    settle: Val,
-    fire: Val,
-    close: Val,
+    run: JSValue,
+    settle: JSValue,
+    fire: JSValue,
+    close: JSValue,
 }
 
 /// What is left to do after a slice.
@@ -41,7 +44,7 @@ struct Entry {
 pub(super) enum Step {
     /// There is an outcome.
     Done,
-    /// There is an outcome, and the isolate must not be used or taken down again.
+    /// There is an outcome, and nothing of the isolate may run again before its heap was put back.
     Breached,
     /// The slice was too short.
     More,
@@ -50,23 +53,48 @@ pub(super) enum Step {
 }
 
 impl Isolate {
-    /// An isolate with the glue in it; the unit comes with [`Isolate::bind`]. An error is a mistake of ours.
-    pub(super) fn new(program: &Rc<Program>, memory_limit: usize) -> Result<Self, String> {
-        let engine = Engine::new(memory_limit, false).ok_or("the memory limit is too small")?;
+    /// An isolate with the glue and the unit in it. An error is a mistake of ours, or the memory limit is too small for the unit.
+    pub(super) fn new(program: &Rc<Program>, unit: &Rc<Loaded>) -> Result<Self, String> {
+        let engine = Engine::new(unit.memory_limit, false).ok_or("the memory limit is too small")?;
         let js = engine.js();
-        let shared = Shared::attach(&engine, program).map_err(|Exception| thrown_text(js))?;
-        let entry = Entry::make(js, program).map_err(|Exception| thrown_text(js))?;
-        Ok(Self { promise: None, body: None, entry, shared, engine })
+        let thrown = |Exception| thrown_text(js);
+        let shared = Shared::attach(&engine, program).map_err(thrown)?;
+        shared.unit.replace(Some(unit.clone()));
+        shared.begin(0, LOAD_TIMEOUT, 0);
+        let entry = Entry::make(js, program).map_err(thrown)?;
+        let body = js.load(&unit.bytecode).map_err(thrown)?.into_raw();
+        if engine.heap().refused() {
+            return Err("the memory limit is too small for the unit".into());
+        }
+        // What waits to be run or fired would run in every call, but only the first would have asked for it.
+        let settled = !engine.has_jobs() && shared.timers.borrow().is_empty();
+        let sealed = !unit.warm && settled;
+        if sealed && !engine.seal() {
+            return Err("the system refused an image of the heap".into());
+        }
+        Ok(Self { promise: None, body, entry, sealed, idle_since: Instant::now(), shared, engine })
     }
 
-    /// Gives it the unit that it is for.
-    pub(super) fn bind(&mut self, unit: &Rc<Loaded>) -> Result<(), String> {
-        self.engine.heap().set_limit(unit.memory_limit);
-        self.shared.unit.replace(Some(unit.clone()));
-        // Its own compilation may not count against a deadline that was set long ago.
-        self.shared.begin(0, Duration::from_secs(5), 0);
-        self.body = Some(self.js().load(&unit.bytecode).map_err(|Exception| thrown_text(self.js()))?);
-        Ok(())
+    /// Puts the heap back to where it was before the first call, and forgets all of the call that ended or was given up. Whether that
+    /// was possible: if not, the isolate must go.
+    pub(super) fn restore(&mut self) -> bool {
+        // Given up, not released: what it points to is about to be something else.
+        self.promise = None;
+        self.shared.reset();
+        self.idle_since = Instant::now();
+        // SAFETY: nothing runs in it. What is kept outside was made before the heap was sealed: the values of `entry` and `body`, and
+        // what `shared` captured. No `Val` outlives the function that made it.
+        self.sealed && unsafe { self.engine.heap().restore() }
+    }
+
+    /// Since when it has had no call.
+    pub(super) fn idle_since(&self) -> Instant {
+        self.idle_since
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn resident(&self) -> usize {
+        self.engine.heap().resident()
     }
 
     fn js(&self) -> Js {
@@ -77,7 +105,7 @@ impl Isolate {
     pub(super) fn start(&mut self, id: u64, body: &InvokeBody<'_>) {
         self.shared.begin(id, Duration::from_millis(body.timeout_ms.into()), body.seed);
         match self.try_start(body) {
-            Ok(promise) => self.promise = Some(promise),
+            Ok(promise) => self.promise = Some(promise.into_raw()),
             Err(Exception) => self.report_exception(),
         }
     }
@@ -89,8 +117,7 @@ impl Isolate {
             js.set_index(&args, index, js.json(text)?)?;
         }
         let context = js.json(body.context)?;
-        let Some(code) = &self.body else { return Err(Exception) };
-        js.call(&self.entry.run, &[code.raw(), args.raw(), context.raw()])
+        js.call(self.entry.run, &[self.body, args.raw(), context.raw()])
     }
 
     /// Hands in the answer to a host call.
@@ -112,7 +139,7 @@ impl Isolate {
         let ok = if reply.status == DONE_FAILURE { qjs::JS_FALSE } else { qjs::JS_TRUE };
         let call = qjs::JS_MKVAL(qjs::JS_TAG_INT, reply.call.cast_signed());
         let held = if reply.held { qjs::JS_TRUE } else { qjs::JS_FALSE };
-        js.call(&self.entry.settle, &[call, ok, value.raw(), held]).map(drop)
+        js.call(self.entry.settle, &[call, ok, value.raw(), held]).map(drop)
     }
 
     /// Fires the timers that are due.
@@ -127,7 +154,7 @@ impl Isolate {
             };
             let Some(Reverse((_, id))) = due else { return };
             let id = qjs::JS_MKVAL(qjs::JS_TAG_INT, id.cast_signed());
-            if self.js().call(&self.entry.fire, &[id]).is_err() {
+            if self.js().call(self.entry.fire, &[id]).is_err() {
                 self.report_exception();
             }
             if self.shared.breach().is_some() || self.shared.outcome.borrow().is_some() {
@@ -147,8 +174,7 @@ impl Isolate {
             if self.shared.outcome.borrow().is_some() {
                 return Step::Done;
             }
-            // SAFETY: a live runtime.
-            if !unsafe { qjs::JS_IsJobPending(self.engine.runtime()) } {
+            if !self.engine.has_jobs() {
                 return Step::Waiting;
             }
             if Instant::now() >= until {
@@ -180,17 +206,15 @@ impl Isolate {
 
     /// Closes the context of the call that ended, so that a warm isolate can take the next one. Whether it can.
     pub(super) fn close(&mut self) -> bool {
-        self.promise = None;
-        self.shared.id.set(0);
-        self.shared.timers.borrow_mut().clear();
+        if let Some(promise) = self.promise.take() {
+            // SAFETY: the hold that `start` took, released once.
+            unsafe { qjs::JS_FreeValue(self.js().raw(), promise) };
+        }
+        self.idle_since = Instant::now();
+        self.shared.reset();
         // Closing is ours and short: it may not fail for a deadline that has just passed.
         self.shared.deadline.set(Instant::now() + Duration::from_secs(1));
-        self.js().call(&self.entry.close, &[]).is_ok()
-    }
-
-    /// Leaves it as it is, without taking its heap down.
-    pub(super) fn abandon(self) {
-        let _ = ManuallyDrop::new(self);
+        self.js().call(self.entry.close, &[]).is_ok() && self.engine.heap().trim()
     }
 
     /// Something threw where no code of the extension listens: a breach, or a job that the glue doesn't guard.
@@ -208,11 +232,11 @@ impl Isolate {
         if breach == Breach::Memory {
             return Report::OutOfMemory;
         }
-        if let Some(promise) = &self.promise {
+        if let Some(promise) = self.promise {
             // SAFETY: a live promise, if anything; its result is held for the look at it.
             unsafe {
-                if qjs::JS_PromiseState(self.js().raw(), promise.raw()) == qjs::JSPromiseStateEnum_JS_PROMISE_REJECTED
-                    && let Ok(reason) = self.js().own(qjs::JS_PromiseResult(self.js().raw(), promise.raw()))
+                if qjs::JS_PromiseState(self.js().raw(), promise) == qjs::JSPromiseStateEnum_JS_PROMISE_REJECTED
+                    && let Ok(reason) = self.js().own(qjs::JS_PromiseResult(self.js().raw(), promise))
                 {
                     note_cut(self.js(), &self.shared, reason.raw());
                 }
@@ -237,12 +261,12 @@ impl Entry {
             js.set_index(&names, index, js.string(name.as_bytes())?)?;
         }
         let native = natives(js)?;
-        let entry = js.call(&prelude, &[native.raw(), names.raw()])?;
+        let entry = js.call(prelude.raw(), &[native.raw(), names.raw()])?;
         Ok(Self {
-            run: js.get(entry.raw(), c"run")?,
-            settle: js.get(entry.raw(), c"settle")?,
-            fire: js.get(entry.raw(), c"fire")?,
-            close: js.get(entry.raw(), c"close")?,
+            run: js.get(entry.raw(), c"run")?.into_raw(),
+            settle: js.get(entry.raw(), c"settle")?.into_raw(),
+            fire: js.get(entry.raw(), c"fire")?.into_raw(),
+            close: js.get(entry.raw(), c"close")?.into_raw(),
         })
     }
 }
