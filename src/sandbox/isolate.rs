@@ -270,3 +270,92 @@ impl Entry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::compile::{LoadBody, compile};
+    use super::*;
+
+    fn isolate(code: &str) -> Isolate {
+        let params = ["payload", "context", "services"].map(str::to_owned).to_vec();
+        let body = LoadBody { name: "test".into(), code: code.into(), params, memory_limit: 64 << 20, max_payload: 1 << 20, warm: false };
+        let unit = compile(body).expect("it compiles");
+        Isolate::new(&Program::compile(&[]).expect("our own compiles"), &Rc::new(unit)).expect("there is room")
+    }
+
+    fn call(isolate: &mut Isolate, payload: &str, timeout_ms: u32) -> String {
+        isolate.start(1, &InvokeBody { timeout_ms, seed: 7, args: vec![payload.as_bytes()], context: b"{}" });
+        while isolate.drive(Duration::from_secs(10)) == Step::Waiting {
+            isolate.fire_timers(Instant::now());
+        }
+        String::from_utf8_lossy(&isolate.take_outcome()[1..]).into_owned()
+    }
+
+    #[test]
+    fn nothing_of_a_call_is_left_in_what_is_put_back() {
+        let code = "const n = globalThis.n; globalThis.n = 1; if (payload.loop) while (true) {} if (payload.wait) await new Promise(() => {}); \
+            if (payload.eat) { try { for (const a = []; ; ) a.push(new Uint8Array(1e6)) } catch {} } return [n ?? null, Math.random()]";
+        let mut isolate = isolate(code);
+        let size = isolate.resident();
+        let first = call(&mut isolate, "{}", 1_000);
+        assert!(first.starts_with("[null,0."), "{first}");
+        for round in 0..3 {
+            for (payload, what) in
+                [("{}", "[null,0."), (r#"{"loop":1}"#, "timeout"), (r#"{"wait":1}"#, "timeout"), (r#"{"eat":1}"#, "out_of_memory")]
+            {
+                assert!(isolate.restore());
+                let outcome = call(&mut isolate, payload, 20);
+                assert!(outcome.contains(what), "round {round}, {payload}: {outcome}");
+                assert!(isolate.restore());
+                assert_eq!(call(&mut isolate, "{}", 1_000), first, "the same seed gives the same again");
+            }
+            assert!(isolate.restore());
+            assert!(isolate.resident() <= size + (2 << 20), "{} after {size}", isolate.resident());
+        }
+    }
+
+    #[test]
+    fn what_a_unit_needs_to_load_counts_against_its_limit() {
+        let params = vec!["payload".to_owned()];
+        let code = format!("return [{}]", (0..20_000).map(|i| format!("'some text {i}'")).collect::<Vec<_>>().join(","));
+        let body = LoadBody { name: "test".into(), code, params, memory_limit: 16 << 20, max_payload: 1 << 20, warm: false };
+        let mut unit = compile(body).expect("it compiles");
+        unit.memory_limit = 1 << 20;
+        assert!(Isolate::new(&Program::compile(&[]).expect("our own compiles"), &Rc::new(unit)).is_err());
+    }
+
+    /// Not a check: prints what a call and putting the heap back cost without a process between. `cargo test --release --lib -- --ignored
+    /// --nocapture what_putting_back_costs`
+    #[test]
+    #[ignore = "a measurement"]
+    fn what_putting_back_costs() {
+        let work = "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }";
+        let table = |n: u32| {
+            let functions: Vec<String> = (0..n).map(|i| format!("f{i}(x) {{ return x.p{} + {i}.5 + 'text {i}' }}", i % 300)).collect();
+            format!("const table = () => ({{ {} }});\n{work}", functions.join(",\n"))
+        };
+        let line = r#"{"product":1,"quantity":2,"price":12.5,"note":"n"}"#;
+        let payload = format!(r#"{{"title":"A title","lines":[{}]}}"#, [line; 16].join(","));
+        for (name, code) in [("small", work.to_owned()), ("1 MB", table(2_400)), ("5 MB", table(12_000)), ("20 MB", table(48_000))] {
+            let begun = Instant::now();
+            let mut isolate = isolate(&code);
+            let made = begun.elapsed();
+            let (used, resident) = (isolate.engine.heap().used() / 1024, isolate.resident() / 1024);
+            let (mut calls, mut restores, mut both) = (Vec::new(), Vec::new(), Vec::new());
+            for _ in 0..2_000 {
+                let started = Instant::now();
+                call(&mut isolate, &payload, 1_000);
+                let called = Instant::now();
+                assert!(isolate.restore());
+                calls.push(called - started);
+                restores.push(called.elapsed());
+                both.push(started.elapsed());
+            }
+            [&mut calls, &mut restores, &mut both].iter_mut().for_each(|t| t.sort());
+            println!(
+                "{name}: heap {used} KiB, resident with image {resident} KiB, compiled and made in {made:?}; p50 of a call {:?}, of putting back {:?}, of both {:?}",
+                calls[1_000], restores[1_000], both[1_000]
+            );
+        }
+    }
+}

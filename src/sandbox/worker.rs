@@ -217,10 +217,7 @@ impl Worker {
             .map_err(|_| LoadFailure { message: "The code could not be read".into(), line: None, column: None, frame: None })
             .and_then(compile::compile)
             .map(Rc::new);
-        let failure = match loaded.and_then(|unit| self.first_isolate(unit)) {
-            Ok(()) => None,
-            Err(failure) => Some(failure),
-        };
+        let failure = loaded.and_then(|unit| self.first_isolate(unit)).err();
         let answer = serde_json::to_vec(&failure).unwrap_or_else(|_| b"{}".to_vec());
         write_message(&mut self.out, Kind::Loaded, 0, &answer);
     }
