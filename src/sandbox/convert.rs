@@ -214,7 +214,7 @@ impl Walk<'_> {
     fn iso(&self, date: JSValue) -> Result<Val, Exception> {
         let to_iso = self.shared.date_to_iso();
         // SAFETY: a live function and a live date as its `this`.
-        self.js.own(unsafe { qjs::JS_Call(self.js.raw(), to_iso.raw(), date, 0, std::ptr::null_mut()) })
+        self.js.own(unsafe { qjs::JS_Call(self.js.raw(), to_iso, date, 0, std::ptr::null_mut()) })
     }
 
     fn date(&mut self, value: JSValue) -> Result<bool, Refusal> {

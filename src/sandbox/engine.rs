@@ -1,7 +1,8 @@
 //! The C engine, wrapped thinly: one runtime with one context on one heap, and values that free themselves.
 //!
-//! Only a worker comes here, on its one JS thread. [`Js`] and [`Val`] point into an [`Engine`] and must not outlive it: isolates keep
-//! them in fields that are dropped before it, or on the stack of a call.
+//! Only a worker comes here, on its one JS thread. [`Js`] and [`Val`] point into an [`Engine`] and must not outlive it, nor a moment
+//! at which its heap is put back: they live on the stack of a call only. What an isolate keeps for longer is the bare value, whose
+//! hold goes with the heap.
 
 use std::ffi::CStr;
 use std::ptr::NonNull;
@@ -11,13 +12,17 @@ use rquickjs::qjs::{self, JSContext, JSRuntime, JSValue};
 use super::alloc::Heap;
 use super::limits::JS_STACK;
 
-/// A runtime with its context. Dropping it takes the whole heap down.
+/// A runtime with its context. Dropping it gives the heap back as a whole, whatever state it is in: nothing in there owns anything
+/// outside of it.
 pub(super) struct Engine {
     rt: NonNull<JSRuntime>,
     ctx: NonNull<JSContext>,
-    /// Behind both, so dropped after them.
     heap: Box<Heap>,
 }
+
+/// How much a call may allocate in a sealed heap before garbage is looked for. All that a call leaves goes when the heap is put back,
+/// and looking means touching everything that was loaded, so it is worth it for calls that use much only.
+const GARBAGE: usize = 1024 * 1024;
 
 /// The engine threw; the exception waits in the context.
 #[derive(Debug)]
@@ -37,18 +42,15 @@ impl Engine {
     /// An engine whose heap may grow to `limit` bytes. Without `compiler` it runs only what was compiled elsewhere: `eval` and the
     /// function constructors have nothing to work with. `None` if the limit is too small even for the built-ins.
     pub(super) fn new(limit: usize, compiler: bool) -> Option<Self> {
-        let heap = Heap::new(limit);
+        let heap = Heap::new(limit)?;
         let functions = Heap::functions();
         // SAFETY: the functions and the heap's address belong together, and the heap outlives the runtime.
         let rt = NonNull::new(unsafe { qjs::JS_NewRuntime2(&functions, std::ptr::from_ref(&*heap).cast_mut().cast()) })?;
-        // SAFETY: a fresh runtime; a context that can't be completed is freed again before the runtime.
+        // SAFETY: a fresh runtime; what can't be completed goes with the heap.
         unsafe {
             qjs::JS_SetMaxStackSize(rt.as_ptr(), JS_STACK as qjs::size_t);
             qjs::JS_SetCanBlock(rt.as_ptr(), false);
-            let Some(ctx) = NonNull::new(qjs::JS_NewContextRaw(rt.as_ptr())) else {
-                qjs::JS_FreeRuntime(rt.as_ptr());
-                return None;
-            };
+            let ctx = NonNull::new(qjs::JS_NewContextRaw(rt.as_ptr()))?;
             let engine = Self { rt, ctx, heap };
             let c = ctx.as_ptr();
             let ok = qjs::JS_AddIntrinsicBaseObjects(c) == 0
@@ -80,15 +82,24 @@ impl Engine {
     pub(super) fn heap(&self) -> &Heap {
         &self.heap
     }
-}
 
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // SAFETY: both are live and dropped once; no value is held any more.
+    /// Whether jobs wait to be run.
+    pub(super) fn has_jobs(&self) -> bool {
+        // SAFETY: a live runtime.
+        unsafe { qjs::JS_IsJobPending(self.rt.as_ptr()) }
+    }
+
+    /// Remembers the heap as it is; [`Heap::restore`] comes back to it. No job may be waiting. `false` if that was impossible, and then
+    /// the engine must not be used again.
+    pub(super) fn seal(&self) -> bool {
+        // SAFETY: a live runtime in which no code runs.
         unsafe {
-            qjs::JS_FreeContext(self.ctx.as_ptr());
-            qjs::JS_FreeRuntime(self.rt.as_ptr());
+            // Garbage would be kept for ever.
+            qjs::JS_RunGC(self.rt.as_ptr());
+            let threshold = self.heap.used() + GARBAGE.min(self.heap.limit() / 4);
+            qjs::JS_SetGCThreshold(self.rt.as_ptr(), threshold as qjs::size_t);
         }
+        self.heap.seal()
     }
 }
 
@@ -118,9 +129,9 @@ impl Js {
     }
 
     /// Calls a function without `this`.
-    pub(super) fn call(self, function: &Val, args: &[JSValue]) -> Result<Val, Exception> {
+    pub(super) fn call(self, function: JSValue, args: &[JSValue]) -> Result<Val, Exception> {
         // SAFETY: the engine reads the arguments only, whatever the type of its pointer says.
-        self.own(unsafe { qjs::JS_Call(self.raw(), function.raw, qjs::JS_UNDEFINED, args.len() as i32, args.as_ptr().cast_mut()) })
+        self.own(unsafe { qjs::JS_Call(self.raw(), function, qjs::JS_UNDEFINED, args.len() as i32, args.as_ptr().cast_mut()) })
     }
 
     /// A property.
@@ -241,12 +252,7 @@ impl Val {
         self.raw
     }
 
-    /// Where it lives.
-    pub(super) fn context(&self) -> Js {
-        self.js
-    }
-
-    /// The value, its hold handed to whoever takes it.
+    /// The value, its hold handed to whoever takes it, or to the heap for as long as there is one.
     pub(super) fn into_raw(self) -> JSValue {
         let raw = self.raw;
         std::mem::forget(self);

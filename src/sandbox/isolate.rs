@@ -1,39 +1,42 @@
-//! One runtime with one context of one unit: made ahead, given one invocation at a time, driven in slices.
+//! One runtime with one context of one unit: made once, given one invocation at a time, driven in slices.
 //!
-//! Unless its unit is warm, an isolate serves one call and is dropped: that is what makes every call start pristine. After a breach it
-//! is never run again, and not even taken down: what the engine left half done is abandoned with the worker.
+//! Unless its unit is warm, its heap is sealed right after the unit was loaded into it and put back to that moment after each call:
+//! that is what makes every call start pristine. What a call left is neither released nor looked at, so it makes no difference how the
+//! call ended: by itself, thrown out in the middle of something, or at a limit.
 
 use std::cmp::Reverse;
-use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rquickjs::qjs::{self, JSContext};
+use rquickjs::qjs::{self, JSContext, JSValue};
 
 use super::compile::{Loaded, Program, thrown_text};
 use super::engine::{Engine, Exception, Js, Val};
-use super::failure::Report;
-use super::limits::{Breach, MAX_STACK_TEXT};
+use super::failure::{Report, ThrownReport};
+use super::limits::{Breach, LOAD_TIMEOUT, MAX_STACK_TEXT};
 use super::native::{Shared, natives, note_cut};
 use super::protocol::{DONE_FAILURE, DONE_JSON, InvokeBody, ReplyBody};
 use super::trace;
 
-/// An isolate. Fields are dropped in order: values, what the natives share, the engine.
+/// An isolate. Its values are held by the heap: nothing is released one by one when either of them goes.
 pub(super) struct Isolate {
-    /// The promise of the run at hand.
-    promise: Option<Val>,
-    body: Option<Val>,
+    /// The promise of the run at hand, one hold on it ours.
+    promise: Option<JSValue>,
+    body: JSValue,
     entry: Entry,
+    /// Whether the heap can be put back.
+    sealed: bool,
+    idle_since: Instant,
     shared: Box<Shared>,
     engine: Engine,
 }
 
 /// The functions of the glue, held from the start to the end of the isolate.
 struct Entry {
-    run: Val,
-    settle: Val,
-    fire: Val,
-    close: Val,
+    run: JSValue,
+    settle: JSValue,
+    fire: JSValue,
+    close: JSValue,
 }
 
 /// What is left to do after a slice.
@@ -41,7 +44,7 @@ struct Entry {
 pub(super) enum Step {
     /// There is an outcome.
     Done,
-    /// There is an outcome, and the isolate must not be used or taken down again.
+    /// There is an outcome, and nothing of the isolate may run again before its heap was put back.
     Breached,
     /// The slice was too short.
     More,
@@ -50,23 +53,48 @@ pub(super) enum Step {
 }
 
 impl Isolate {
-    /// An isolate with the glue in it; the unit comes with [`Isolate::bind`]. An error is a mistake of ours.
-    pub(super) fn new(program: &Rc<Program>, memory_limit: usize) -> Result<Self, String> {
-        let engine = Engine::new(memory_limit, false).ok_or("the memory limit is too small")?;
+    /// An isolate with the glue and the unit in it. An error is a mistake of ours, or the memory limit is too small for the unit.
+    pub(super) fn new(program: &Rc<Program>, unit: &Rc<Loaded>) -> Result<Self, String> {
+        let engine = Engine::new(unit.memory_limit, false).ok_or("the memory limit is too small")?;
         let js = engine.js();
-        let shared = Shared::attach(&engine, program).map_err(|Exception| thrown_text(js))?;
-        let entry = Entry::make(js, program).map_err(|Exception| thrown_text(js))?;
-        Ok(Self { promise: None, body: None, entry, shared, engine })
+        let thrown = |Exception| thrown_text(js);
+        let shared = Shared::attach(&engine, program).map_err(thrown)?;
+        shared.unit.replace(Some(unit.clone()));
+        shared.begin(0, LOAD_TIMEOUT, 0);
+        let entry = Entry::make(js, program).map_err(thrown)?;
+        let body = js.load(&unit.bytecode).map_err(thrown)?.into_raw();
+        if engine.heap().refused() {
+            return Err("the memory limit is too small for the unit".into());
+        }
+        // What waits to be run or fired would run in every call, but only the first would have asked for it.
+        let settled = !engine.has_jobs() && shared.timers.borrow().is_empty();
+        let sealed = !unit.warm && settled;
+        if sealed && !engine.seal() {
+            return Err("the system refused an image of the heap".into());
+        }
+        Ok(Self { promise: None, body, entry, sealed, idle_since: Instant::now(), shared, engine })
     }
 
-    /// Gives it the unit that it is for.
-    pub(super) fn bind(&mut self, unit: &Rc<Loaded>) -> Result<(), String> {
-        self.engine.heap().set_limit(unit.memory_limit);
-        self.shared.unit.replace(Some(unit.clone()));
-        // Its own compilation may not count against a deadline that was set long ago.
-        self.shared.begin(0, Duration::from_secs(5), 0);
-        self.body = Some(self.js().load(&unit.bytecode).map_err(|Exception| thrown_text(self.js()))?);
-        Ok(())
+    /// Puts the heap back to where it was before the first call, and forgets all of the call that ended or was given up. Whether that
+    /// was possible: if not, the isolate must go.
+    pub(super) fn restore(&mut self) -> bool {
+        // Given up, not released: what it points to is about to be something else.
+        self.promise = None;
+        self.shared.reset();
+        self.idle_since = Instant::now();
+        // SAFETY: nothing runs in it. What is kept outside was made before the heap was sealed: the values of `entry` and `body`, and
+        // what `shared` captured. No `Val` outlives the function that made it.
+        self.sealed && unsafe { self.engine.heap().restore() }
+    }
+
+    /// Since when it has had no call.
+    pub(super) fn idle_since(&self) -> Instant {
+        self.idle_since
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn resident(&self) -> usize {
+        self.engine.heap().resident()
     }
 
     fn js(&self) -> Js {
@@ -77,8 +105,8 @@ impl Isolate {
     pub(super) fn start(&mut self, id: u64, body: &InvokeBody<'_>) {
         self.shared.begin(id, Duration::from_millis(body.timeout_ms.into()), body.seed);
         match self.try_start(body) {
-            Ok(promise) => self.promise = Some(promise),
-            Err(Exception) => self.report_exception(),
+            Ok(promise) => self.promise = Some(promise.into_raw()),
+            Err(Exception) => self.fail_to_start(),
         }
     }
 
@@ -89,8 +117,7 @@ impl Isolate {
             js.set_index(&args, index, js.json(text)?)?;
         }
         let context = js.json(body.context)?;
-        let Some(code) = &self.body else { return Err(Exception) };
-        js.call(&self.entry.run, &[code.raw(), args.raw(), context.raw()])
+        js.call(self.entry.run, &[self.body, args.raw(), context.raw()])
     }
 
     /// Hands in the answer to a host call.
@@ -112,28 +139,25 @@ impl Isolate {
         let ok = if reply.status == DONE_FAILURE { qjs::JS_FALSE } else { qjs::JS_TRUE };
         let call = qjs::JS_MKVAL(qjs::JS_TAG_INT, reply.call.cast_signed());
         let held = if reply.held { qjs::JS_TRUE } else { qjs::JS_FALSE };
-        js.call(&self.entry.settle, &[call, ok, value.raw(), held]).map(drop)
+        js.call(self.entry.settle, &[call, ok, value.raw(), held]).map(drop)
     }
 
-    /// Fires the timers that are due.
-    pub(super) fn fire_timers(&self, now: Instant) {
-        loop {
-            let due = {
-                let mut timers = self.shared.timers.borrow_mut();
-                match timers.peek() {
-                    Some(Reverse((at, _))) if *at <= now => timers.pop(),
-                    _ => None,
-                }
-            };
-            let Some(Reverse((_, id))) = due else { return };
-            let id = qjs::JS_MKVAL(qjs::JS_TAG_INT, id.cast_signed());
-            if self.js().call(&self.entry.fire, &[id]).is_err() {
-                self.report_exception();
+    /// Fires the timer that has been due for longest, if any is.
+    fn fire_timer(&self) -> bool {
+        let now = Instant::now();
+        let due = {
+            let mut timers = self.shared.timers.borrow_mut();
+            match timers.peek() {
+                Some(Reverse((at, _))) if *at <= now => timers.pop(),
+                _ => None,
             }
-            if self.shared.breach().is_some() || self.shared.outcome.borrow().is_some() {
-                return;
-            }
+        };
+        let Some(Reverse((_, id))) = due else { return false };
+        let id = qjs::JS_MKVAL(qjs::JS_TAG_INT, id.cast_signed());
+        if self.js().call(self.entry.fire, &[id]).is_err() {
+            self.report_exception();
         }
+        true
     }
 
     /// Runs what is pending, for at most `slice`.
@@ -147,9 +171,15 @@ impl Isolate {
             if self.shared.outcome.borrow().is_some() {
                 return Step::Done;
             }
-            // SAFETY: a live runtime.
-            if !unsafe { qjs::JS_IsJobPending(self.engine.runtime()) } {
-                return Step::Waiting;
+            if !self.engine.has_jobs() {
+                // One timer, then what it set in motion, then the next: as everywhere else.
+                if !self.fire_timer() {
+                    return Step::Waiting;
+                }
+                if Instant::now() >= until {
+                    return Step::More;
+                }
+                continue;
             }
             if Instant::now() >= until {
                 return Step::More;
@@ -180,17 +210,15 @@ impl Isolate {
 
     /// Closes the context of the call that ended, so that a warm isolate can take the next one. Whether it can.
     pub(super) fn close(&mut self) -> bool {
-        self.promise = None;
-        self.shared.id.set(0);
-        self.shared.timers.borrow_mut().clear();
+        if let Some(promise) = self.promise.take() {
+            // SAFETY: the hold that `start` took, released once.
+            unsafe { qjs::JS_FreeValue(self.js().raw(), promise) };
+        }
+        self.idle_since = Instant::now();
+        self.shared.reset();
         // Closing is ours and short: it may not fail for a deadline that has just passed.
         self.shared.deadline.set(Instant::now() + Duration::from_secs(1));
-        self.js().call(&self.entry.close, &[]).is_ok()
-    }
-
-    /// Leaves it as it is, without taking its heap down.
-    pub(super) fn abandon(self) {
-        let _ = ManuallyDrop::new(self);
+        self.js().call(self.entry.close, &[]).is_ok() && self.engine.heap().trim()
     }
 
     /// Something threw where no code of the extension listens: a breach, or a job that the glue doesn't guard.
@@ -204,15 +232,26 @@ impl Isolate {
         self.shared.log(3, &format!("Uncaught: {text}"));
     }
 
+    /// The glue itself threw: a limit was reached, or the code broke at load what every call needs.
+    fn fail_to_start(&self) {
+        let error = self.js().take_exception();
+        if self.shared.breach().is_some() {
+            note_cut(self.js(), &self.shared, error.raw());
+            return;
+        }
+        let message = self.js().text(error.raw()).unwrap_or_default();
+        self.shared.fail(&Report::Thrown(ThrownReport { bug: true, name: "TypeError".to_owned(), message, ..ThrownReport::default() }));
+    }
+
     fn breach_report(&self, breach: Breach) -> Report {
         if breach == Breach::Memory {
             return Report::OutOfMemory;
         }
-        if let Some(promise) = &self.promise {
+        if let Some(promise) = self.promise {
             // SAFETY: a live promise, if anything; its result is held for the look at it.
             unsafe {
-                if qjs::JS_PromiseState(self.js().raw(), promise.raw()) == qjs::JSPromiseStateEnum_JS_PROMISE_REJECTED
-                    && let Ok(reason) = self.js().own(qjs::JS_PromiseResult(self.js().raw(), promise.raw()))
+                if qjs::JS_PromiseState(self.js().raw(), promise) == qjs::JSPromiseStateEnum_JS_PROMISE_REJECTED
+                    && let Ok(reason) = self.js().own(qjs::JS_PromiseResult(self.js().raw(), promise))
                 {
                     note_cut(self.js(), &self.shared, reason.raw());
                 }
@@ -237,12 +276,99 @@ impl Entry {
             js.set_index(&names, index, js.string(name.as_bytes())?)?;
         }
         let native = natives(js)?;
-        let entry = js.call(&prelude, &[native.raw(), names.raw()])?;
+        let entry = js.call(prelude.raw(), &[native.raw(), names.raw()])?;
         Ok(Self {
-            run: js.get(entry.raw(), c"run")?,
-            settle: js.get(entry.raw(), c"settle")?,
-            fire: js.get(entry.raw(), c"fire")?,
-            close: js.get(entry.raw(), c"close")?,
+            run: js.get(entry.raw(), c"run")?.into_raw(),
+            settle: js.get(entry.raw(), c"settle")?.into_raw(),
+            fire: js.get(entry.raw(), c"fire")?.into_raw(),
+            close: js.get(entry.raw(), c"close")?.into_raw(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compile::{LoadBody, compile};
+    use super::*;
+
+    fn isolate(code: &str) -> Isolate {
+        let params = ["payload", "context", "services"].map(str::to_owned).to_vec();
+        let body = LoadBody { name: "test".into(), code: code.into(), params, memory_limit: 64 << 20, max_payload: 1 << 20, warm: false };
+        let unit = compile(body).expect("it compiles");
+        Isolate::new(&Program::compile(&[]).expect("our own compiles"), &Rc::new(unit)).expect("there is room")
+    }
+
+    fn call(isolate: &mut Isolate, payload: &str, timeout_ms: u32) -> String {
+        isolate.start(1, &InvokeBody { timeout_ms, seed: 7, args: vec![payload.as_bytes()], context: b"{}" });
+        while isolate.drive(Duration::from_secs(10)) == Step::Waiting {}
+        String::from_utf8_lossy(&isolate.take_outcome()[1..]).into_owned()
+    }
+
+    #[test]
+    fn nothing_of_a_call_is_left_in_what_is_put_back() {
+        let code = "const n = globalThis.n; globalThis.n = 1; if (payload.loop) while (true) {} if (payload.wait) await new Promise(() => {}); \
+            if (payload.eat) { try { for (const a = []; ; ) a.push(new Uint8Array(1e6)) } catch {} } return [n ?? null, Math.random()]";
+        let mut isolate = isolate(code);
+        let size = isolate.resident();
+        let first = call(&mut isolate, "{}", 1_000);
+        assert!(first.starts_with("[null,0."), "{first}");
+        for round in 0..3 {
+            for (payload, what) in
+                [("{}", "[null,0."), (r#"{"loop":1}"#, "timeout"), (r#"{"wait":1}"#, "timeout"), (r#"{"eat":1}"#, "out_of_memory")]
+            {
+                assert!(isolate.restore());
+                let outcome = call(&mut isolate, payload, 20);
+                assert!(outcome.contains(what), "round {round}, {payload}: {outcome}");
+                assert!(isolate.restore());
+                assert_eq!(call(&mut isolate, "{}", 1_000), first, "the same seed gives the same again");
+            }
+            assert!(isolate.restore());
+            assert!(isolate.resident() <= size + (2 << 20), "{} after {size}", isolate.resident());
+        }
+    }
+
+    #[test]
+    fn what_a_unit_needs_to_load_counts_against_its_limit() {
+        let params = vec!["payload".to_owned()];
+        let code = format!("return [{}]", (0..20_000).map(|i| format!("'some text {i}'")).collect::<Vec<_>>().join(","));
+        let body = LoadBody { name: "test".into(), code, params, memory_limit: 16 << 20, max_payload: 1 << 20, warm: false };
+        let mut unit = compile(body).expect("it compiles");
+        unit.memory_limit = 1 << 20;
+        assert!(Isolate::new(&Program::compile(&[]).expect("our own compiles"), &Rc::new(unit)).is_err());
+    }
+
+    /// Not a check: prints what a call and putting the heap back cost without a process between. `cargo test --release --lib -- --ignored
+    /// --nocapture what_putting_back_costs`
+    #[test]
+    #[ignore = "a measurement"]
+    fn what_putting_back_costs() {
+        let work = "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }";
+        let table = |n: u32| {
+            let functions: Vec<String> = (0..n).map(|i| format!("f{i}(x) {{ return x.p{} + {i}.5 + 'text {i}' }}", i % 300)).collect();
+            format!("const table = () => ({{ {} }});\n{work}", functions.join(",\n"))
+        };
+        let line = r#"{"product":1,"quantity":2,"price":12.5,"note":"n"}"#;
+        let payload = format!(r#"{{"title":"A title","lines":[{}]}}"#, [line; 16].join(","));
+        for (name, code) in [("small", work.to_owned()), ("1 MB", table(2_400)), ("5 MB", table(12_000)), ("20 MB", table(48_000))] {
+            let begun = Instant::now();
+            let mut isolate = isolate(&code);
+            let made = begun.elapsed();
+            let (used, resident) = (isolate.engine.heap().used() / 1024, isolate.resident() / 1024);
+            let (mut calls, mut restores, mut both) = (Vec::new(), Vec::new(), Vec::new());
+            for _ in 0..2_000 {
+                let started = Instant::now();
+                call(&mut isolate, &payload, 1_000);
+                let called = Instant::now();
+                assert!(isolate.restore());
+                calls.push(called - started);
+                restores.push(called.elapsed());
+                both.push(started.elapsed());
+            }
+            [&mut calls, &mut restores, &mut both].iter_mut().for_each(|t| t.sort());
+            println!(
+                "{name}: heap {used} KiB, resident with image {resident} KiB, compiled and made in {made:?}; p50 of a call {:?}, of putting back {:?}, of both {:?}",
+                calls[1_000], restores[1_000], both[1_000]
+            );
+        }
     }
 }

@@ -72,13 +72,19 @@ pub(super) const IDLE_END: Duration = Duration::from_secs(60);
 /// How long the calls of a retired unit may go on.
 pub(super) const RETIRE_AFTER: Duration = Duration::from_secs(30);
 
-/// Blank isolates that an idle worker keeps prepared.
-pub(super) const READY_ISOLATES: usize = 2;
+/// Isolates that a worker has ready ahead of the calls: the next call that overlaps with another need not wait for one to be made.
+pub(super) const READY_ISOLATES: usize = 1;
 
-/// Warm isolates that a worker keeps for later calls.
-pub(super) const WARM_ISOLATES: usize = 8;
+/// Isolates that a worker keeps for later calls: as many as calls may overlap.
+pub(super) const IDLE_ISOLATES: usize = 64;
 
-/// What a running call went past. After one, nothing of its isolate runs again.
+/// Memory of the isolates that a worker keeps beyond those that are always ready.
+pub(super) const IDLE_BYTES: usize = 24 * 1024 * 1024;
+
+/// How long an isolate beyond those that are always ready is kept without a call.
+pub(super) const ISOLATE_IDLE_END: Duration = Duration::from_secs(5);
+
+/// What a running call went past. After one, nothing of its isolate runs again before the heap is put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Breach {
     /// The clock.

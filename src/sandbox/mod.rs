@@ -7,6 +7,7 @@
 //! answer. The worker half ([`worker`]) is the only place where JavaScript is parsed or run; nothing in the host calls it.
 
 mod alloc;
+mod arena;
 mod compile;
 mod convert;
 mod engine;
@@ -18,6 +19,7 @@ mod native;
 mod pool;
 mod process;
 mod protocol;
+mod region;
 mod run;
 mod scheduler;
 mod trace;

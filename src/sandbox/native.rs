@@ -1,7 +1,8 @@
 //! What the glue of an isolate can ask of Rust: plain C functions without data of their own.
 //!
-//! Each finds the [`Shared`] state of its isolate through the context. None of them holds a JS value past its own return, except the
-//! functions captured once when the isolate is made: a heap that is restored later must not be pointed into.
+//! Each finds the [`Shared`] state of its isolate through the context. None of them holds a JS value past its own return, except what
+//! is captured once when the isolate is made: a heap that is put back must not be pointed into. For the same reason no object is ever
+//! made that Rust owns a part of: its finalizer would run, and the object would be there again.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -18,9 +19,12 @@ use super::compile::{Loaded, Program};
 use super::convert::{Refusal, class_name, to_json};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{Report, ThrownReport, cut};
-use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS, OPEN_BYTES_FACTOR};
+use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_FRAME, MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS, OPEN_BYTES_FACTOR};
 use super::protocol::{CallBody, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, Kind, write_message};
 use super::trace;
+
+/// Timers for which room is kept between calls.
+const FEW_TIMERS: usize = 64;
 
 /// What one isolate and its native functions share. Its address is the context's opaque pointer.
 pub(super) struct Shared {
@@ -46,7 +50,7 @@ pub(super) struct Shared {
     /// Class of `{}`.
     pub(super) plain_class: qjs::JSClassID,
     pub(super) to_json_atom: qjs::JSAtom,
-    date_to_iso: Val,
+    date_to_iso: JSValue,
 }
 
 impl Shared {
@@ -55,7 +59,7 @@ impl Shared {
         let js = engine.js();
         let now = Instant::now();
         let plain = js.object()?;
-        // SAFETY: a live object and context; the atom is released in `drop`.
+        // SAFETY: a live object and context; the hold on the atom goes with the heap.
         let (plain_class, to_json_atom) = unsafe { (qjs::JS_GetClassID(plain.raw()), qjs::JS_NewAtom(js.raw(), c"toJSON".as_ptr())) };
         let shared = Box::new(Self {
             heap: engine.heap(),
@@ -75,11 +79,11 @@ impl Shared {
             open: RefCell::default(),
             plain_class,
             to_json_atom,
-            date_to_iso: date_to_iso(js)?,
+            date_to_iso: date_to_iso(js)?.into_raw(),
         });
         let address = std::ptr::from_ref(&*shared).cast_mut().cast::<c_void>();
-        // SAFETY: the box outlives every run of the engine: the isolate drops it after its last value and before the engine, which
-        // runs no code while it is taken down.
+        // SAFETY: the box outlives every run of the engine: both belong to the isolate, and the engine runs no code when it goes. The
+        // pointers are part of what is remembered when the heap is sealed.
         unsafe {
             qjs::JS_SetContextOpaque(js.raw(), address);
             qjs::JS_SetInterruptHandler(engine.runtime(), Some(interrupted), address);
@@ -101,7 +105,25 @@ impl Shared {
         self.open.borrow_mut().clear();
     }
 
-    /// Whether a limit was passed; once it was, it stays so.
+    /// Forgets all of the call that ended, its breach included: the heap is about to be what it was before the call.
+    pub(super) fn reset(&self) {
+        self.id.set(0);
+        self.breach.set(None);
+        self.cut_at.replace(None);
+        self.random.set(0);
+        self.console_left.set(0);
+        self.outcome.replace(None);
+        // What a call made large doesn't stay large.
+        let mut out = self.out.borrow_mut();
+        out.clear();
+        out.shrink_to(MAX_FRAME);
+        let mut timers = self.timers.borrow_mut();
+        timers.clear();
+        timers.shrink_to(FEW_TIMERS);
+        self.open.borrow_mut().clear();
+    }
+
+    /// Whether a limit was passed; once it was, it stays so until the heap is put back.
     pub(super) fn breach(&self) -> Option<Breach> {
         if self.breach.get().is_none() {
             // SAFETY: the heap belongs to the engine, which outlives this.
@@ -120,8 +142,8 @@ impl Shared {
         self.open.borrow_mut().remove(&call);
     }
 
-    pub(super) fn date_to_iso(&self) -> &Val {
-        &self.date_to_iso
+    pub(super) fn date_to_iso(&self) -> JSValue {
+        self.date_to_iso
     }
 
     /// Says in the log of the call what nobody else hears.
@@ -195,6 +217,7 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"json", 3, json),
         (c"log", 2, log),
         (c"timer", 2, timer),
+        (c"clearTimer", 1, clear_timer),
         (c"now", 0, now),
         (c"random", 0, random),
         (c"classOf", 1, class_of),
@@ -438,6 +461,13 @@ native! {
         qjs::JS_UNDEFINED
     };
 
+    /// `clearTimer(id)`: `fire(id)` isn't wanted any more.
+    clear_timer(ask) => {
+        let Some(id) = ask.integer(0) else { return ask.type_error("A timer has a number") };
+        ask.shared.timers.borrow_mut().retain(|Reverse((_, timer))| *timer != id);
+        qjs::JS_UNDEFINED
+    };
+
     /// `now()`: milliseconds since the call began.
     now(ask) => qjs::__JS_NewFloat64(ask.shared.started.get().elapsed().as_secs_f64() * 1_000.0);
 
@@ -550,12 +580,5 @@ pub(super) fn note_cut(js: Js, shared: &Shared, error: JSValue) {
         }
         Ok(_) => {}
         Err(Exception) => drop(js.take_exception()),
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // SAFETY: the isolate drops this before its engine; the atom is released once.
-        unsafe { qjs::JS_FreeAtom(self.date_to_iso.context().raw(), self.to_json_atom) };
     }
 }

@@ -314,7 +314,6 @@ impl Pool {
 
     /// A worker for one call: one that is free, a new one, or the first that becomes free.
     async fn worker(&self, crew: &Arc<Crew>, nested: bool, mut give_up: Instant) -> Result<Arc<Link>, Failure> {
-        let mut waiting = None;
         loop {
             let changed = crew.changed.notified();
             let room = !self.crowded.load(Ordering::Relaxed);
@@ -332,10 +331,6 @@ impl Pool {
                 Choice::Wait => {
                     if Instant::now() >= give_up && !nested {
                         return Err(Failure::Busy { retry_after: RETRY_AFTER });
-                    }
-                    if waiting.is_none() && !nested {
-                        let entered = Waiting::enter(&crew.waiting, self.options.max_waiting);
-                        waiting = Some(entered.ok_or(Failure::Busy { retry_after: RETRY_AFTER })?);
                     }
                     // Looks again by itself too: staleness passes without an event.
                     let _ = timeout(Duration::from_millis(5), changed).await;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::compile::{self, LoadBody, Loaded, Program};
 use super::failure::{LoadFailure, Report};
 use super::isolate::{Isolate, Step};
-use super::limits::{MAX_FRAME, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK, WARM_ISOLATES};
+use super::limits::{IDLE_BYTES, IDLE_ISOLATES, ISOLATE_IDLE_END, MAX_FRAME, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK};
 use super::protocol::{AckBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, ReplyBody, Violation, write_message};
 
 /// The JS half of one service. `js` is a function expression `(host, primordials, { tx, make, data }) => service`: `host(method, ...args)`
@@ -32,14 +32,20 @@ pub struct ServiceSource {
 /// How long frames may wait for the rest of their batch to be dealt with.
 const FLUSH_AFTER: Duration = Duration::from_micros(200);
 
-/// Heap of an isolate that is prepared before the unit, and so its limit, is known.
-const BLANK_HEAP: usize = 8 * 1024 * 1024;
+unsafe extern "C" {
+    /// The C library's: reads the zone that the environment names.
+    fn tzset();
+}
 
 /// Runs a worker until its host is gone: the whole of `trellis worker`.
 #[expect(clippy::disallowed_methods, reason = "a worker has no settings: this is for its C library")]
 pub fn main(services: Vec<ServiceSource>) -> ExitCode {
     // SAFETY: the only thread so far. The first local date reads the zone; without a name it would look for a file.
-    unsafe { std::env::set_var("TZ", "UTC0") };
+    unsafe {
+        std::env::set_var("TZ", "UTC0");
+        // Now, and not when code first asks for a local date.
+        tzset();
+    };
     #[cfg(target_os = "linux")]
     // SAFETY: plain system call. What hangs in a built-in would outlive the host otherwise.
     unsafe {
@@ -91,15 +97,15 @@ struct Worker {
     running: HashMap<u64, Isolate>,
     /// Whose slice was too short.
     runnable: Vec<u64>,
-    /// Isolates made ahead at the front, warm ones behind: the last is taken first.
+    /// Isolates that can take a call, the longest idle first: the last is taken first, so those at the front age.
     ready: Vec<Isolate>,
-    /// Isolates to take down when nobody waits for it.
+    /// Isolates whose call has ended, to put back when nobody waits for it.
     spent: Vec<Isolate>,
     /// Messages dealt with.
     processed: u64,
     /// Messages of which the host knows.
     acknowledged: u64,
-    /// A breach happened: what it left in memory goes with this process.
+    /// No isolate could be made: another process may fare better.
     recycle: bool,
 }
 
@@ -134,10 +140,11 @@ impl Worker {
 
     /// How long to wait for the host: not at all while there is something to do, for ever if nothing is timed. In milliseconds.
     fn patience(&self) -> i32 {
-        if !self.runnable.is_empty() || self.wants_isolate() {
+        if !self.runnable.is_empty() || !self.spent.is_empty() || self.wants_isolate() {
             return 0;
         }
-        let Some(wake) = self.running.values().map(Isolate::next_wake).min() else { return -1 };
+        let aged = (self.ready.len() > READY_ISOLATES).then(|| self.ready[0].idle_since() + ISOLATE_IDLE_END);
+        let Some(wake) = self.running.values().map(Isolate::next_wake).chain(aged).min() else { return -1 };
         let wait = wake.saturating_duration_since(Instant::now());
         i32::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX)
     }
@@ -210,16 +217,20 @@ impl Worker {
             .map_err(|_| LoadFailure { message: "The code could not be read".into(), line: None, column: None, frame: None })
             .and_then(compile::compile)
             .map(Rc::new);
-        let failure = match loaded {
-            Ok(unit) => {
-                self.ready.retain_mut(|isolate| isolate.bind(&unit).is_ok());
-                self.unit = Some(unit);
-                None
-            }
-            Err(failure) => Some(failure),
-        };
+        let failure = loaded.and_then(|unit| self.first_isolate(unit)).err();
         let answer = serde_json::to_vec(&failure).unwrap_or_else(|_| b"{}".to_vec());
         write_message(&mut self.out, Kind::Loaded, 0, &answer);
+    }
+
+    /// Loads the unit into an isolate, so that what can't be loaded is known now and the first call need not wait.
+    fn first_isolate(&mut self, unit: Rc<Loaded>) -> Result<(), LoadFailure> {
+        let isolate = Isolate::new(&self.program, &unit).map_err(|problem| {
+            eprintln!("worker: {problem}");
+            LoadFailure::general("The code could not be loaded within the memory limit of the extension")
+        })?;
+        self.ready = vec![isolate];
+        self.unit = Some(unit);
+        Ok(())
     }
 
     /// Runs what is pending of one invocation and ends it if it came to an end.
@@ -237,10 +248,8 @@ impl Worker {
             Step::Done | Step::Breached => {
                 let Some(mut isolate) = self.running.remove(&id) else { return };
                 write_message(&mut self.out, Kind::Done, id, &isolate.take_outcome());
-                if step == Step::Breached {
-                    self.recycle = true;
-                    isolate.abandon();
-                } else if self.unit.as_ref().is_some_and(|u| u.warm) && self.ready.len() < WARM_ISOLATES && isolate.close() {
+                let warm = self.unit.as_ref().is_some_and(|u| u.warm);
+                if warm && step == Step::Done && self.has_room_for(&isolate) && isolate.close() {
                     self.ready.push(isolate);
                 } else {
                     self.spent.push(isolate);
@@ -257,15 +266,18 @@ impl Worker {
         }
         let due: Vec<u64> = self.running.iter().filter(|(_, isolate)| isolate.next_wake() <= now).map(|(id, _)| *id).collect();
         for id in due {
-            if let Some(isolate) = self.running.get(&id) {
-                isolate.fire_timers(now);
-                self.drive(id);
-            }
+            self.drive(id);
         }
     }
 
     /// An isolate for a call.
     fn isolate(&mut self) -> Result<Isolate, String> {
+        // What ran last is still in the processor's caches.
+        while let Some(mut isolate) = self.spent.pop() {
+            if isolate.restore() {
+                return Ok(isolate);
+            }
+        }
         match self.ready.pop() {
             Some(isolate) => Ok(isolate),
             None => self.prepare(),
@@ -273,21 +285,35 @@ impl Worker {
     }
 
     fn prepare(&self) -> Result<Isolate, String> {
-        let limit = self.unit.as_ref().map_or(BLANK_HEAP, |u| u.memory_limit);
-        let mut isolate = Isolate::new(&self.program, limit)?;
-        if let Some(unit) = &self.unit {
-            isolate.bind(unit)?;
-        }
-        Ok(isolate)
+        let unit = self.unit.as_ref().ok_or("there is no unit")?;
+        Isolate::new(&self.program, unit)
     }
 
     fn wants_isolate(&self) -> bool {
-        self.ready.len() < READY_ISOLATES && !self.recycle
+        self.ready.len() + self.spent.len() < READY_ISOLATES && self.unit.is_some() && !self.recycle
     }
 
-    /// What can wait until the host has its answers: takes one isolate down and makes one ahead, unless something arrived.
+    /// Whether one more isolate may be kept for later calls.
+    fn has_room_for(&self, isolate: &Isolate) -> bool {
+        let kept: usize = self.ready.iter().map(Isolate::resident).sum();
+        self.ready.len() < READY_ISOLATES || (self.ready.len() < IDLE_ISOLATES && kept + isolate.resident() <= IDLE_BYTES)
+    }
+
+    /// What can wait until the host has its answers: puts isolates back, lets those go that are not needed any more, and makes one
+    /// ahead. Stops as soon as something arrived.
     fn tidy(&mut self) -> Result<(), String> {
-        self.spent.clear();
+        while let Some(mut isolate) = self.spent.pop() {
+            // What can't be put back, a warm one that was given up for example, is dropped with its whole heap.
+            if isolate.restore() && self.has_room_for(&isolate) {
+                self.ready.push(isolate);
+            }
+            if !self.spent.is_empty() && self.readable(0)? {
+                return Ok(());
+            }
+        }
+        if self.ready.len() > READY_ISOLATES && self.ready[0].idle_since().elapsed() >= ISOLATE_IDLE_END {
+            self.ready.remove(0);
+        }
         if self.wants_isolate() && !self.readable(0)? {
             match self.prepare() {
                 Ok(isolate) => self.ready.insert(0, isolate),

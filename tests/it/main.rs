@@ -21,6 +21,7 @@ mod hostile;
 mod items;
 mod operation;
 mod permissions;
+mod pristine;
 mod queries;
 mod read_events;
 mod regressions;

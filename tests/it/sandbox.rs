@@ -11,13 +11,13 @@ use trellis::sandbox::{
     CallError, Failure, Host, Input, Invocation, LogLine, Outcome, Pool, PoolOptions, Source, Thrown, ThrownKind, Unit,
 };
 
-const MB: usize = 1024 * 1024;
+pub const MB: usize = 1024 * 1024;
 
-fn options() -> PoolOptions {
+pub fn options() -> PoolOptions {
     PoolOptions { executable: env!("CARGO_BIN_EXE_trellis").into(), ..PoolOptions::default() }
 }
 
-fn unit_with(code: &str, memory_limit: usize, warm: bool) -> Arc<Unit> {
+pub fn unit_with(code: &str, memory_limit: usize, warm: bool) -> Arc<Unit> {
     let params = ["payload", "meta", "context", "services"].map(str::to_owned).to_vec();
     // Code that calls the host does so as `call(what, ...args)`, over a real service whose arguments it passes through.
     let calls = code.replace(".call(", "").contains("call");
@@ -25,13 +25,13 @@ fn unit_with(code: &str, memory_limit: usize, warm: bool) -> Arc<Unit> {
     Unit::new("Order total", Source::Body { code: format!("{prefix}{code}"), params }, memory_limit, warm)
 }
 
-fn unit(code: &str) -> Arc<Unit> {
+pub fn unit(code: &str) -> Arc<Unit> {
     unit_with(code, 64 * MB, false)
 }
 
 /// Answers `echo`, `nothing`, `slow`, refuses what it doesn't know, and records the console.
 #[derive(Default)]
-struct TestHost {
+pub struct TestHost {
     lines: Mutex<Vec<LogLine>>,
     open: Arc<AtomicU32>,
     most_open: Arc<AtomicU32>,
@@ -90,7 +90,7 @@ impl Host for TestHost {
     }
 }
 
-fn invocation(unit: &Arc<Unit>, payload: &Value, timeout_ms: u64, host: Arc<dyn Host>) -> Invocation {
+pub fn invocation(unit: &Arc<Unit>, payload: &Value, timeout_ms: u64, host: Arc<dyn Host>) -> Invocation {
     let raw = |v: &Value| to_raw_value(v).expect("a value");
     let input = Input {
         args: vec![raw(payload), raw(&json!({ "event": "orders.items.create" }))],
@@ -99,7 +99,7 @@ fn invocation(unit: &Arc<Unit>, payload: &Value, timeout_ms: u64, host: Arc<dyn 
     Invocation { unit: unit.clone(), input, timeout: Duration::from_millis(timeout_ms), nested: false, host }
 }
 
-async fn call(pool: &Pool, unit: &Arc<Unit>, payload: Value, timeout_ms: u64) -> Outcome {
+pub async fn call(pool: &Pool, unit: &Arc<Unit>, payload: Value, timeout_ms: u64) -> Outcome {
     pool.invoke(invocation(unit, &payload, timeout_ms, Arc::new(TestHost::default()))).await
 }
 
@@ -107,7 +107,7 @@ async fn run(pool: &Pool, code: &str) -> Outcome {
     call(pool, &unit(code), json!({ "n": 1 }), 2_000).await
 }
 
-fn value(outcome: &Outcome) -> Value {
+pub fn value(outcome: &Outcome) -> Value {
     match &outcome.result {
         Ok(Some(raw)) => serde_json::from_str(raw.get()).expect("JSON"),
         Ok(None) => json!("<undefined>"),
@@ -659,7 +659,12 @@ async fn what_a_call_costs() {
     let pool = Pool::start(options());
     let payload = json!({ "title": "A title of some length", "lines": (0..16).map(|i| json!({ "product": i, "quantity": 2, "price": 12.5, "note": "n" })).collect::<Vec<_>>(), "status": "draft" });
     println!("payload {} bytes", payload.to_string().len());
+    let large =
+        crate::pristine::with_a_large_heap("return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }");
     for (name, code, warm) in [
+        ("pristine, a heap of 5 MB", large.as_str(), false),
+        ("warm, a heap of 5 MB", large.as_str(), true),
+        ("pristine, one host call", "await call('echo', 1); return payload", false),
         ("pristine, 1 KB through", "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }", false),
         ("warm, 1 KB through", "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }", true),
         ("warm, one host call", "await call('echo', 1); return payload", true),

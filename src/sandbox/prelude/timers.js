@@ -22,7 +22,10 @@ const setTimer = (callback, delay, rest, repeat) => {
   return id;
 };
 const clearTimer = (id) => {
-  if (typeof id === 'number' || typeof id === 'string') delete timers[id];
+  const number = typeof id === 'string' ? +id : id;
+  if (typeof number !== 'number' || timers[number] === undefined) return;
+  delete timers[number];
+  native.clearTimer(number);
 };
 define(globalThis, 'setTimeout', function setTimeout(callback, delay, ...rest) { return setTimer(callback, delay, rest, false); });
 define(globalThis, 'setInterval', function setInterval(callback, delay, ...rest) { return setTimer(callback, delay, rest, true); });
