@@ -223,7 +223,14 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(_) => return Ok(()),
             }
-            while let Some(message) = decoder.next(|kind, id| self.allowance(kind, id))? {
+            loop {
+                let message = match decoder.next(|kind, id| self.allowance(kind, id)) {
+                    Ok(Some(message)) => message,
+                    Ok(None) => break,
+                    // Closing forgot all that it held: what the worker still said of that was no fault of its own.
+                    Err(_) if self.is_dead() => return Ok(()),
+                    Err(violation) => return Err(violation),
+                };
                 let yielded = message.kind == Kind::Ack;
                 if self.accept(message, &mut decoder)? {
                     end();

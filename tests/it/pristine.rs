@@ -133,6 +133,20 @@ async fn whatever_a_call_breaks_the_next_finds_everything_in_its_place() {
     }
 }
 
+/// Where nothing is put back the same walk must see the harm, or it would prove nothing above.
+#[tokio::test]
+async fn in_a_warm_isolate_the_harm_is_seen() {
+    let pool = one_worker();
+    for seed in 0..10 {
+        let unit = unit_with(REACH, 24 * MB, true);
+        let before = look(&pool, &unit).await;
+        let _ = call(&pool, &unit, json!({ "act": "harm", "seed": seed }), 1_000).await;
+        let after = call(&pool, &unit, json!({ "act": "look" }), 1_000).await;
+        assert!(after.result.is_err() || value(&after) != before, "{seed}");
+        pool.retire(unit.id);
+    }
+}
+
 #[tokio::test]
 async fn everything_can_be_overwritten_and_deleted_again_and_again() {
     for code in [REACH.to_owned(), with_a_large_heap(REACH)] {
