@@ -265,7 +265,7 @@ where
     .await
 }
 
-/// The operation of [`write`], for whoever has a context already.
+/// The operation of [`write()`], for whoever has a context already.
 pub async fn answered<F>(ctx: &Ctx, name: &str, query: &Item, work: &F) -> Result<Vec<Item>>
 where
     F: for<'a> Fn(ItemsService<'a>) -> futures_util::future::BoxFuture<'a, Result<Vec<Item>>>,
