@@ -196,13 +196,17 @@ async fn ten_thousand_calls_leave_a_worker_as_large_as_it_was() {
     let pool = one_worker();
     let code = "globalThis.kept = new Array(1000).fill(0).map((_, i) => ({ i })); console.log(payload); setTimeout(() => {}, 1000); \
         if (payload.n % 3 === 0) throw new Error('no'); if (payload.n % 5 === 0) await call('echo', payload); \
-        if (payload.n % 500 === 0) globalThis.big = 'x'.repeat(2e7); return payload";
+        if (payload.n % 500 === 0) globalThis.big = new Uint8Array(2e7).fill(1); return payload";
     let unit = unit_with(code, 64 * MB, false);
+    pool.check(&unit).await.expect("it compiles");
+    let pid = pool.stats().workers[0].pid;
     let mut sizes = Vec::new();
     for n in 0..10_000 {
         let _ = call(&pool, &unit, json!({ "n": n }), 2_000).await;
         if n == 2_000 || n == 9_999 {
-            sizes.push(pool.stats().workers[0].resident_bytes);
+            let workers = pool.stats().workers;
+            assert_eq!(workers.iter().map(|w| w.pid).collect::<Vec<_>>(), [pid], "no call cost its worker");
+            sizes.push(workers[0].resident_bytes);
         }
     }
     assert!(sizes[1] <= sizes[0] + MB as u64, "{sizes:?}");
