@@ -7,10 +7,13 @@ mod breaker;
 mod definition;
 mod dry_run;
 mod failure;
+pub mod files;
+pub mod folder_settings;
 mod run;
 mod set;
 mod stats;
 mod store;
+pub mod watch;
 
 pub use definition::{Definition, Kind, Status};
 pub use dry_run::TestRequest;
