@@ -11,12 +11,34 @@ use crate::sandbox::Source;
 use crate::services::Item;
 use crate::services::query::{clip, nearest, show};
 
-/// Limit of a streaming answer where nothing else is said.
-pub const STREAM_TIMEOUT: Duration = Duration::from_secs(300);
 /// Largest code of a row, in characters.
 const MAX_CODE: usize = 1 << 20;
 /// Longest name, in characters.
 const MAX_NAME: usize = 100;
+
+/// The whole numbers that a setting takes, and what holds where it isn't set.
+#[derive(Debug, Clone, Copy)]
+pub struct Range {
+    /// Where nothing is said.
+    pub default: i64,
+    /// The smallest.
+    pub min: i64,
+    /// The largest.
+    pub max: i64,
+}
+
+/// Limit of a call, in milliseconds.
+pub const TIMEOUT_MS: Range = Range { default: 5_000, min: 1, max: 60_000 };
+/// Limit of the heap of an isolate, in MiB.
+pub const MEMORY_LIMIT_MB: Range = Range { default: 64, min: 1, max: 512 };
+/// Place in the order: lower runs first.
+pub const SORT: Range = Range { default: 0, min: i32::MIN as i64, max: i32::MAX as i64 };
+/// Limit of a streaming answer in all, in milliseconds.
+pub const STREAM_TIMEOUT_MS: Range = Range { default: 300_000, min: 1_000, max: 3_600_000 };
+/// `failure_mode`: whether what it guards goes on when it can't run. The first is the default, here and below.
+pub const FAILURE_MODE: [(&str, bool); 2] = [("closed", false), ("open", true)];
+/// `state`: whether module state lives on between calls.
+pub const STATE: [(&str, bool); 2] = [("pristine", false), ("warm", true)];
 
 /// What an author may set. Everything else in the row is the host's.
 const WRITABLE: &[&str] = &[
@@ -116,10 +138,7 @@ pub struct Definition {
 impl Definition {
     /// Reads a stored row, or one that is about to be stored. The error says which member is wrong and what it may be.
     pub fn from_row(row: &Item) -> Result<Self> {
-        let name = text(row, "name")?.trim().to_owned();
-        if name.is_empty() || name.chars().count() > MAX_NAME {
-            return Err(wrong("name", &format!("must have 1 to {MAX_NAME} characters")));
-        }
+        let name = name(row)?;
         let durable = choice(row, "delivery", &[("durable", true), ("best_effort", false)])?;
         let event = text(row, "event");
         let hears = |kind: HookKind| -> Result<EventName> {
@@ -137,19 +156,17 @@ impl Definition {
         if code.chars().count() > MAX_CODE {
             return Err(wrong("code", &format!("must have at most {MAX_CODE} characters")));
         }
-        if row.get("capabilities").is_some_and(|c| !c.is_null()) {
-            return Err(wrong("capabilities", "can't be narrowed yet: leave it out, or send null"));
-        }
+        capabilities(row)?;
         Ok(Self {
             settings: Settings {
                 id: row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
                 name,
-                sort: number(row, "sort", 0, i64::from(i32::MIN), i64::from(i32::MAX))?,
-                timeout: Duration::from_millis(number(row, "timeout_ms", 5_000, 1, 60_000)? as u64),
-                stream_timeout: STREAM_TIMEOUT,
-                memory_limit: (number(row, "memory_limit_mb", 64, 1, 512)? as usize) << 20,
-                fail_open: choice(row, "failure_mode", &[("closed", false), ("open", true)])?,
-                warm: choice(row, "state", &[("pristine", false), ("warm", true)])?,
+                sort: number(row, "sort", SORT)?,
+                timeout: Duration::from_millis(number(row, "timeout_ms", TIMEOUT_MS)? as u64),
+                stream_timeout: Duration::from_millis(STREAM_TIMEOUT_MS.default.unsigned_abs()),
+                memory_limit: (number(row, "memory_limit_mb", MEMORY_LIMIT_MB)? as usize) << 20,
+                fail_open: choice(row, "failure_mode", &FAILURE_MODE)?,
+                warm: choice(row, "state", &STATE)?,
             },
             trigger,
             code,
@@ -203,11 +220,30 @@ pub fn check_members(changes: &Item) -> Result<()> {
     }
 }
 
-fn wrong(field: &str, why: &str) -> Error {
+/// The name, which is needed and has a length.
+pub fn name(row: &Item) -> Result<String> {
+    let name = text(row, "name")?.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME {
+        return Err(wrong("name", &format!("must have 1 to {MAX_NAME} characters")));
+    }
+    Ok(name.to_owned())
+}
+
+/// Refuses capabilities: they can't be narrowed, so a list would promise what isn't kept.
+pub fn capabilities(row: &Item) -> Result<()> {
+    match row.get("capabilities") {
+        None | Some(Value::Null) => Ok(()),
+        Some(_) => Err(wrong("capabilities", "can't be narrowed yet: leave it out, or send null")),
+    }
+}
+
+/// A mistake in a member.
+pub fn wrong(field: &str, why: &str) -> Error {
     Error::payload(format!("`{field}`: {why}")).with_field(field)
 }
 
-fn text<'r>(row: &'r Item, field: &str) -> Result<&'r str> {
+/// A text that is needed.
+pub fn text<'r>(row: &'r Item, field: &str) -> Result<&'r str> {
     match row.get(field) {
         Some(Value::String(text)) => Ok(text),
         None | Some(Value::Null) => Err(wrong(field, "is needed")),
@@ -215,8 +251,8 @@ fn text<'r>(row: &'r Item, field: &str) -> Result<&'r str> {
     }
 }
 
-/// The first of `allowed` is the default.
-fn choice<T: Copy>(row: &Item, field: &str, allowed: &[(&str, T)]) -> Result<T> {
+/// One of the named choices. The first of `allowed` is the default.
+pub fn choice<T: Copy>(row: &Item, field: &str, allowed: &[(&str, T)]) -> Result<T> {
     let list = || allowed.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
     match row.get(field) {
         None | Some(Value::Null) => Ok(allowed[0].1),
@@ -227,7 +263,8 @@ fn choice<T: Copy>(row: &Item, field: &str, allowed: &[(&str, T)]) -> Result<T> 
     }
 }
 
-fn number(row: &Item, field: &str, default: i64, min: i64, max: i64) -> Result<i64> {
+/// A whole number in its range.
+pub fn number(row: &Item, field: &str, Range { default, min, max }: Range) -> Result<i64> {
     match row.get(field) {
         None | Some(Value::Null) => Ok(default),
         Some(value) => value

@@ -7,6 +7,8 @@ mod breaker;
 mod definition;
 mod dry_run;
 mod failure;
+pub mod files;
+pub mod folder_settings;
 pub mod pattern;
 pub mod rate_limit;
 pub mod route_path;
@@ -17,6 +19,7 @@ mod serve;
 mod set;
 mod stats;
 mod store;
+pub mod watch;
 
 pub use definition::{Definition, Settings, Status, Trigger};
 pub use dry_run::TestRequest;
