@@ -13,11 +13,13 @@ pub mod route_path;
 pub mod route_registration;
 pub mod routes;
 mod run;
+mod serve;
 mod set;
 mod stats;
 mod store;
 
-pub use definition::{Definition, Kind, Status};
+pub use definition::{Definition, Settings, Status, Trigger};
 pub use dry_run::TestRequest;
-pub use set::ExtensionSet;
+pub use serve::RouteRequest;
+pub use set::{Extension, ExtensionSet};
 pub use store::{Extensions, disable, list};

@@ -12,6 +12,7 @@ use super::pattern::{Pattern, base_path};
 use super::rate_limit::RateLimit;
 use super::routes::{Access, Route, RouteMethod};
 use crate::auth::Action;
+use crate::sandbox::Problem;
 use crate::services::Item;
 use crate::services::query::{clip, nearest, show};
 
@@ -29,21 +30,6 @@ const GLUE: &[&str] = &["kind", "at"];
 const GROUP: &[&str] = &["name", "basePath", "description", "routes"];
 const ROUTE: &[&str] = &["method", "path", "description", "requiredPermission", "public", "rateLimit", "parameters", "handler"];
 const RATE_LIMIT: &[&str] = &["max", "windowMs"];
-
-/// One thing that is wrong with the source of a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Problem {
-    /// For the author.
-    pub message: String,
-    /// The file within the folder.
-    pub file: Option<String>,
-    /// The author's line, from 1.
-    pub line: Option<u32>,
-    /// The column in that line, from 1.
-    pub column: Option<u32>,
-    /// The lines around it with a caret below the column.
-    pub frame: Option<String>,
-}
 
 /// One route as it was registered, not yet an extension's.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +129,8 @@ impl Reader {
         let at = place.get("at");
         let number = |name| at.and_then(|at| at.get(name)).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
         let file = at.and_then(|at| at.get("file")).and_then(Value::as_str).map(str::to_owned);
-        self.problems.push(Problem { message, file, line: number("line"), column: number("column"), frame: None });
+        let frame = at.and_then(|at| at.get("frame")).and_then(Value::as_str).map(str::to_owned);
+        self.problems.push(Problem { message, file, line: number("line"), column: number("column"), frame });
     }
 
     fn none<T>(&mut self, place: &Value, message: String) -> Option<T> {

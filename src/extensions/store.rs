@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::definition::{self, Definition, Status};
 use super::failure::load_report;
-use super::set::{Extension, ExtensionSet, Shared};
+use super::set::{Extension, ExtensionSet, Origin, Shared};
 use super::stats::Stats;
 use crate::auth::Accountability;
 use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql};
@@ -58,7 +58,7 @@ impl Extensions {
         let safe_mode = core.config.safe_mode;
         let stats = Stats::new(core.db.clone(), core.clock.clone());
         let shared = Arc::new(Shared { core, pool, stats });
-        let empty = ExtensionSet::build(&shared, Vec::new(), None, safe_mode);
+        let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), None, safe_mode);
         Arc::new(Self { shared, current: ArcSwap::from_pointee(empty), change: Mutex::new(()), safe_mode })
     }
 
@@ -76,7 +76,7 @@ impl Extensions {
     async fn swap(&self) -> Result<()> {
         let rows = list(&self.shared.core.db).await?;
         let previous = self.current.load_full();
-        self.current.store(Arc::new(ExtensionSet::build(&self.shared, rows, Some(&previous), self.safe_mode)));
+        self.current.store(Arc::new(ExtensionSet::build(&self.shared, rows, Vec::new(), Some(&previous), self.safe_mode)));
         self.unhold().await
     }
 
@@ -222,8 +222,8 @@ impl Extensions {
             return Ok(());
         }
         // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
-        let candidate = Extension::new(definition, &self.shared.pool);
-        self.shared.pool.check(&candidate.unit).await.map_err(invalid_code)
+        let candidate = Extension::of_row(definition, &self.shared.pool);
+        self.shared.pool.check(&candidate.unit).await.map_err(invalid_code).map(drop)
     }
 
     /// Adds what the row doesn't hold: counts since the last flush, and whether it can run.
@@ -260,9 +260,10 @@ impl ExtensionSet {
         }
     }
 
-    /// Writes down that code can't be loaded, unless it was changed meanwhile. By itself: whoever found out may hold the writer.
-    pub(super) fn mark_broken(&self, id: &str, code: &str) {
-        let (db, id, code) = (self.shared.core.db.clone(), id.to_owned(), code.to_owned());
+    /// Writes down that a row's code can't be loaded, unless it was changed meanwhile. By itself: whoever found out may hold the writer.
+    pub(super) fn mark_broken(&self, extension: &Extension) {
+        let Origin::Row(definition) = &extension.origin else { return };
+        let (db, id, code) = (self.shared.core.db.clone(), definition.settings.id.clone(), definition.code.clone());
         tokio::spawn(async move {
             let this = Filter::And(vec![Filter::field("id", Op::Eq(json!(id))), Filter::field("code", Op::Eq(json!(code)))]);
             if let Err(error) = set_status(&db, &this, "error").await {
@@ -274,15 +275,16 @@ impl ExtensionSet {
 
 /// Code that doesn't compile, with its place.
 pub(super) fn invalid_code(load: LoadFailure) -> Error {
-    let mut error = Error::new(ErrorCode::InvalidCode, format!("The code doesn't compile: {}", load.message))
-        .with_field("code")
-        .with_detail(load_report(&load));
-    for (name, value) in [("line", load.line), ("column", load.column)] {
+    let detail = load_report(&load);
+    let first = load.problems.into_iter().next().unwrap_or_default();
+    let mut error =
+        Error::new(ErrorCode::InvalidCode, format!("The code doesn't compile: {}", first.message)).with_field("code").with_detail(detail);
+    for (name, value) in [("line", first.line), ("column", first.column)] {
         if let Some(value) = value {
             error = error.with_extra(name, value);
         }
     }
-    match load.frame {
+    match first.frame {
         Some(frame) => error.with_extra("frame", frame),
         None => error,
     }
