@@ -22,11 +22,13 @@ const HOP_BY_HOP: [&str; 10] = [
 ];
 
 /// What no extension may answer: the length, which is counted here; the request's id; and what would reach beyond its own paths, to the
-/// whole site in a browser or to the proxy in front of the host.
-const HOST_ONLY: [&str; 8] = [
+/// whole site in a browser (reports about every request of it included) or to the proxy in front of the host.
+const HOST_ONLY: [&str; 10] = [
     "alt-svc",
     "clear-site-data",
     "content-length",
+    "nel",
+    "report-to",
     "service-worker-allowed",
     "strict-transport-security",
     "x-lighttpd-send-file",
@@ -51,15 +53,11 @@ const REQUEST_ID: &str = "x-request-id";
 ///
 /// `signed_in` says that `Authorization` carried one of the host's own tokens.
 pub fn of_request(headers: &HeaderMap, signed_in: bool, request_id: &str) -> Vec<(String, String)> {
-    let mut connection = BTreeSet::new();
-    for value in headers.get_all(header::CONNECTION) {
-        connection.extend(latin1(value).split(',').map(|name| name.trim().to_ascii_lowercase()));
-    }
     let mut seen = Vec::with_capacity(headers.len());
     for (name, value) in headers {
         let name = name.as_str();
         let is_own_token = signed_in && name == header::AUTHORIZATION;
-        if HOP_BY_HOP.contains(&name) || connection.contains(name) || is_own_token || name == REQUEST_ID {
+        if HOP_BY_HOP.contains(&name) || is_own_token || name == REQUEST_ID {
             continue;
         }
         let value = latin1(value);
@@ -158,8 +156,8 @@ mod tests {
     fn an_extension_sees_what_is_meant_for_it() {
         let mut headers = map(&[
             ("authorization", "Bearer ours"),
-            ("connection", "Keep-Alive, X-Mine"),
-            ("x-mine", "1"),
+            ("connection", "Keep-Alive, X-Real-IP"),
+            ("x-real-ip", "10.0.0.1"),
             ("te", "trailers"),
             ("upgrade", "websocket"),
             ("cookie", "a=1; trellis_session=s; __Host-trellis_x=y; b=2;c=3"),
@@ -171,10 +169,11 @@ mod tests {
         headers.append("cookie", HeaderValue::from_static("trellis_a=1"));
         let seen = of_request(&headers, true, "ours");
         let get = |name: &str| seen.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect::<Vec<_>>();
-        for name in ["authorization", "connection", "x-mine", "te", "upgrade"] {
+        for name in ["authorization", "connection", "te", "upgrade"] {
             assert!(get(name).is_empty(), "{name}");
         }
         assert_eq!(get("cookie"), ["a=1; b=2; c=3"]);
+        assert_eq!(get("x-real-ip"), ["10.0.0.1"], "a client can't take away what a proxy added");
         assert_eq!(get("x-request-id"), ["ours"]);
         assert_eq!((get("content-length"), get("x-latin")), (vec!["5"], vec!["café"]));
         assert!(of_request(&headers, false, "ours").iter().any(|(_, value)| value == "Bearer ours"));
@@ -196,6 +195,7 @@ mod tests {
                 ("Clear-Site-Data", "*"),
                 ("Strict-Transport-Security", "max-age=0"),
                 ("X-Accel-Redirect", "/etc"),
+                ("NEL", "{}"),
                 ("x-sendfile", "/etc"),
                 ("bad name", "x"),
                 ("x-bad", "a\r\nb: c"),
@@ -208,6 +208,7 @@ mod tests {
         let expected = [
             "Clear-Site-Data",
             "Content-Length",
+            "NEL",
             "Set-Cookie",
             "Strict-Transport-Security",
             "Transfer-Encoding",
