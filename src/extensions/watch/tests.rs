@@ -289,6 +289,13 @@ async fn without_notices_the_folders_are_looked_at() {
     assert_eq!(next(&mut watch).await, ["a"]);
     fs::rename(root.path().join("_a"), root.path().join("c")).unwrap();
     assert_eq!(next(&mut watch).await, ["c"]);
+    fs::create_dir(root.path().join("c/node_modules")).unwrap();
+    assert_eq!(next(&mut watch).await, ["c"]);
+    write(root.path(), "c/node_modules/p/index.js");
+    write(root.path(), "c/node_modules/.package-lock.json");
+    assert_eq!(next(&mut watch).await, ["c"]);
+    fs::create_dir_all(root.path().join("c/x/y")).unwrap();
+    assert_eq!(next(&mut watch).await, ["c"]);
 }
 
 #[tokio::test]
