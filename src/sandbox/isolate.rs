@@ -97,6 +97,12 @@ impl Isolate {
         self.engine.heap().resident()
     }
 
+    /// How much of its heap is in use, in bytes.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> usize {
+        self.engine.heap().used()
+    }
+
     fn js(&self) -> Js {
         self.engine.js()
     }

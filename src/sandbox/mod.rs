@@ -15,6 +15,7 @@ mod failure;
 mod isolate;
 mod limits;
 mod link;
+mod multipart;
 mod native;
 mod pool;
 mod process;
@@ -23,6 +24,9 @@ mod region;
 mod run;
 mod scheduler;
 mod trace;
+mod web;
+#[cfg(test)]
+mod web_tests;
 pub mod worker;
 
 use std::hash::{BuildHasher, RandomState};

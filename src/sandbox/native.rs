@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::alloc::Heap;
 use super::compile::{Loaded, Program};
 use super::convert::{Refusal, class_name, to_json};
-use super::engine::{Engine, Exception, Js, Val};
+use super::engine::{Engine, Exception, Js, Native, Val};
 use super::failure::{Report, ThrownReport, cut};
 use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_FRAME, MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS, OPEN_BYTES_FACTOR};
 use super::protocol::{CallBody, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, Kind, write_message};
@@ -142,6 +142,12 @@ impl Shared {
         self.open.borrow_mut().remove(&call);
     }
 
+    /// The limit of the heap in bytes.
+    pub(super) fn heap_limit(&self) -> usize {
+        // SAFETY: the heap belongs to the engine, which outlives this.
+        unsafe { &*self.heap }.limit()
+    }
+
     pub(super) fn date_to_iso(&self) -> JSValue {
         self.date_to_iso
     }
@@ -209,7 +215,6 @@ impl Shared {
 
 /// The object `native` of the glue.
 pub(super) fn natives(js: Js) -> Result<Val, Exception> {
-    type Native = unsafe extern "C" fn(*mut JSContext, JSValue, c_int, *mut JSValue) -> JSValue;
     const ALL: &[(&CStr, c_int, Native)] = &[
         (c"done", 1, done),
         (c"fail", 8, fail),
@@ -226,15 +231,9 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"service", 1, service),
         (c"script", 1, script),
         (c"isTypedArray", 1, is_typed_array),
+        (c"web", 0, web),
     ];
-    let object = js.object()?;
-    for (name, length, function) in ALL {
-        // SAFETY: a live context, a name with a zero, a function of the generic shape.
-        let function =
-            unsafe { qjs::JS_NewCFunction2(js.raw(), Some(*function), name.as_ptr(), *length, qjs::JSCFunctionEnum_JS_CFUNC_generic, 0) };
-        js.set(&object, name, js.own(function)?)?;
-    }
-    Ok(object)
+    js.functions(ALL)
 }
 
 /// `date => text`, made before any code of an extension could patch what it uses.
@@ -247,18 +246,18 @@ fn date_to_iso(js: Js) -> Result<Val, Exception> {
 }
 
 /// Everything that a native function was called with.
-struct Ask<'a> {
-    js: Js,
-    shared: &'a Shared,
+pub(super) struct Ask<'a> {
+    pub(super) js: Js,
+    pub(super) shared: &'a Shared,
     args: &'a [JSValue],
 }
 
 impl Ask<'_> {
-    fn arg(&self, index: usize) -> JSValue {
+    pub(super) fn arg(&self, index: usize) -> JSValue {
         self.args.get(index).copied().unwrap_or(qjs::JS_UNDEFINED)
     }
 
-    fn text(&self, index: usize) -> Result<String, Exception> {
+    pub(super) fn text(&self, index: usize) -> Result<String, Exception> {
         self.js.text(self.arg(index))
     }
 
@@ -290,12 +289,12 @@ impl Ask<'_> {
         }
     }
 
-    fn integer(&self, index: usize) -> Option<u32> {
+    pub(super) fn integer(&self, index: usize) -> Option<u32> {
         self.number(index).filter(|n| n.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(n)).map(|n| n as u32)
     }
 
     /// Throws a `TypeError` of ours.
-    fn type_error(&self, message: &str) -> JSValue {
+    pub(super) fn type_error(&self, message: &str) -> JSValue {
         let text = std::ffi::CString::new(message.replace('\0', " ")).unwrap_or_default();
         // SAFETY: a live context, a format that takes one text.
         unsafe { qjs::JS_ThrowTypeError(self.js.raw(), c"%s".as_ptr(), text.as_ptr()) }
@@ -331,7 +330,7 @@ fn stop(js: Js) -> JSValue {
 ///
 /// # Safety
 /// Called by the engine with a live context whose opaque pointer is a `Shared`, and `argc` live arguments.
-unsafe fn ask(ctx: *mut JSContext, argc: c_int, argv: *mut JSValue, answer: impl FnOnce(&Ask<'_>) -> JSValue) -> JSValue {
+pub(super) unsafe fn ask(ctx: *mut JSContext, argc: c_int, argv: *mut JSValue, answer: impl FnOnce(&Ask<'_>) -> JSValue) -> JSValue {
     // SAFETY: see above.
     unsafe {
         let shared = qjs::JS_GetContextOpaque(ctx).cast::<Shared>().cast_const();
@@ -349,15 +348,16 @@ unsafe fn ask(ctx: *mut JSContext, argc: c_int, argv: *mut JSValue, answer: impl
 macro_rules! native {
     ($($(#[$doc:meta])* $name:ident($ask:ident) => $body:expr;)*) => {
         $($(#[$doc])*
-        unsafe extern "C" fn $name(ctx: *mut JSContext, _this: JSValue, argc: c_int, argv: *mut JSValue) -> JSValue {
-            fn answer($ask: &Ask<'_>) -> JSValue {
+        unsafe extern "C" fn $name(ctx: *mut qjs::JSContext, _this: JSValue, argc: c_int, argv: *mut JSValue) -> JSValue {
+            fn answer($ask: &$crate::sandbox::native::Ask<'_>) -> JSValue {
                 $body
             }
             // SAFETY: registered by `natives` only, so called by the engine with a context of ours.
-            unsafe { ask(ctx, argc, argv, answer) }
+            unsafe { $crate::sandbox::native::ask(ctx, argc, argv, answer) }
         })*
     };
 }
+pub(super) use native;
 
 native! {
     /// `done(value)`: the run ended with a value.
@@ -513,9 +513,9 @@ native! {
     /// `script(index)`: a part of the glue that is loaded when it is first needed.
     script(ask) => {
         let program = ask.shared.program.clone();
-        match ask.integer(0).and_then(|index| program.later.get(index as usize)) {
-            Some(code) => ask.js.load(code).map_or(qjs::JS_EXCEPTION, Val::into_raw),
-            None => ask.type_error("There is no such script"),
+        match program.later(ask.integer(0).map_or(usize::MAX, |index| index as usize)) {
+            Ok(code) => ask.js.load(code).map_or(qjs::JS_EXCEPTION, Val::into_raw),
+            Err(message) => ask.type_error(&message),
         }
     };
 
@@ -524,6 +524,9 @@ native! {
         // SAFETY: asks about a live value.
         if unsafe { qjs::JS_GetTypedArrayType(ask.arg(0)) } >= 0 { qjs::JS_TRUE } else { qjs::JS_FALSE }
     };
+
+    /// `web()`: the native half of the web platform, made when something of it is first used.
+    web(ask) => super::web::natives(ask.js).map_or(qjs::JS_EXCEPTION, Val::into_raw);
 
     /// `service(index)`: the JS half of a service, evaluated when it is first used.
     service(ask) => {
