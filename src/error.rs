@@ -48,6 +48,8 @@ codes! {
     ExtensionError = "EXTENSION_ERROR", 400;
     /// The code of an extension doesn't compile.
     InvalidCode = "INVALID_CODE", 400;
+    /// Hooks or routes were registered after `register` had ended.
+    RegistrationClosed = "REGISTRATION_CLOSED", 400;
     /// Something that waits for the world outside the database was tried while a transaction is open.
     TransactionOpen = "TRANSACTION_OPEN", 400;
     /// A filter tried to change the schema.

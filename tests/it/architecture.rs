@@ -20,6 +20,8 @@ const LAYERS: &[&[&str]] = &[
 /// Which places alone may name a crate.
 const CONFINED: &[(&str, &[&str])] = &[
     ("rquickjs", &["src/sandbox/"]),
+    ("oxc", &["src/sandbox/"]),
+    ("notify", &["src/extensions/watch/", "src/extensions/watch.rs"]),
     ("sqlx", &["src/db/"]),
     ("rusqlite", &["src/db/"]),
     ("sea_query", &["src/db/"]),
