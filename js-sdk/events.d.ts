@@ -34,10 +34,10 @@ export interface Emitter {
     options: BestEffortOptions,
   ): void;
 
-  /** Takes back what an earlier line, or an imported module, subscribed. */
-  offFilter(event: FilterEventName, handler: FilterHandler<any, any>): void;
-  /** Takes back what an earlier line, or an imported module, subscribed. */
-  offAction(event: ActionEventName, handler: ActionHandler<any>): void;
+  /** Takes back what an earlier line, or an imported module, subscribed: this handler, or all of this extension's on the event. */
+  offFilter(event: FilterEventName, handler?: FilterHandler<any, any>): void;
+  /** Takes back what an earlier line, or an imported module, subscribed: this handler, or all of this extension's on the event. */
+  offAction(event: ActionEventName, handler?: ActionHandler<any>): void;
 }
 
 /** How a filter hook runs. */

@@ -21,7 +21,10 @@ declare var performance: {
 };
 
 // Timers belong to the call that set them: its end takes them away. None can be set while a transaction is open.
+// The first form is for what a promise is resolved with.
+declare function setTimeout(callback: (_: void) => void, ms?: number): number;
 declare function setTimeout<A extends unknown[]>(callback: (...rest: A) => void, ms?: number, ...rest: A): number;
+declare function setInterval(callback: (_: void) => void, ms?: number): number;
 declare function setInterval<A extends unknown[]>(callback: (...rest: A) => void, ms?: number, ...rest: A): number;
 declare function clearTimeout(id: number | string | undefined): void;
 declare function clearInterval(id: number | string | undefined): void;

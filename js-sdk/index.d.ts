@@ -15,7 +15,7 @@ export * from './services.js';
 import type { Emitter } from './events.js';
 import type { Item } from './query.js';
 import type { RouteGroup } from './routes.js';
-import type { ItemsService } from './services.js';
+import type { ItemsService, ServiceOptions } from './services.js';
 
 /**
  * What an extension's module exports under the name `register`. It runs once per load, under the limits of a call, with neither services nor
@@ -32,7 +32,7 @@ export interface RegisterSdk {
    * The items of one collection with the rights of the system, not of the caller. Returns at once; awaiting it is harmless. May be made in
    * `register` and used in handlers: what it does belongs to the operation that is running. Used outside of one it throws.
    */
-  createItemsService<T extends Item = Item>(collection: string): ItemsService<T>;
+  createItemsService<T extends Item = Item>(collection: string, options?: ServiceOptions): ItemsService<T>;
 
   /** Adds routes under `/api/ext` + `basePath`. Only within `register`. */
   registerRoutes(group: RouteGroup): void;

@@ -1,9 +1,10 @@
 import type { EventContext } from './context.js';
+import type { Item } from './query.js';
 
 /** Routes that belong together: they live under `/api/ext` + `basePath`. */
 export interface RouteGroup {
   /** For people. */
-  readonly name: string;
+  readonly name?: string;
   /** One or more fixed segments, as in `/stock` or `/shop/v1`. No other extension may have the same. */
   readonly basePath: string;
   readonly description?: string;
@@ -15,7 +16,10 @@ export type RouteDefinition = GuardedRoute | PublicRoute;
 
 /** What all routes have. */
 export interface RouteBase {
-  /** Any HTTP method, or `ALL`. `GET` answers HEAD too; OPTIONS is answered by the host unless a route takes it. */
+  /**
+   * Any HTTP method, or `ALL`: every method that no route of the same path names. `GET` answers HEAD too; OPTIONS is answered by the host
+   * unless a route takes it.
+   */
   readonly method: HttpMethod | (string & {});
   /** `/:id` is one segment, `/*rest` (last) all that follow, none included. Behind `basePath`. */
   readonly path: string;
@@ -23,7 +27,7 @@ export interface RouteBase {
   /** How often one caller (user, or else address) may call it. Past that: 429 with `Retry-After`. */
   readonly rateLimit?: RateLimit;
   /** OpenAPI parameter objects, for the description. Nothing is checked by them. */
-  readonly parameters?: unknown;
+  readonly parameters?: readonly Item[];
   readonly handler: RouteHandler;
 }
 
@@ -46,9 +50,9 @@ export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 
 export type PermissionAction = 'create' | 'read' | 'update' | 'delete';
 
 export interface RateLimit {
-  /** Calls of one caller within the window. */
+  /** Calls of one caller within the window, and at once: 1 to 1,000,000. */
   readonly max: number;
-  /** The window in milliseconds. */
+  /** The window in milliseconds: 100 to 86,400,000. */
   readonly windowMs: number;
 }
 

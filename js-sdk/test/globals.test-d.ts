@@ -18,6 +18,7 @@ export async function web(): Promise<string> {
   const copy = structuredClone(new Map([['a', bytes]]));
   const timer = setTimeout((text: string) => console.debug(text), 5, 'text');
   clearTimeout(timer);
+  await new Promise((resolve) => setTimeout(resolve, 5));
   queueMicrotask(() => console.warn(performance.now(), copy.size));
   if (!URL.canParse('x')) throw new DOMException('Bad', 'SyntaxError');
   return btoa(atob('')) + new TextDecoder('utf-8', { fatal: true }).decode(new TextEncoder().encode('ä')) + (self === globalThis);
