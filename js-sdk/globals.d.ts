@@ -121,10 +121,34 @@ declare class Event {
   readonly cancelable: boolean;
   readonly composed: boolean;
   readonly defaultPrevented: boolean;
+  readonly eventPhase: number;
+  readonly isTrusted: boolean;
   readonly timeStamp: number;
+  composedPath(): EventTarget[];
   preventDefault(): void;
   stopPropagation(): void;
   stopImmediatePropagation(): void;
+  /** @deprecated `target` */
+  readonly srcElement: EventTarget | null;
+  /** @deprecated `stopPropagation()` */
+  cancelBubble: boolean;
+  /** @deprecated `defaultPrevented` */
+  returnValue: boolean;
+  /** @deprecated `new Event(type, init)` */
+  initEvent(type: string, bubbles?: boolean, cancelable?: boolean): void;
+  static readonly NONE: 0;
+  static readonly CAPTURING_PHASE: 1;
+  static readonly AT_TARGET: 2;
+  static readonly BUBBLING_PHASE: 3;
+  readonly NONE: 0;
+  readonly CAPTURING_PHASE: 1;
+  readonly AT_TARGET: 2;
+  readonly BUBBLING_PHASE: 3;
+}
+
+declare class CustomEvent<T = any> extends Event {
+  constructor(type: string, init?: EventInit & { detail?: T });
+  readonly detail: T;
 }
 
 type EventListener = ((event: Event) => void) | { handleEvent(event: Event): void };
@@ -219,7 +243,10 @@ declare class ReadableStreamDefaultReader<T = any> {
   releaseLock(): void;
 }
 
-interface ReadableStreamDefaultController<T = any> {
+declare class ReadableStreamDefaultController<T = any> {
+  private constructor();
+  /** Never one: readers that bring their own buffer aren't there. */
+  readonly byobRequest: null | undefined;
   readonly desiredSize: number | null;
   enqueue(chunk?: T): void;
   close(): void;
@@ -252,7 +279,8 @@ declare class WritableStreamDefaultWriter<T = any> {
   releaseLock(): void;
 }
 
-interface WritableStreamDefaultController {
+declare class WritableStreamDefaultController {
+  private constructor();
   readonly signal: AbortSignal;
   error(reason?: unknown): void;
 }
@@ -269,7 +297,8 @@ declare class TransformStream<I = any, O = any> {
   readonly writable: WritableStream<I>;
 }
 
-interface TransformStreamDefaultController<O = any> {
+declare class TransformStreamDefaultController<O = any> {
+  private constructor();
   readonly desiredSize: number | null;
   enqueue(chunk?: O): void;
   error(reason?: unknown): void;
@@ -295,6 +324,8 @@ declare class File extends Blob {
   constructor(parts: Iterable<BlobPart>, name: string, options?: { type?: string; endings?: 'transparent' | 'native'; lastModified?: number });
   readonly name: string;
   readonly lastModified: number;
+  /** Always empty. */
+  readonly webkitRelativePath: string;
 }
 
 declare class FormData {
@@ -348,6 +379,16 @@ declare class Request {
   readonly url: string;
   readonly headers: Headers;
   readonly signal: AbortSignal;
+  readonly cache: string;
+  readonly credentials: string;
+  readonly destination: string;
+  readonly duplex: 'half';
+  readonly integrity: string;
+  readonly keepalive: boolean;
+  readonly mode: string;
+  readonly redirect: string;
+  readonly referrer: string;
+  readonly referrerPolicy: string;
   readonly body: ReadableStream<Uint8Array> | null;
   readonly bodyUsed: boolean;
   arrayBuffer(): Promise<ArrayBuffer>;
