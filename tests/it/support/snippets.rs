@@ -150,21 +150,20 @@ pub async fn install(app: &TestApp, example: &Path) {
         std::fs::copy(entry.path(), into.join(entry.file_name())).unwrap();
     }
     loaded(app, folder, None).await;
+    let state = loads(app).await.remove(folder).unwrap_or_default();
+    assert!(state.starts_with("\"active\""), "{folder}: {state}");
 }
 
-/// How each extension's last load went, by folder: what changes when there is another one. A folder that was never loaded isn't there.
+/// What the program last made of each folder: it changes when another version was looked at.
 async fn loads(app: &TestApp) -> BTreeMap<String, String> {
     let listed = app.get("/api/extensions?limit=-1").await.expect(200).data();
     let rows = listed.as_array().cloned().unwrap_or_default();
-    let load = |row: &Value| {
-        let known = ["loaded_at", "last_error"].map(|member| row[member].as_str().unwrap_or_default().to_owned());
-        known.iter().any(|text| !text.is_empty()).then(|| known.join(" "))
-    };
-    rows.iter().filter_map(|row| Some((row["name"].as_str()?.to_owned(), load(row)?))).collect()
+    let state = |row: &Value| ["status", "problems", "loaded_at"].map(|member| row[member].to_string()).join(" ");
+    rows.iter().filter_map(|row| Some((row["folder"].as_str()?.to_owned(), state(row)))).collect()
 }
 
 async fn loaded(app: &TestApp, folder: &str, before: Option<&String>) {
-    eventually(&format!("`{folder}` is loaded"), Duration::from_secs(20), async || match loads(app).await.get(folder) {
+    eventually(&format!("`{folder}` is looked at"), Duration::from_secs(20), async || match loads(app).await.get(folder) {
         Some(now) if Some(now) != before => Ok(()),
         seen => Err(format!("{seen:?}")),
     })
