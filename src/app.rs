@@ -1,11 +1,11 @@
 //! The composition root: builds every part once, joins them, and owns their end.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::watch as watch_channel;
 use tokio::task::JoinHandle;
 
 use crate::auth::token::{self, Signer};
@@ -14,6 +14,7 @@ use crate::config::{Config, Secret};
 use crate::db::{Db, DbOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
+use crate::extensions::watch::{self, Watch};
 use crate::http::{self, Api};
 use crate::sandbox::{self, Pool, PoolOptions};
 use crate::services::Core;
@@ -22,6 +23,8 @@ use crate::services::setup::{self, NewAdmin};
 
 /// How often counters are written.
 const FLUSH: Duration = Duration::from_secs(1);
+/// How long a folder must be left alone before it is read: a save is several writes.
+const QUIET: Duration = Duration::from_millis(150);
 /// How long requests may take to end once the host was asked to.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -31,7 +34,7 @@ pub struct App {
     pool: Arc<Pool>,
     dispatching: JoinHandle<()>,
     flushing: JoinHandle<()>,
-    stop: watch::Sender<bool>,
+    stop: watch_channel::Sender<bool>,
     /// Who was created by this start, if it was the first.
     pub new_admin: Option<NewAdmin>,
 }
@@ -74,11 +77,19 @@ impl App {
         let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool));
         core.set_runner(Arc::clone(&extensions) as Arc<dyn crate::services::runner::Runner>);
         let new_admin = setup::ensure_admin(&core).await?;
+        // First, so that what changes while they are loaded is noticed.
+        let watch = match config.watch && !config.safe_mode {
+            true => {
+                Some(watch::start(config.extensions_path.clone(), QUIET).await.map_err(|e| Error::internal(format!("the watch: {e}")))?)
+            }
+            false => None,
+        };
         extensions.reload().await?;
+        extensions.load_folders().await?;
         if config.safe_mode {
             tracing::warn!("EXTENSIONS_SAFE_MODE is on: no extension runs");
         }
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = watch_channel::channel(false);
         let (dispatcher, runner) = (Arc::clone(&core.dispatcher), Arc::clone(&extensions));
         let (idle, until) = (config.safe_mode, stopped.clone());
         let dispatching = tokio::spawn(async move {
@@ -87,6 +98,9 @@ impl App {
                 dispatcher.run(runner, until).await;
             }
         });
+        if let Some(watch) = watch {
+            tokio::spawn(reload(watch, Arc::downgrade(&extensions), stopped.clone()));
+        }
         let flushing = tokio::spawn(flush(Arc::clone(&extensions), stopped));
         let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions });
         Ok(Self { api, pool, dispatching, flushing, stop, new_admin })
@@ -127,7 +141,7 @@ impl App {
     }
 }
 
-async fn flush(extensions: Arc<Extensions>, mut stop: watch::Receiver<bool>) {
+async fn flush(extensions: Arc<Extensions>, mut stop: watch_channel::Receiver<bool>) {
     let mut ticks = tokio::time::interval(FLUSH);
     while !*stop.borrow() {
         tokio::select! {
@@ -135,6 +149,20 @@ async fn flush(extensions: Arc<Extensions>, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
         }
         extensions.flush().await;
+    }
+}
+
+/// Looks at the folders that changed, until the host ends.
+async fn reload(mut watch: Watch, extensions: Weak<Extensions>, mut stop: watch_channel::Receiver<bool>) {
+    loop {
+        let changed = tokio::select! {
+            changed = watch.next() => changed,
+            _ = stop.changed() => return,
+        };
+        let (Some(changed), Some(extensions)) = (changed, extensions.upgrade()) else { return };
+        if let Err(error) = extensions.reload_folders(changed.names).await {
+            tracing::error!(%error, "changed extension folders could not be taken over");
+        }
     }
 }
 

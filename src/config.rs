@@ -48,6 +48,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "REQUEST_TIMEOUT_MS", default: "30000", doc: "longest operation with all its hooks in milliseconds, 100 to 600000" },
     Setting { name: "TX_MAX_MS", default: "500", doc: "longest time a filter hook's transaction stays open in milliseconds, 10 to 60000" },
     Setting { name: "QUERY_LIMIT_MAX", default: "10000", doc: "most rows that one read answers, 1 to 1000000" },
+    Setting { name: "EXTENSIONS_PATH", default: "extensions", doc: "directory whose folders are extensions; it needn't exist" },
+    Setting { name: "EXTENSIONS_WATCH", default: "true", doc: "`false` reads the folders at start only" },
     Setting { name: "EXTENSIONS_SAFE_MODE", default: "false", doc: "`true` starts with no extension active" },
     Setting { name: "EXTENSION_MAX_PAYLOAD", default: "10485760", doc: "largest argument or result of a hook in bytes, 1024 to 104857600" },
     Setting { name: "EXTENSION_MAX_DEPTH", default: "8", doc: "how deep hooks may trigger hooks, 1 to 64" },
@@ -137,6 +139,10 @@ pub struct Config {
     pub tx_max: Duration,
     /// `QUERY_LIMIT_MAX`.
     pub query_limit_max: u64,
+    /// `EXTENSIONS_PATH`.
+    pub extensions_path: PathBuf,
+    /// `EXTENSIONS_WATCH`.
+    pub watch: bool,
     /// `EXTENSIONS_SAFE_MODE`.
     pub safe_mode: bool,
     /// `EXTENSION_MAX_PAYLOAD`, in bytes.
@@ -185,6 +191,8 @@ impl Config {
             request_timeout: Duration::from_millis(reader.number("REQUEST_TIMEOUT_MS", 100, 600_000)),
             tx_max: Duration::from_millis(reader.number("TX_MAX_MS", 10, 60_000)),
             query_limit_max: reader.number("QUERY_LIMIT_MAX", 1, 1_000_000),
+            extensions_path: PathBuf::from(reader.text("EXTENSIONS_PATH")),
+            watch: reader.flag("EXTENSIONS_WATCH"),
             safe_mode: reader.flag("EXTENSIONS_SAFE_MODE"),
             extension_max_payload: reader.number("EXTENSION_MAX_PAYLOAD", 1024, 104_857_600) as usize,
             extension_max_depth: reader.number("EXTENSION_MAX_DEPTH", 1, 64) as u32,

@@ -38,6 +38,8 @@ codes! {
     InvalidQuery = "INVALID_QUERY", 400;
     /// The key in the path doesn't have the form of the collection's key.
     InvalidId = "INVALID_ID", 400;
+    /// The path holds an escape that can't be undone, or a segment that is read differently elsewhere.
+    InvalidPath = "INVALID_PATH", 400;
     /// A value is missing or breaks a rule of its field.
     FailedValidation = "FAILED_VALIDATION", 400;
     /// A read without `limit` would answer more rows than `QUERY_LIMIT_MAX`.
@@ -78,6 +80,8 @@ codes! {
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413;
     /// An argument or a result of a hook is larger than `EXTENSION_MAX_PAYLOAD`.
     ExtensionPayloadTooLarge = "EXTENSION_PAYLOAD_TOO_LARGE", 413;
+    /// The path is longer than the server reads.
+    UriTooLong = "URI_TOO_LONG", 414;
     /// The body's content type isn't one that this route reads.
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415;
     /// Too many attempts; later again.

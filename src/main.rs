@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let command = Cli::parse().command.unwrap_or(Command::Serve);
     match command {
         // A worker has no environment, no runtime and no log: it must not share a line with the rest.
-        Command::Worker => return trellis::sandbox::worker::main(trellis::bridge::sources()),
+        Command::Worker => return trellis::sandbox::worker::main(trellis::bridge::sources(), trellis::bridge::SDK),
         Command::Config => {
             let mut out = std::io::stdout().lock();
             for setting in SETTINGS {

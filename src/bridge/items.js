@@ -1,5 +1,6 @@
-// services.items(collection, options?): an object of methods, each one host call.
-(host, { ArrayIsArray, ObjectFreeze, ObjectKeys, TypeError, isObject }, { tx }) => {
+// services.items(collection, options?): an object of methods, each one host call. For the SDK, whose services act for the system, it is
+// there at once instead of by a promise.
+(host, { ArrayIsArray, ObjectFreeze, ObjectKeys, TypeError, isObject }, { tx, system }) => {
   const text = (value, what) => {
     if (typeof value !== 'string' || value === '') throw new TypeError(`${what} must be the name of a collection, not ${typeof value}`);
     return value;
@@ -26,10 +27,11 @@
     }
     return { elevated: given.elevated === true, emitEvents: given.emitEvents !== false };
   };
-  return async (collection, given) => {
+  const service = (collection, given) => {
     const scope = options(given, 'items: the options');
     scope.collection = text(collection, 'items: the first argument');
     if (tx !== undefined) scope.tx = tx;
+    if (system) scope.system = true;
     return ObjectFreeze({
       readByQuery: async (q) => host('items.readByQuery', scope, query(q, 'readByQuery: the query')),
       readByQueryWithCount: async (q) => host('items.readByQueryWithCount', scope, query(q, 'readByQueryWithCount: the query')),
@@ -50,4 +52,5 @@
       deleteByQuery: async (q) => host('items.deleteByQuery', scope, object(q, 'deleteByQuery: the query')),
     });
   };
+  return system ? service : async (collection, given) => service(collection, given);
 }

@@ -61,6 +61,10 @@ pub fn sources() -> Vec<ServiceSource> {
     SERVICES.iter().map(|service| ServiceSource { name: service.name, js: service.js }).collect()
 }
 
+/// What makes the object that the `register(sdk)` of a file-based extension is given: a function expression
+/// `(registrar, primordials) => sdk`.
+pub const SDK: &str = include_str!("sdk.js");
+
 fn method(name: &str) -> Option<&'static Method> {
     SERVICES.iter().flat_map(|service| service.methods).find(|method| method.name == name)
 }

@@ -19,6 +19,8 @@ pub struct Scope {
     pub elevated: bool,
     /// Whether hooks fire.
     pub emit_events: Option<bool>,
+    /// Acts for the system rather than for the caller: a service of the SDK.
+    pub system: bool,
     /// The open `transaction()`.
     pub tx: Option<u32>,
 }

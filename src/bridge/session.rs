@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{Call, meta, method, transaction};
+use crate::auth::Accountability;
 use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{CallError, Host, LogLevel, LogLine};
 use crate::services::items::ItemsService;
@@ -158,13 +159,19 @@ impl Inner {
         let method =
             method(name).ok_or_else(|| Error::payload(format!("There is no service method `{}`", crate::services::query::clip(name))))?;
         self.note_capabilities((method.capability)(&call), call.scope.elevated);
+        if call.scope.system {
+            self.note_capabilities(Some("system".to_owned()), false);
+        }
         let emit = call.scope.emit_events.unwrap_or(true);
         let joined = match (call.scope.tx, &self.place) {
             (Some(id), _) => self.transaction(id)?,
             (None, Place::Joined(ctx)) => ctx.clone(),
             (None, Place::Separate(core, start)) => {
                 // On a task of its own: what is committed is followed up, also when the code ends without waiting for it.
-                let (core, start, run) = (Arc::clone(core), start.clone(), method.run);
+                let (core, mut start, run) = (Arc::clone(core), start.clone(), method.run);
+                if call.scope.system {
+                    start.who = Arc::new(Accountability::system());
+                }
                 let call = Arc::new(call);
                 let work = tokio::spawn(async move {
                     core.operate(start, |ctx| {
@@ -176,6 +183,7 @@ impl Inner {
                 return work.await.map_err(|e| Error::internal(format!("a service call's task ended: {e}")))?;
             }
         };
+        let joined = if call.scope.system { joined.as_system() } else { joined };
         let ctx = joined.with(call.scope.elevated, emit);
         // Calls that may write, themselves or through their hooks, take turns within one hook run: one that is refused halfway can then be
         // undone without the others.

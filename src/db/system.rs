@@ -245,6 +245,25 @@ pub fn deliveries_table() -> Collection {
     )
 }
 
+/// The extensions that lie in folders: what they registered at their last good load, and their counters.
+pub fn extension_folders_table() -> Collection {
+    collection(
+        "daas_extension_folders",
+        vec![
+            field("id", Uuid, vec![]),
+            field("name", Str, vec![Required, Unique]),
+            field("registered", Json, vec![]),
+            field("loaded_at", Timestamp, vec![]),
+            field("last_error", Text, vec![]),
+            field("last_error_at", Timestamp, vec![]),
+            field("execution_count", BigInteger, vec![Required, Default(json!(0))]),
+            field("last_executed_at", Timestamp, vec![]),
+            field("avg_execution_time_ms", Float, vec![Required, Default(json!(0))]),
+            field("created_at", Timestamp, vec![Required]),
+        ],
+    )
+}
+
 /// What the deliveries of the outbox are about, apart from their state because it may be large.
 pub fn delivery_meta_table() -> Collection {
     collection("daas_delivery_meta", vec![field("delivery", Uuid, vec![]), field("meta", Json, vec![Required])])

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::routes::RouteEvent;
 use crate::error::{Error, Result};
 use crate::hooks::{EventName, Hook, HookKind};
 use crate::sandbox::Source;
@@ -14,6 +15,30 @@ use crate::services::query::{clip, nearest, show};
 const MAX_CODE: usize = 1 << 20;
 /// Longest name, in characters.
 const MAX_NAME: usize = 100;
+
+/// The whole numbers that a setting takes, and what holds where it isn't set.
+#[derive(Debug, Clone, Copy)]
+pub struct Range {
+    /// Where nothing is said.
+    pub default: i64,
+    /// The smallest.
+    pub min: i64,
+    /// The largest.
+    pub max: i64,
+}
+
+/// Limit of a call, in milliseconds.
+pub const TIMEOUT_MS: Range = Range { default: 5_000, min: 1, max: 60_000 };
+/// Limit of the heap of an isolate, in MiB.
+pub const MEMORY_LIMIT_MB: Range = Range { default: 64, min: 1, max: 512 };
+/// Place in the order: lower runs first.
+pub const SORT: Range = Range { default: 0, min: i32::MIN as i64, max: i32::MAX as i64 };
+/// Limit of a streaming answer in all, in milliseconds.
+pub const STREAM_TIMEOUT_MS: Range = Range { default: 300_000, min: 1_000, max: 3_600_000 };
+/// `failure_mode`: whether what it guards goes on when it can't run. The first is the default, here and below.
+pub const FAILURE_MODE: [(&str, bool); 2] = [("closed", false), ("open", true)];
+/// `state`: whether module state lives on between calls.
+pub const STATE: [(&str, bool); 2] = [("pristine", false), ("warm", true)];
 
 /// What an author may set. Everything else in the row is the host's.
 const WRITABLE: &[&str] = &[
@@ -48,97 +73,104 @@ pub enum Status {
     Error,
 }
 
-/// What an extension is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Runs before, may change or refuse.
-    Filter,
+/// What sets a row off.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trigger {
+    /// Runs before an event, may change or refuse.
+    Filter(EventName),
     /// Runs after the commit.
-    Action,
+    Action {
+        /// What it hears.
+        event: EventName,
+        /// Whether its deliveries go through the outbox.
+        durable: bool,
+    },
+    /// Answers requests to `/api/ext`.
+    Route(RouteEvent),
 }
 
-impl Kind {
+impl Trigger {
     /// The names in scope of the body.
-    pub fn params(self) -> Vec<String> {
+    fn params(&self) -> Vec<String> {
         let names: &[&str] = match self {
-            Self::Filter => &["payload", "meta", "context", "services"],
-            Self::Action => &["meta", "context", "services"],
+            Self::Filter(_) => &["payload", "meta", "context", "services"],
+            Self::Action { .. } => &["meta", "context", "services"],
+            Self::Route(_) => &["request", "context", "services"],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
-
-    fn hook(self) -> HookKind {
-        match self {
-            Self::Filter => HookKind::Filter,
-            Self::Action => HookKind::Action,
-        }
-    }
 }
 
-/// One extension as its author defined it.
+/// What is set for every extension, wherever it comes from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Definition {
-    /// The row's key.
+pub struct Settings {
+    /// A row's key, or made from a folder's name.
     pub id: String,
     /// For people.
     pub name: String,
-    /// What it hears.
-    pub event: EventName,
-    /// What it is.
-    pub kind: Kind,
-    /// The body of an async function.
-    pub code: String,
-    /// Whether it runs.
-    pub status: Status,
     /// Lower runs first.
     pub sort: i64,
     /// Limit of a call.
     pub timeout: Duration,
+    /// Limit of a streaming answer, from its head to its end.
+    pub stream_timeout: Duration,
     /// Limit of its heap, in bytes.
     pub memory_limit: usize,
     /// Whether what it guards goes on when it can't run.
     pub fail_open: bool,
-    /// Whether its deliveries go through the outbox.
-    pub durable: bool,
     /// Whether module state lives on between calls.
     pub warm: bool,
+}
+
+/// One row as its author defined it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// What is set for every extension.
+    pub settings: Settings,
+    /// What sets it off.
+    pub trigger: Trigger,
+    /// The body of an async function.
+    pub code: String,
+    /// Whether it runs.
+    pub status: Status,
 }
 
 impl Definition {
     /// Reads a stored row, or one that is about to be stored. The error says which member is wrong and what it may be.
     pub fn from_row(row: &Item) -> Result<Self> {
-        let name = text(row, "name")?.trim().to_owned();
-        if name.is_empty() || name.chars().count() > MAX_NAME {
-            return Err(wrong("name", &format!("must have 1 to {MAX_NAME} characters")));
-        }
-        let kind = match text(row, "type")? {
-            "filter" => Kind::Filter,
-            "action" => Kind::Action,
-            "route" => return Err(wrong("type", "`route` isn't supported yet: use `filter` or `action`")),
-            other => return Err(wrong("type", &format!("must be `filter` or `action`, not: {}", clip(other)))),
+        let name = name(row)?;
+        let durable = choice(row, "delivery", &[("durable", true), ("best_effort", false)])?;
+        let event = text(row, "event");
+        let hears = |kind: HookKind| -> Result<EventName> {
+            let event: EventName = event.clone()?.parse().map_err(|e: String| wrong("event", &e))?;
+            event.admits(kind).map_err(|e| wrong("event", &e))?;
+            Ok(event)
         };
-        let event: EventName = text(row, "event")?.parse().map_err(|e: String| wrong("event", &e))?;
-        event.admits(kind.hook()).map_err(|e| wrong("event", &e))?;
+        let trigger = match text(row, "type")? {
+            "filter" => Trigger::Filter(hears(HookKind::Filter)?),
+            "action" => Trigger::Action { event: hears(HookKind::Action)?, durable },
+            "route" => Trigger::Route(RouteEvent::parse(event?).map_err(|e| wrong("event", &e))?),
+            other => return Err(wrong("type", &format!("must be `filter`, `action` or `route`, not: {}", clip(other)))),
+        };
         let code = text(row, "code")?.to_owned();
         if code.chars().count() > MAX_CODE {
             return Err(wrong("code", &format!("must have at most {MAX_CODE} characters")));
         }
-        if row.get("capabilities").is_some_and(|c| !c.is_null()) {
-            return Err(wrong("capabilities", "can't be narrowed yet: leave it out, or send null"));
-        }
+        capabilities(row)?;
         Ok(Self {
-            id: row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            name,
-            event,
-            kind,
+            settings: Settings {
+                id: row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                name,
+                sort: number(row, "sort", SORT)?,
+                timeout: Duration::from_millis(number(row, "timeout_ms", TIMEOUT_MS)? as u64),
+                stream_timeout: Duration::from_millis(STREAM_TIMEOUT_MS.default.unsigned_abs()),
+                memory_limit: (number(row, "memory_limit_mb", MEMORY_LIMIT_MB)? as usize) << 20,
+                fail_open: choice(row, "failure_mode", &FAILURE_MODE)?,
+                warm: choice(row, "state", &STATE)?,
+            },
+            trigger,
             code,
             status: choice(row, "status", &[("active", Status::Active), ("inactive", Status::Inactive), ("error", Status::Error)])?,
-            sort: number(row, "sort", 0, i64::from(i32::MIN), i64::from(i32::MAX))?,
-            timeout: Duration::from_millis(number(row, "timeout_ms", 5_000, 1, 60_000)? as u64),
-            memory_limit: (number(row, "memory_limit_mb", 64, 1, 512)? as usize) << 20,
-            fail_open: choice(row, "failure_mode", &[("closed", false), ("open", true)])?,
-            durable: choice(row, "delivery", &[("durable", true), ("best_effort", false)])?,
-            warm: choice(row, "state", &[("pristine", false), ("warm", true)])?,
         })
     }
 
@@ -151,28 +183,29 @@ impl Definition {
         Self::from_row(&plain).ok()
     }
 
-    /// The hook that it is.
-    pub fn hook(&self) -> Hook {
-        Hook {
-            extension: self.id.clone(),
-            name: self.name.clone(),
+    /// The hook that it is, unless it is a route.
+    pub fn hook(&self) -> Option<Hook> {
+        let (kind, event, durable) = match &self.trigger {
+            Trigger::Filter(event) => (HookKind::Filter, event, true),
+            Trigger::Action { event, durable } => (HookKind::Action, event, *durable),
+            Trigger::Route(_) => return None,
+        };
+        Some(Hook {
+            extension: self.settings.id.clone(),
+            name: self.settings.name.clone(),
             handler: 0,
-            kind: self.kind.hook(),
-            event: self.event.clone(),
-            sort: self.sort,
-            durable: self.durable,
-        }
+            nth: 0,
+            kind,
+            event: event.clone(),
+            sort: self.settings.sort,
+            durable,
+            ordered: true,
+        })
     }
 
     /// What the workers load.
     pub fn source(&self) -> Source {
-        Source::Body { code: self.code.clone(), params: self.kind.params() }
-    }
-
-    /// Whether `other` runs the same code under the same limits, so that its workers and its record can be kept.
-    pub fn runs_like(&self, other: &Self) -> bool {
-        let limits = |d: &Self| (d.timeout, d.memory_limit, d.warm, d.kind, d.name.clone());
-        self.code == other.code && limits(self) == limits(other)
+        Source::Body { code: self.code.clone(), params: self.trigger.params(), answers: matches!(self.trigger, Trigger::Route(_)) }
     }
 }
 
@@ -187,11 +220,30 @@ pub fn check_members(changes: &Item) -> Result<()> {
     }
 }
 
-fn wrong(field: &str, why: &str) -> Error {
+/// The name, which is needed and has a length.
+pub fn name(row: &Item) -> Result<String> {
+    let name = text(row, "name")?.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME {
+        return Err(wrong("name", &format!("must have 1 to {MAX_NAME} characters")));
+    }
+    Ok(name.to_owned())
+}
+
+/// Refuses capabilities: they can't be narrowed, so a list would promise what isn't kept.
+pub fn capabilities(row: &Item) -> Result<()> {
+    match row.get("capabilities") {
+        None | Some(Value::Null) => Ok(()),
+        Some(_) => Err(wrong("capabilities", "can't be narrowed yet: leave it out, or send null")),
+    }
+}
+
+/// A mistake in a member.
+pub fn wrong(field: &str, why: &str) -> Error {
     Error::payload(format!("`{field}`: {why}")).with_field(field)
 }
 
-fn text<'r>(row: &'r Item, field: &str) -> Result<&'r str> {
+/// A text that is needed.
+pub fn text<'r>(row: &'r Item, field: &str) -> Result<&'r str> {
     match row.get(field) {
         Some(Value::String(text)) => Ok(text),
         None | Some(Value::Null) => Err(wrong(field, "is needed")),
@@ -199,8 +251,8 @@ fn text<'r>(row: &'r Item, field: &str) -> Result<&'r str> {
     }
 }
 
-/// The first of `allowed` is the default.
-fn choice<T: Copy>(row: &Item, field: &str, allowed: &[(&str, T)]) -> Result<T> {
+/// One of the named choices. The first of `allowed` is the default.
+pub fn choice<T: Copy>(row: &Item, field: &str, allowed: &[(&str, T)]) -> Result<T> {
     let list = || allowed.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
     match row.get(field) {
         None | Some(Value::Null) => Ok(allowed[0].1),
@@ -211,7 +263,8 @@ fn choice<T: Copy>(row: &Item, field: &str, allowed: &[(&str, T)]) -> Result<T> 
     }
 }
 
-fn number(row: &Item, field: &str, default: i64, min: i64, max: i64) -> Result<i64> {
+/// A whole number in its range.
+pub fn number(row: &Item, field: &str, Range { default, min, max }: Range) -> Result<i64> {
     match row.get(field) {
         None | Some(Value::Null) => Ok(default),
         Some(value) => value
@@ -235,16 +288,16 @@ mod tests {
     #[test]
     fn what_is_not_said_has_the_documented_default() {
         let definition = Definition::from_row(&row(json!({}))).expect("valid");
-        assert_eq!((definition.timeout, definition.memory_limit), (Duration::from_millis(5000), 64 << 20));
-        assert!(definition.durable && !definition.fail_open && !definition.warm);
+        let settings = &definition.settings;
+        assert_eq!((settings.timeout, settings.memory_limit), (Duration::from_millis(5000), 64 << 20));
+        assert!(!settings.fail_open && !settings.warm);
         assert_eq!(definition.status, Status::Active);
     }
 
     #[test]
     fn each_mistake_names_its_member_and_what_is_allowed() {
         for (change, part) in [
-            (json!({ "type": "route" }), "isn't supported yet"),
-            (json!({ "type": "filters" }), "`filter` or `action`"),
+            (json!({ "type": "filters" }), "`filter`, `action` or `route`"),
             (json!({ "event": "items.query", "type": "action" }), "items.read"),
             (json!({ "timeout_ms": 0 }), "from 1 to 60000"),
             (json!({ "memory_limit_mb": 513 }), "from 1 to 512"),

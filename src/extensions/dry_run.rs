@@ -1,23 +1,32 @@
 //! `POST /api/extensions/test`: code that isn't stored yet, run for real and undone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
-use super::definition::{Definition, Kind, check_members};
+use super::definition::{Definition, Trigger, check_members};
 use super::failure;
-use super::run::{action_input, filter_input, parse};
+use super::routes::{RouteEvent, RouteMethod};
+use super::run::{action_input, context, filter_input, parse, raw};
 use super::set::Extension;
 use super::store::{Extensions, admin, invalid_code};
 use crate::auth::Accountability;
 use crate::bridge::{Record, Session};
 use crate::error::{Error, Result};
-use crate::sandbox::{Failure, LogLevel, Outcome as RunOutcome, Thrown};
-use crate::services::Item;
+use crate::hooks::HookKind;
+use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input, LogLevel, Thrown};
 use crate::services::items::check_answer;
 use crate::services::operation::{Intent, Outcome, Start};
 use crate::services::query::{clip, show};
 use crate::services::runner::{Meta, Previous};
+use crate::services::{Ctx, Item};
+
+/// Text of an answer that a report shows, in characters.
+const MAX_SHOWN: usize = 1 << 20;
 
 const MEMBERS: &[&str] =
     &["code", "type", "event", "testPayload", "meta", "accountability", "mocks", "timeout_ms", "memory_limit_mb", "state", "name"];
@@ -59,39 +68,69 @@ impl Extensions {
     pub async fn test(&self, start: Start, request: TestRequest) -> Result<Value> {
         admin(&start.who)?;
         let who = self.test_caller(&start, request.who.as_ref()).await?;
-        let extension = Extension::new(request.definition, &self.shared.pool);
+        let trigger = request.definition.trigger.clone();
+        let extension = Extension::of_row(request.definition, &self.shared.pool);
         self.shared.pool.check(&extension.unit).await.map_err(invalid_code)?;
-        let definition = &extension.definition;
-        let collection = definition.event.collection.clone();
         let ctx = self.shared.core.open(&Start { who, intent: Intent::Discard, ..start });
+        let event = match &trigger {
+            Trigger::Filter(event) | Trigger::Action { event, .. } => event,
+            Trigger::Route(route) => return self.test_route(&extension, route, ctx, request.payload).await,
+        };
+        let collection = event.collection.clone();
         let (mut meta, payload) = (request.meta, request.payload);
-        let happened = collection.as_deref().map_or_else(|| definition.event.to_string(), |c| definition.event.event.qualified(c));
+        let happened = collection.as_deref().map_or_else(|| event.to_string(), |c| event.event.qualified(c));
         meta.entry("event").or_insert_with(|| json!(happened));
         if let Some(collection) = &collection {
             meta.entry("collection").or_insert_with(|| json!(collection));
         }
-        let hook = definition.hook();
-        let inside = ctx.inside_filter(&hook, &happened)?;
-        let (input, previous) = match definition.kind {
-            Kind::Filter => {
+        let hook = extension.hooks.first().ok_or_else(|| Error::internal("a row that hears an event has a hook"))?;
+        let inside = ctx.inside_filter(hook, &happened)?;
+        let (input, previous) = match hook.kind {
+            HookKind::Filter => {
                 let meta = Meta { previous: previous(&meta), json: meta };
-                (filter_input(&extension, &ctx, &meta, &payload)?, meta.previous)
+                (filter_input(&extension, 0, &ctx, &meta, &payload)?, meta.previous)
             }
-            Kind::Action => {
+            HookKind::Action => {
                 meta.entry("payload").or_insert(payload.clone());
-                (action_input(&ctx.core, &extension, &ctx.who, &ctx.op.request_id, &Value::Object(meta))?, None)
+                (action_input(&ctx.core, &extension, 0, &ctx.who, &ctx.op.request_id, &Value::Object(meta))?, None)
             }
         };
-        let session = Session::joined(inside, &definition.name, previous);
-        let (outcome, record) = self.current().invoke(&extension, input, definition.timeout, false, session).await;
+        let session = Session::joined(inside, &hook.name, previous);
+        let (outcome, record) = self.current().invoke(&extension, input, extension.settings.timeout, false, session, None).await;
         self.shared.core.close(&ctx.op, Outcome::Undo).await?;
-        let refuse = |result: &Value| match (definition.kind, &collection) {
-            (Kind::Filter, Some(name)) => {
-                check_answer(&ctx, ctx.op.schema.collection(name)?, definition.event.event, &payload, result).err()
-            }
+        let refuse = |result: &Value| match (hook.kind, &collection) {
+            (HookKind::Filter, Some(name)) => check_answer(&ctx, ctx.op.schema.collection(name)?, event.event, &payload, result).err(),
             _ => None,
         };
-        report(outcome, record, &extension, &ctx.who, &refuse).await
+        let result = match outcome.result {
+            Ok(Some(json)) => Ok(Some(parse(json).await?)),
+            Ok(None) => Ok(None),
+            Err(failure) => Err(failure),
+        };
+        Ok(report(result, outcome.elapsed, record, &extension, &ctx.who, &refuse))
+    }
+
+    /// A test of a route: the payload is the request, `{ method?, url?, headers?, params?, body? }`, the result the answer.
+    async fn test_route(&self, extension: &Extension, route: &RouteEvent, ctx: Ctx, payload: Value) -> Result<Value> {
+        let request = TestedRequest::read(route, payload)?;
+        let session = Session::joined(ctx.joining(), &extension.settings.name, None);
+        let more = json!({ "params": request.params, "query": request.query });
+        let head = json!({ "method": request.method, "url": request.url, "headers": request.headers });
+        let input = Input {
+            handler: 0,
+            args: vec![raw(&head)?],
+            context: context(&self.shared.core, extension, &ctx.who, &ctx.op.request_id, more)?,
+        };
+        let (answer, answered) = oneshot::channel();
+        let body = request.body.map(|text| futures_util::stream::iter([Ok(Bytes::from(text))]).boxed());
+        let gone = Box::pin(std::future::pending());
+        let exchange = Exchange { body, answer, gone, stream_timeout: extension.settings.timeout };
+        let set = self.current();
+        let run = set.invoke(extension, input, extension.settings.timeout, false, session, Some(exchange));
+        let ((outcome, record), shown) = tokio::join!(run, async { show_answer(answered.await.ok()?).await.into() });
+        self.shared.core.close(&ctx.op, Outcome::Undo).await?;
+        let result = outcome.result.map(|_| shown);
+        Ok(report(result, outcome.elapsed, record, extension, &ctx.who, &|_| None))
     }
 
     /// Who the test runs as: the caller, or the user or nobody that the request names.
@@ -127,24 +166,106 @@ fn previous(meta: &Item) -> Option<Previous> {
     Some(Previous { collection, keys: keys.into() })
 }
 
+/// What a test of a route sends.
+struct TestedRequest {
+    method: String,
+    url: String,
+    headers: Vec<(String, String)>,
+    params: Value,
+    query: Item,
+    body: Option<String>,
+}
+
+impl TestedRequest {
+    fn read(route: &RouteEvent, payload: Value) -> Result<Self> {
+        const MEMBERS: [&str; 5] = ["method", "url", "headers", "params", "body"];
+        let wrong =
+            |member: &str, wanted: &str| Error::payload(format!("`testPayload.{member}` must be {wanted}")).with_field("testPayload");
+        let mut payload = match payload {
+            Value::Null => Item::new(),
+            Value::Object(payload) => payload,
+            other => return Err(Error::payload(format!("`testPayload` of a route must be an object, not: {}", show(&other)))),
+        };
+        if let Some(key) = payload.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
+            return Err(Error::payload(format!("`testPayload` of a route has no member `{}`; it has {}", clip(key), MEMBERS.join(", "))));
+        }
+        let text = |value: Option<Value>, member: &str| match value {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(wrong(member, "a text")),
+        };
+        let own = match &route.method {
+            RouteMethod::One(method) => method.clone(),
+            RouteMethod::All => "GET".to_owned(),
+        };
+        let method = text(payload.shift_remove("method"), "method")?.unwrap_or(own);
+        let path = text(payload.shift_remove("url"), "url")?.unwrap_or_else(|| format!("/api/ext{}", route.pattern));
+        let url = if path.starts_with('/') { format!("http://localhost{path}") } else { path };
+        let headers = match payload.shift_remove("headers") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Object(headers)) => headers
+                .into_iter()
+                .map(|(name, value)| text(Some(value), "headers").map(|value| (name, value.unwrap_or_default())))
+                .collect::<Result<_>>()?,
+            Some(_) => return Err(wrong("headers", "an object of texts")),
+        };
+        let params = match payload.shift_remove("params") {
+            None | Some(Value::Null) => json!({}),
+            Some(params @ Value::Object(_)) => params,
+            Some(_) => return Err(wrong("params", "an object of texts")),
+        };
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let query = serde_urlencoded::from_str::<Vec<(String, String)>>(query).unwrap_or_default();
+        let body = match payload.shift_remove("body") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text),
+            Some(other) => Some(other.to_string()),
+        };
+        let query = query.into_iter().map(|(name, value)| (name, json!(value))).collect();
+        Ok(Self { method, url, headers, params, query, body })
+    }
+}
+
+/// An answer as a report shows it. A body that isn't text is told by its length.
+async fn show_answer(answer: Answer) -> Value {
+    let bytes = match answer.body {
+        AnswerBody::Whole(bytes) => bytes.to_vec(),
+        AnswerBody::Stream(mut pieces) => {
+            let mut all = Vec::new();
+            while let Some(Ok(piece)) = pieces.next().await {
+                if all.len() < MAX_SHOWN {
+                    all.extend_from_slice(&piece);
+                }
+            }
+            all
+        }
+    };
+    let length = bytes.len();
+    let body = match String::from_utf8(bytes) {
+        Ok(text) => json!(text.chars().take(MAX_SHOWN).collect::<String>()),
+        Err(_) => json!({ "bytes": length }),
+    };
+    json!({ "status": answer.status, "headers": answer.headers, "body": body })
+}
+
 /// `refuse` says why a real run would refuse the result, if it would.
-async fn report(
-    outcome: RunOutcome,
+fn report(
+    result: Result<Option<Value>, Failure>,
+    elapsed: Duration,
     record: Record,
     extension: &Extension,
     who: &Accountability,
     refuse: &(dyn Fn(&Value) -> Option<String> + Send + Sync),
-) -> Result<Value> {
-    let mut error = outcome.result.as_ref().err().map(|failure| match failure {
+) -> Value {
+    let mut error = result.as_ref().err().map(|failure| match failure {
         Failure::Thrown(thrown) => thrown_json(thrown),
         other => {
-            let told = failure::tell(other.clone(), &extension.definition.name, who, extension.definition.timeout);
+            let told = failure::tell(other.clone(), &extension.settings.name, who, extension.settings.timeout);
             json!({ "name": told.error.wire_code(), "code": told.error.wire_code(), "message": told.report })
         }
     });
-    let result = match outcome.result {
-        Ok(Some(json)) => {
-            let result = parse(json).await?;
+    let result = match result {
+        Ok(Some(result)) => {
             let refused = |why| json!({ "name": "EXTENSION_FAILED", "code": "EXTENSION_FAILED", "message": format!("The answer can't be used: {why}") });
             error = refuse(&result).map(refused);
             result
@@ -159,15 +280,15 @@ async fn report(
     };
     let calls =
         record.calls.iter().map(|call| json!({ "method": call.method, "collection": call.collection, "ms": call.ms, "error": call.error }));
-    Ok(json!({
+    json!({
         "success": error.is_none(),
         "result": result,
         "logs": record.lines.iter().map(|(l, message)| json!({ "level": level(l), "message": message })).collect::<Vec<_>>(),
-        "executionTime": outcome.elapsed.as_secs_f64() * 1000.0,
+        "executionTime": elapsed.as_secs_f64() * 1000.0,
         "capabilitiesUsed": record.capabilities,
         "calls": calls.collect::<Vec<_>>(),
         "error": error,
-    }))
+    })
 }
 
 fn thrown_json(thrown: &Thrown) -> Value {
@@ -177,6 +298,7 @@ fn thrown_json(thrown: &Thrown) -> Value {
         "code": thrown.code,
         "status": thrown.status,
         "stack": thrown.stack,
+        "file": thrown.file,
         "line": thrown.line,
         "column": thrown.column,
         "frame": thrown.frame,

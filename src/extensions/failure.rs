@@ -2,7 +2,7 @@
 
 use crate::auth::Accountability;
 use crate::error::{AuthorChoice, Error, ErrorCode};
-use crate::sandbox::{CallError, Failure, LoadFailure, Thrown, ThrownKind};
+use crate::sandbox::{CallError, Failure, LoadFailure, Problem, Thrown, ThrownKind};
 
 use super::breaker::End;
 
@@ -54,6 +54,11 @@ pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: std::ti
                 "kept a transaction open for longer than it may",
                 "It kept a transaction open for longer than `TX_MAX_MS`".to_owned(),
             )
+        },
+        // A slow client does that to a good extension too.
+        Failure::StreamCut(why) => Told {
+            end: End::Ran,
+            ..fault(ErrorCode::ExtensionTimeout, "took longer than it may", format!("Its streaming answer was cut off: {why}"))
         },
         Failure::OutOfMemory => {
             fault(ErrorCode::ExtensionOutOfMemory, "needed more memory than it may have", "It reached its memory limit".to_owned())
@@ -162,13 +167,19 @@ pub fn report(thrown: &Thrown) -> String {
     text
 }
 
-/// Why code doesn't load, for its author.
+/// Why code doesn't load, for its author: every problem with its place.
 pub fn load_report(load: &LoadFailure) -> String {
-    let place = match (load.line, load.column) {
-        (Some(line), Some(column)) => format!(" (line {line}, column {column})"),
-        (Some(line), None) => format!(" (line {line})"),
-        _ => String::new(),
+    load.problems.iter().map(problem_report).collect::<Vec<_>>().join("\n")
+}
+
+fn problem_report(problem: &Problem) -> String {
+    let place = match (&problem.file, problem.line, problem.column) {
+        (Some(file), Some(line), Some(column)) => format!(" ({file}:{line}:{column})"),
+        (Some(file), _, _) => format!(" ({file})"),
+        (None, Some(line), Some(column)) => format!(" (line {line}, column {column})"),
+        (None, Some(line), None) => format!(" (line {line})"),
+        (None, None, _) => String::new(),
     };
-    let frame = load.frame.as_ref().map(|f| format!("\n{f}")).unwrap_or_default();
-    format!("{}{place}{frame}", load.message)
+    let frame = problem.frame.as_ref().map(|f| format!("\n{f}")).unwrap_or_default();
+    format!("{}{place}{frame}", problem.message)
 }

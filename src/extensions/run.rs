@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::Verdict;
 use crate::hooks::outbox::{Caller, Delivery};
 use crate::hooks::{Hook, Registry};
-use crate::sandbox::{Failure, Input, Invocation, Outcome};
+use crate::sandbox::{Exchange, Failure, Input, Invocation, Outcome};
 use crate::services::ctx::too_deep;
 use crate::services::operation::{Intent, Start};
 use crate::services::runner::{Meta, Snapshot};
@@ -33,7 +33,7 @@ impl Snapshot for ExtensionSet {
                 return Err(Error::internal("a hook of a snapshot has no extension in it"));
             };
             let who = &*ctx.who;
-            let refused = |why: &str, wait: Option<u64>| match extension.definition.fail_open {
+            let refused = |why: &str, wait: Option<u64>| match extension.settings.fail_open {
                 true => Ok(None),
                 false => Err(failure::unavailable(&hook.name, who, why, wait)),
             };
@@ -48,16 +48,16 @@ impl Snapshot for ExtensionSet {
                 Ok(inside) => inside,
                 Err(error) => {
                     if ctx.op.intent == Intent::Keep {
-                        self.shared.stats.note_error(&extension.definition.id, error.detail().unwrap_or(error.message()));
+                        self.shared.stats.note_error(&extension.settings.id, error.detail().unwrap_or(error.message()));
                     }
                     return Err(error);
                 }
             };
             let session = Session::joined(inside, &hook.name, meta.previous.clone());
-            let input = filter_input(extension, ctx, meta, payload)?;
+            let input = filter_input(extension, hook.handler, ctx, meta, payload)?;
             let left = ctx.op.deadline.saturating_duration_since(tokio::time::Instant::now());
-            let timeout = extension.definition.timeout.min(left);
-            let (outcome, _) = self.invoke(extension, input, timeout, ctx.depth > 0, session).await;
+            let timeout = extension.settings.timeout.min(left);
+            let (outcome, _) = self.invoke(extension, input, timeout, ctx.depth > 0, session, None).await;
             match outcome.result {
                 Ok(answer) => {
                     self.note(extension, ctx, admission, outcome.elapsed, End::Ran, None);
@@ -68,7 +68,7 @@ impl Snapshot for ExtensionSet {
                 }
                 Err(failure) => {
                     let told = self.failed(extension, ctx, admission, outcome.elapsed, failure, meta.event());
-                    if told.could_not_run && extension.definition.fail_open { Ok(None) } else { Err(told.error) }
+                    if told.could_not_run && extension.settings.fail_open { Ok(None) } else { Err(told.error) }
                 }
             }
         })
@@ -91,8 +91,11 @@ impl Snapshot for ExtensionSet {
             };
             let start = Start { depth, chain, ..Start::new(Arc::clone(&ctx.who), Arc::clone(&ctx.op.request_id)) };
             let session = Session::separate(Arc::clone(&self.shared.core), start, &hook.name);
-            let Ok(input) = action_input(&self.shared.core, extension, &ctx.who, &ctx.op.request_id, &Value::Object(meta)) else { return };
-            let (outcome, _) = self.invoke(extension, input, extension.definition.timeout, false, session).await;
+            let Ok(input) = action_input(&self.shared.core, extension, hook.handler, &ctx.who, &ctx.op.request_id, &Value::Object(meta))
+            else {
+                return;
+            };
+            let (outcome, _) = self.invoke(extension, input, extension.settings.timeout, false, session, None).await;
             match outcome.result {
                 Ok(_) => self.note(extension, &ctx, admission, outcome.elapsed, End::Ran, None),
                 Err(failure) => drop(self.failed(extension, &ctx, admission, outcome.elapsed, failure, &event)),
@@ -105,7 +108,7 @@ impl Snapshot for ExtensionSet {
         let Some(extension) = self.by_id.get(&hook.extension) else { return Error::internal(report) };
         if ctx.op.intent == Intent::Keep {
             // The run itself was counted when it ended well.
-            self.shared.stats.note_error(&extension.definition.id, &report);
+            self.shared.stats.note_error(&extension.settings.id, &report);
         }
         let whose = if ctx.who.is_admin() { format!("Extension `{}` failed: {why}", hook.name) } else { "An extension failed".to_owned() };
         Error::new(ErrorCode::ExtensionFailed, whose).with_detail(report)
@@ -122,10 +125,9 @@ impl ExtensionSet {
                 Verdict::Hopeless("its extension was deleted".to_owned())
             };
         };
-        let hook = extension.definition.hook();
-        if hook.slot() != delivery.hook {
+        let Some(hook) = extension.hooks.iter().find(|hook| hook.slot() == delivery.hook) else {
             return Verdict::Hopeless(format!("its extension no longer hears `{}` as an action", delivery.event));
-        }
+        };
         if let Some(why) = extension.broken() {
             return Verdict::Hold(why);
         }
@@ -155,11 +157,11 @@ impl ExtensionSet {
         let start = Start { depth: delivery.depth + 1, chain, ..Start::new(Arc::clone(&who), Arc::clone(&request_id)) };
         let ctx = self.shared.core.open(&start);
         let session = Session::separate(Arc::clone(&self.shared.core), start, &hook.name);
-        let input = match action_input(&self.shared.core, extension, &who, &request_id, &meta) {
+        let input = match action_input(&self.shared.core, extension, hook.handler, &who, &request_id, &meta) {
             Ok(input) => input,
             Err(error) => return Verdict::Hopeless(error.to_string()),
         };
-        let (outcome, _) = self.invoke(extension, input, extension.definition.timeout, false, session).await;
+        let (outcome, _) = self.invoke(extension, input, extension.settings.timeout, false, session, None).await;
         match outcome.result {
             Ok(_) => {
                 self.note(extension, &ctx, admission, outcome.elapsed, End::Ran, None);
@@ -184,27 +186,36 @@ impl ExtensionSet {
         timeout: Duration,
         nested: bool,
         session: Session,
+        exchange: Option<Exchange>,
     ) -> (Outcome, Record) {
-        let host = Arc::new(session.clone());
-        let outcome = self.shared.pool.invoke(Invocation { unit: Arc::clone(&extension.unit), input, timeout, nested, host }).await;
+        let (unit, host) = (Arc::clone(&extension.unit), Arc::new(session.clone()));
+        let outcome = self.shared.pool.invoke(Invocation { unit, input, timeout, nested, host }, exchange).await;
         let record = session.finish().await;
         (outcome, record)
     }
 
     /// Counts a failed run, logs it, and answers what it means.
-    fn failed(&self, extension: &Extension, ctx: &Ctx, admission: Admission, elapsed: Duration, failure: Failure, event: &str) -> Told {
-        let definition = &extension.definition;
+    pub(super) fn failed(
+        &self,
+        extension: &Extension,
+        ctx: &Ctx,
+        admission: Admission,
+        elapsed: Duration,
+        failure: Failure,
+        event: &str,
+    ) -> Told {
+        let settings = &extension.settings;
         let load = match &failure {
             Failure::Load(load) => Some(failure::load_report(load)),
             _ => None,
         };
         // What the operation cut short is the operation's limit, not the extension's fault.
         let told = match failure {
-            Failure::Timeout { .. } if elapsed < definition.timeout => failure::cut_by_operation(&definition.name),
-            failure => failure::tell(failure, &definition.name, &ctx.who, definition.timeout),
+            Failure::Timeout { .. } if elapsed < settings.timeout => failure::cut_by_operation(&settings.name),
+            failure => failure::tell(failure, &settings.name, &ctx.who, settings.timeout),
         };
         tracing::warn!(
-            extension = definition.name,
+            extension = settings.name,
             event,
             request = &*ctx.op.request_id,
             code = told.error.wire_code(),
@@ -214,7 +225,7 @@ impl ExtensionSet {
         if told.could_not_run {
             // It never began: nothing is counted, and the breaker learns nothing.
             if load.is_some() && ctx.op.intent == Intent::Keep {
-                self.shared.stats.note_error(&definition.id, &told.report);
+                self.shared.stats.note_error(&settings.id, &told.report);
             }
         } else {
             self.note(extension, ctx, admission, elapsed, told.end, Some(&told.report));
@@ -222,15 +233,15 @@ impl ExtensionSet {
         if let Some(why) = load
             && extension.set_broken(&why)
         {
-            self.mark_broken(&definition.id, &definition.code);
+            self.mark_broken(extension);
         }
         told
     }
 
-    fn note(&self, extension: &Extension, ctx: &Ctx, admission: Admission, elapsed: Duration, end: End, report: Option<&str>) {
+    pub(super) fn note(&self, extension: &Extension, ctx: &Ctx, admission: Admission, elapsed: Duration, end: End, report: Option<&str>) {
         if ctx.op.intent == Intent::Keep {
             admission.ended(end);
-            self.shared.stats.count(&extension.definition.id, elapsed, report);
+            self.shared.stats.count(&extension.settings.id, elapsed, report);
         }
     }
 
@@ -252,8 +263,9 @@ impl ExtensionSet {
 }
 
 /// What a filter's body gets.
-pub(super) fn filter_input(extension: &Extension, ctx: &Ctx, meta: &Meta, payload: &Value) -> Result<Input> {
+pub(super) fn filter_input(extension: &Extension, handler: u32, ctx: &Ctx, meta: &Meta, payload: &Value) -> Result<Input> {
     Ok(Input {
+        handler,
         args: vec![raw(payload)?, raw(&meta.json)?],
         context: context(
             &ctx.core,
@@ -266,21 +278,34 @@ pub(super) fn filter_input(extension: &Extension, ctx: &Ctx, meta: &Meta, payloa
 }
 
 /// What an action's body gets.
-pub(super) fn action_input(core: &Core, extension: &Extension, who: &Accountability, request_id: &str, meta: &Value) -> Result<Input> {
-    Ok(Input { args: vec![raw(meta)?], context: context(core, extension, who, request_id, json!({}))? })
+pub(super) fn action_input(
+    core: &Core,
+    extension: &Extension,
+    handler: u32,
+    who: &Accountability,
+    request_id: &str,
+    meta: &Value,
+) -> Result<Input> {
+    Ok(Input { handler, args: vec![raw(meta)?], context: context(core, extension, who, request_id, json!({}))? })
 }
 
-/// The data of `context`, and `more` for the glue.
-fn context(core: &Core, extension: &Extension, who: &Accountability, request_id: &str, mut more: Value) -> Result<Box<RawValue>> {
+/// The data of `context`, and `more` of it or for the glue.
+pub(super) fn context(
+    core: &Core,
+    extension: &Extension,
+    who: &Accountability,
+    request_id: &str,
+    mut more: Value,
+) -> Result<Box<RawValue>> {
     let env: Item = core.config.extension_env.iter().map(|(name, value)| (name.clone(), json!(value.reveal()))).collect();
     more["accountability"] = who.to_json();
-    more["extension"] = json!({ "id": extension.definition.id, "name": extension.definition.name });
+    more["extension"] = json!({ "id": extension.settings.id, "name": extension.settings.name });
     more["requestId"] = json!(request_id);
     more["env"] = Value::Object(env);
     raw(&more)
 }
 
-fn raw<T: serde::Serialize>(value: &T) -> Result<Box<RawValue>> {
+pub(super) fn raw<T: serde::Serialize>(value: &T) -> Result<Box<RawValue>> {
     to_raw_value(value).map_err(|e| Error::internal(format!("a hook's argument: {e}")))
 }
 

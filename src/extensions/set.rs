@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::breaker::Breaker;
-use super::definition::{Definition, Status};
+use super::definition::{Definition, Settings, Status, Trigger};
+use super::routes::{Access, Route, Table};
 use super::stats::Stats;
-use crate::hooks::Registry;
+use crate::hooks::{Hook, Registry};
 use crate::sandbox::{Pool, Unit};
-use crate::services::Core;
+use crate::services::{Core, Item};
 
 /// What all snapshots share.
 pub struct Shared {
@@ -20,10 +21,25 @@ pub struct Shared {
     pub stats: Stats,
 }
 
-/// One extension that may run: what its author defined, and the version of it that workers load.
+/// Where an extension comes from.
+#[derive(Debug)]
+pub enum Origin {
+    /// A row of `daas_extensions`.
+    Row(Definition),
+    /// A folder.
+    Folder,
+}
+
+/// One version of one extension that may run: what was set, what it hears and answers, and what workers load.
 pub struct Extension {
-    /// What its author defined.
-    pub definition: Definition,
+    /// What was set.
+    pub settings: Settings,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What it hears.
+    pub hooks: Vec<Hook>,
+    /// What it answers.
+    pub routes: Vec<Route>,
     /// What workers load.
     pub unit: Arc<Unit>,
     /// Whether it is left alone for a while.
@@ -34,10 +50,38 @@ pub struct Extension {
 }
 
 impl Extension {
-    /// A version of its own.
-    pub fn new(definition: Definition, pool: &Arc<Pool>) -> Arc<Self> {
-        let unit = Unit::new(definition.name.clone(), definition.source(), definition.memory_limit, definition.warm);
-        Arc::new(Self { definition, unit, breaker: Arc::default(), broken: Mutex::new(None), pool: Arc::clone(pool) })
+    /// A version of its own of what a row defines.
+    pub fn of_row(definition: Definition, pool: &Arc<Pool>) -> Arc<Self> {
+        let Settings { id, name, memory_limit, warm, sort, .. } = &definition.settings;
+        let unit = Unit::new(name.clone(), definition.source(), *memory_limit, *warm);
+        let route = match &definition.trigger {
+            Trigger::Route(event) => Some(Route {
+                extension: id.clone(),
+                extension_name: name.clone(),
+                sort: *sort,
+                handler: 0,
+                method: event.method.clone(),
+                pattern: event.pattern.clone(),
+                base: None,
+                description: None,
+                access: Access::SignedIn,
+                rate_limit: None,
+                parameters: None,
+            }),
+            Trigger::Filter(_) | Trigger::Action { .. } => None,
+        };
+        let (settings, hooks) = (definition.settings.clone(), definition.hook().into_iter().collect());
+        Self::new(settings, Origin::Row(definition), hooks, route.into_iter().collect(), unit, pool)
+    }
+
+    /// A version of a folder.
+    pub fn of_folder(settings: Settings, hooks: Vec<Hook>, routes: Vec<Route>, unit: Arc<Unit>, pool: &Arc<Pool>) -> Arc<Self> {
+        Self::new(settings, Origin::Folder, hooks, routes, unit, pool)
+    }
+
+    fn new(settings: Settings, origin: Origin, hooks: Vec<Hook>, routes: Vec<Route>, unit: Arc<Unit>, pool: &Arc<Pool>) -> Arc<Self> {
+        let pool = Arc::clone(pool);
+        Arc::new(Self { settings, origin, hooks, routes, unit, breaker: Arc::default(), broken: Mutex::new(None), pool })
     }
 
     /// Why it can't be loaded, if that is known.
@@ -65,6 +109,10 @@ impl Drop for Extension {
 pub struct ExtensionSet {
     pub(super) shared: Arc<Shared>,
     pub(super) registry: Registry,
+    /// Who answers which requests.
+    pub(super) routes: Table,
+    /// Extensions whose routes others have already, by id, and why: their routes answer nothing.
+    pub(super) conflicts: HashMap<String, String>,
     /// Those that run, or that guard something although they can't.
     pub(super) by_id: HashMap<String, Arc<Extension>>,
     /// Rows that can't be understood, by id, and why: they run nothing.
@@ -72,22 +120,20 @@ pub struct ExtensionSet {
 }
 
 impl ExtensionSet {
-    /// Builds the next snapshot. Versions that haven't changed are kept, with their workers.
-    pub fn build(shared: &Arc<Shared>, rows: Vec<crate::services::Item>, previous: Option<&Self>, safe_mode: bool) -> Self {
+    /// Builds the next snapshot. Versions of rows that haven't changed are kept, with their workers.
+    pub fn build(shared: &Arc<Shared>, rows: Vec<Item>, folders: Vec<Arc<Extension>>, previous: Option<&Self>, safe_mode: bool) -> Self {
         let (mut by_id, mut unreadable) = (HashMap::new(), HashMap::new());
-        let mut hooks = Vec::new();
         for row in rows {
             let id = row.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
             match Definition::from_row(&row) {
                 Ok(definition) if definition.status == Status::Inactive || safe_mode => {}
                 Ok(definition) => {
-                    hooks.push(definition.hook());
-                    let kept = previous.and_then(|set| set.by_id.get(&id)).filter(|old| old.definition == definition);
-                    let extension = match kept {
-                        Some(old) => Arc::clone(old),
-                        None => Extension::new(definition, &shared.pool),
-                    };
-                    if extension.definition.status == Status::Error {
+                    let kept = previous
+                        .and_then(|set| set.by_id.get(&id))
+                        .filter(|old| matches!(&old.origin, Origin::Row(before) if *before == definition));
+                    let is_broken = definition.status == Status::Error;
+                    let extension = kept.map_or_else(|| Extension::of_row(definition, &shared.pool), Arc::clone);
+                    if is_broken {
                         extension.set_broken("its status is `error`: mend the code and save it");
                     }
                     by_id.insert(id, extension);
@@ -97,8 +143,7 @@ impl ExtensionSet {
                     let is_off = safe_mode || row.get("status").is_some_and(|status| status == "inactive");
                     // What it guards can still be told, mostly: that stays guarded.
                     if let Some(definition) = Definition::guarding(&row).filter(|_| !is_off) {
-                        hooks.push(definition.hook());
-                        let extension = Extension::new(definition, &shared.pool);
+                        let extension = Extension::of_row(definition, &shared.pool);
                         extension.set_broken(error.message());
                         by_id.insert(id.clone(), extension);
                     }
@@ -106,6 +151,18 @@ impl ExtensionSet {
                 }
             }
         }
-        Self { shared: Arc::clone(shared), registry: Registry::new(hooks), by_id, unreadable }
+        if !safe_mode {
+            by_id.extend(folders.into_iter().map(|extension| (extension.settings.id.clone(), extension)));
+        }
+        let hooks = by_id.values().flat_map(|extension| extension.hooks.iter().cloned());
+        let registry = Registry::new(hooks);
+        let (routes, conflicts) = Table::build(by_id.values().flat_map(|extension| extension.routes.iter().cloned()).collect());
+        let conflicts = conflicts.into_iter().map(|conflict| (conflict.loser, conflict.message)).collect();
+        Self { shared: Arc::clone(shared), registry, routes, conflicts, by_id, unreadable }
+    }
+
+    /// The table of routes.
+    pub fn routes(&self) -> &Table {
+        &self.routes
     }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
+use super::folders::is_folder_id;
 use super::store::TABLE;
 use crate::clock::Clock;
-use crate::db::{Collection, Db, Dialect, Schema, Sql, sql, timestamp};
+use crate::db::{Collection, Db, Dialect, Schema, Sql, sql, system, timestamp};
 use crate::error::{Error, Result};
 
 /// Text kept of an error, in characters.
@@ -92,10 +93,19 @@ impl Stats {
         if counted.is_empty() {
             return;
         }
-        let (dialect, schema) = (self.db.dialect(), Schema::system());
+        let (dialect, schema, folders) = (self.db.dialect(), Schema::system(), system::extension_folders_table());
         let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"));
-        let statements: Result<Vec<Sql>> =
-            table.and_then(|table| counted.iter().map(|(id, counts)| update(dialect, table, id, counts)).collect());
+        let statements: Result<Vec<Sql>> = table.and_then(|table| {
+            let mut all = Vec::with_capacity(counted.len());
+            for (id, counts) in &counted {
+                all.push(update(dialect, table, id, counts)?);
+                // A row may have such an id too: it is in one of the tables only.
+                if is_folder_id(id) {
+                    all.push(update(dialect, &folders, id, counts)?);
+                }
+            }
+            Ok(all)
+        });
         let written = match statements {
             Ok(statements) => {
                 let statements = Arc::new(statements);

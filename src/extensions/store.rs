@@ -10,7 +10,8 @@ use tokio::sync::Mutex;
 
 use super::definition::{self, Definition, Status};
 use super::failure::load_report;
-use super::set::{Extension, ExtensionSet, Shared};
+use super::folders::{self, Folders};
+use super::set::{Extension, ExtensionSet, Origin, Shared};
 use super::stats::Stats;
 use crate::auth::Accountability;
 use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql};
@@ -42,8 +43,10 @@ pub struct Extensions {
     pub(super) shared: Arc<Shared>,
     current: ArcSwap<ExtensionSet>,
     /// One change at a time, from the check to the swap: held across awaits, so a tokio mutex.
-    change: Mutex<()>,
-    safe_mode: bool,
+    pub(super) change: Mutex<()>,
+    /// The extensions in folders.
+    pub(super) folders: Folders,
+    pub(super) safe_mode: bool,
 }
 
 impl Runner for Extensions {
@@ -58,8 +61,8 @@ impl Extensions {
         let safe_mode = core.config.safe_mode;
         let stats = Stats::new(core.db.clone(), core.clock.clone());
         let shared = Arc::new(Shared { core, pool, stats });
-        let empty = ExtensionSet::build(&shared, Vec::new(), None, safe_mode);
-        Arc::new(Self { shared, current: ArcSwap::from_pointee(empty), change: Mutex::new(()), safe_mode })
+        let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), None, safe_mode);
+        Arc::new(Self { shared, current: ArcSwap::from_pointee(empty), change: Mutex::new(()), folders: Folders::default(), safe_mode })
     }
 
     /// The snapshot that an operation beginning now uses.
@@ -73,10 +76,10 @@ impl Extensions {
         self.swap().await
     }
 
-    async fn swap(&self) -> Result<()> {
+    pub(super) async fn swap(&self) -> Result<()> {
         let rows = list(&self.shared.core.db).await?;
-        let previous = self.current.load_full();
-        self.current.store(Arc::new(ExtensionSet::build(&self.shared, rows, Some(&previous), self.safe_mode)));
+        let (previous, folders) = (self.current.load_full(), self.folders.serving());
+        self.current.store(Arc::new(ExtensionSet::build(&self.shared, rows, folders, Some(&previous), self.safe_mode)));
         self.unhold().await
     }
 
@@ -91,12 +94,28 @@ impl Extensions {
         let mut listing =
             self.shared.core.operate(start, |ctx| async move { ItemsService::by_own_door(&ctx, TABLE).list(query).await }).await?;
         listing.items.iter_mut().for_each(|row| self.add_live(row));
+        // Folders aren't rows, so a filter can't be asked of them; without one they follow the rows of the last page.
+        let narrowed = ["filter", "search", "aggregate", "groupBy"].iter().any(|name| query.contains_key(*name));
+        let is_last = listing.limit < 0 || (listing.items.len() as u64) < listing.limit.unsigned_abs();
+        if !narrowed && is_last {
+            let mut folders = self.folder_rows().await?;
+            for count in [&mut listing.total_count, &mut listing.filter_count].into_iter().flatten() {
+                *count += folders.len() as u64;
+            }
+            folders.iter_mut().for_each(|row| keep_fields(row, query));
+            listing.items.extend(folders);
+        }
         Ok(listing)
     }
 
     /// One row with what is known of it beyond the row.
     pub async fn read(&self, start: Start, id: &str, query: &Item) -> Result<Item> {
         admin(&start.who)?;
+        if self.folders.find(id).is_some() {
+            let mut row = self.folder_rows().await?.into_iter().find(|row| row.get("id") == Some(&json!(id)));
+            row.iter_mut().for_each(|row| keep_fields(row, query));
+            return row.ok_or_else(|| Error::new(ErrorCode::NotFound, "The folder of this extension is gone"));
+        }
         let key = json!(id);
         let mut row = self
             .shared
@@ -131,6 +150,7 @@ impl Extensions {
     /// Changes an extension: checked, compiled, live. Saving ends a cool-down, and mended code ends an `error`.
     pub async fn update(&self, start: Start, id: &str, mut changes: Item) -> Result<Item> {
         admin(&start.who)?;
+        self.is_row(id)?;
         definition::check_members(&changes)?;
         if changes.shift_remove("id").is_some_and(|new| new != id) {
             return Err(Error::payload("`id` can't be changed").with_field("id"));
@@ -167,6 +187,7 @@ impl Extensions {
     /// Deletes an extension.
     pub async fn delete(&self, start: Start, id: &str) -> Result<()> {
         admin(&start.who)?;
+        self.is_row(id)?;
         let _one = self.change.lock().await;
         let key = json!(id);
         self.shared
@@ -194,7 +215,7 @@ impl Extensions {
         Ok(())
     }
 
-    async fn write(&self, statement: Sql) -> Result<()> {
+    pub(super) async fn write(&self, statement: Sql) -> Result<()> {
         let statement = Arc::new(statement);
         self.shared
             .core
@@ -222,8 +243,8 @@ impl Extensions {
             return Ok(());
         }
         // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
-        let candidate = Extension::new(definition, &self.shared.pool);
-        self.shared.pool.check(&candidate.unit).await.map_err(invalid_code)
+        let candidate = Extension::of_row(definition, &self.shared.pool);
+        self.shared.pool.check(&candidate.unit).await.map_err(invalid_code).map(drop)
     }
 
     /// Adds what the row doesn't hold: counts since the last flush, and whether it can run.
@@ -231,38 +252,57 @@ impl Extensions {
         self.shared.stats.add_to(row);
         let set = self.current();
         let Some(id) = row.get("id").and_then(Value::as_str) else { return };
-        let live = match set.by_id.get(id) {
+        let live = match (set.by_id.get(id), set.unreadable.get(id)) {
             _ if self.safe_mode => json!({ "state": "safe_mode", "reason": "EXTENSIONS_SAFE_MODE is on: nothing runs" }),
-            None => match set.unreadable.get(id) {
-                Some(why) => json!({ "state": "unreadable", "reason": why }),
-                None => json!({ "state": "inactive" }),
-            },
-            Some(_) if set.unreadable.contains_key(id) => json!({ "state": "unreadable", "reason": set.unreadable[id] }),
-            Some(extension) => match (extension.broken(), extension.breaker.cooling(Instant::now())) {
-                (Some(why), _) => json!({ "state": "error", "reason": why }),
-                (None, Some(left)) => {
-                    json!({ "state": "cooling_down", "reason": "five faults within ten seconds", "seconds_left": left.as_secs() })
-                }
-                (None, None) => json!({ "state": "ready" }),
-            },
+            (_, Some(why)) => json!({ "state": "unreadable", "reason": why }),
+            (None, None) => json!({ "state": "inactive" }),
+            (Some(extension), None) => set.live(extension),
         };
         row.insert("live".to_owned(), live);
     }
 }
 
+/// The members that a caller asked for. Those of a folder are few and flat: only plain names and `*` are looked at.
+fn keep_fields(row: &mut Item, query: &Item) {
+    let fields: Vec<&str> = match query.get("fields") {
+        Some(Value::String(csv)) => csv.split(',').map(str::trim).collect(),
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+        _ => return,
+    };
+    if !fields.contains(&"*") {
+        row.retain(|name, _| fields.contains(&name.as_str()) || name == "live");
+    }
+}
+
 impl ExtensionSet {
-    /// Whether there still is such a row.
-    pub(super) async fn exists(&self, id: &str) -> bool {
-        match find(&self.shared.core.db, Filter::field("id", Op::Eq(json!(id)))).await {
-            Ok(rows) => !rows.is_empty(),
-            // When in doubt nothing is given up.
-            Err(_) => true,
+    /// Whether an extension of this snapshot can run now, and why not.
+    pub(super) fn live(&self, extension: &Extension) -> Value {
+        match (extension.broken(), extension.breaker.cooling(Instant::now()), self.conflicts.get(&extension.settings.id)) {
+            (Some(why), ..) => json!({ "state": "error", "reason": why }),
+            (None, _, Some(conflict)) => json!({ "state": "error", "reason": conflict }),
+            (None, Some(left), None) => {
+                json!({ "state": "cooling_down", "reason": "five faults within ten seconds", "seconds_left": left.as_secs() })
+            }
+            (None, None, None) => json!({ "state": "ready" }),
         }
     }
 
-    /// Writes down that code can't be loaded, unless it was changed meanwhile. By itself: whoever found out may hold the writer.
-    pub(super) fn mark_broken(&self, id: &str, code: &str) {
-        let (db, id, code) = (self.shared.core.db.clone(), id.to_owned(), code.to_owned());
+    /// Whether there still is such a row.
+    pub(super) async fn exists(&self, id: &str) -> bool {
+        let db = &self.shared.core.db;
+        let found = if folders::is_folder_id(id) && folders::kept(db).await.is_ok_and(|kept| kept.contains_key(id)) {
+            Ok(true)
+        } else {
+            find(db, Filter::field("id", Op::Eq(json!(id)))).await.map(|rows| !rows.is_empty())
+        };
+        // When in doubt nothing is given up.
+        found.unwrap_or(true)
+    }
+
+    /// Writes down that a row's code can't be loaded, unless it was changed meanwhile. By itself: whoever found out may hold the writer.
+    pub(super) fn mark_broken(&self, extension: &Extension) {
+        let Origin::Row(definition) = &extension.origin else { return };
+        let (db, id, code) = (self.shared.core.db.clone(), definition.settings.id.clone(), definition.code.clone());
         tokio::spawn(async move {
             let this = Filter::And(vec![Filter::field("id", Op::Eq(json!(id))), Filter::field("code", Op::Eq(json!(code)))]);
             if let Err(error) = set_status(&db, &this, "error").await {
@@ -274,15 +314,16 @@ impl ExtensionSet {
 
 /// Code that doesn't compile, with its place.
 pub(super) fn invalid_code(load: LoadFailure) -> Error {
-    let mut error = Error::new(ErrorCode::InvalidCode, format!("The code doesn't compile: {}", load.message))
-        .with_field("code")
-        .with_detail(load_report(&load));
-    for (name, value) in [("line", load.line), ("column", load.column)] {
+    let detail = load_report(&load);
+    let first = load.problems.into_iter().next().unwrap_or_default();
+    let mut error =
+        Error::new(ErrorCode::InvalidCode, format!("The code doesn't compile: {}", first.message)).with_field("code").with_detail(detail);
+    for (name, value) in [("line", first.line), ("column", first.column)] {
         if let Some(value) = value {
             error = error.with_extra(name, value);
         }
     }
-    match load.frame {
+    match first.frame {
         Some(frame) => error.with_extra("frame", frame),
         None => error,
     }

@@ -14,6 +14,8 @@ pub struct Hook {
     pub name: String,
     /// Which handler of the extension; a row has only number 0.
     pub handler: u32,
+    /// Which of the extension's hooks of this kind on this event.
+    pub nth: u32,
     /// Before or after.
     pub kind: HookKind,
     /// What it hears.
@@ -22,12 +24,15 @@ pub struct Hook {
     pub sort: i64,
     /// Whether its deliveries go through the outbox. Only of meaning for action hooks.
     pub durable: bool,
+    /// Whether its deliveries about one item wait for each other. Only of meaning for durable action hooks.
+    pub ordered: bool,
 }
 
 impl Hook {
-    /// Names the handler within its extension, stable over restarts: what a delivery is owed to.
+    /// Names the hook within its extension: what a delivery is owed to. Stable over restarts, and over changes of the source that leave
+    /// the hooks on this event as they are.
     pub fn slot(&self) -> String {
-        format!("{}:{}#{}", self.kind, self.event, self.handler)
+        format!("{}:{}#{}", self.kind, self.event, self.nth)
     }
 }
 
@@ -97,10 +102,12 @@ mod tests {
             extension: format!("id-{name}"),
             name: name.to_owned(),
             handler: 0,
+            nth: 0,
             kind: HookKind::Filter,
             event: event.parse().expect("an event"),
             sort,
             durable: true,
+            ordered: true,
         }
     }
 

@@ -2,16 +2,20 @@
 //!
 //! The engine that compiles is thrown away afterwards; the isolates that run have no compiler.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ServiceSource;
 use super::engine::{Engine, Exception, Js};
-use super::failure::{LoadFailure, cut};
+use super::failure::{LoadFailure, Problem, cut};
 use super::limits::MAX_MESSAGE;
-use super::trace::{self, OWN};
+use super::modules::{Graph, Modules};
+use super::trace::{self, OWN, SourceText, Sources, Spot};
 
 /// Heap for compiling our own scripts.
 const OWN_HEAP: usize = 64 * 1024 * 1024;
@@ -24,6 +28,8 @@ const PRELUDE: &str = concat!(
     include_str!("prelude/console.js"),
     include_str!("prelude/timers.js"),
     include_str!("prelude/host.js"),
+    include_str!("prelude/register.js"),
+    include_str!("prelude/exchange.js"),
     include_str!("prelude/run.js"),
     "\n})"
 );
@@ -39,11 +45,13 @@ pub(super) struct Program {
     pub later: Vec<Vec<u8>>,
     /// Names with bytecode, in the order of declaration.
     pub services: Vec<(String, Vec<u8>)>,
+    /// What makes the object that `register` is given.
+    pub sdk: Vec<u8>,
 }
 
 impl Program {
     /// Compiles the glue and the JS halves of the services; an error is a mistake of ours and names the script.
-    pub(super) fn compile(services: &[ServiceSource]) -> Result<Rc<Self>, String> {
+    pub(super) fn compile(services: &[ServiceSource], sdk: &str) -> Result<Rc<Self>, String> {
         let engine = Engine::new(OWN_HEAP, true).ok_or("no memory to start with")?;
         let own = |name: &str, source: &str| {
             let file = CString::new(format!("{OWN}{name}")).map_err(|_| "a name with a zero")?;
@@ -53,84 +61,162 @@ impl Program {
         let later = LATER.iter().map(|(name, js)| own(name, &format!("(\n{js}\n)"))).collect::<Result<_, String>>()?;
         let services =
             services.iter().map(|s| Ok((s.name.to_owned(), own(s.name, &format!("(\n{}\n)", s.js))?))).collect::<Result<_, String>>()?;
-        Ok(Rc::new(Self { prelude, later, services }))
+        let sdk = own("sdk", &format!("(\n{sdk}\n)"))?;
+        Ok(Rc::new(Self { prelude, later, services, sdk }))
     }
+}
+
+/// A step of loading a unit, as the host sends it.
+#[derive(Serialize, Deserialize)]
+pub(super) enum LoadStep {
+    /// What to load.
+    Begin(LoadBody),
+    /// The files that [`LoadAnswer::Need`] asked for, with their texts; without one where there is no such file.
+    Files(BTreeMap<String, Option<Arc<str>>>),
+}
+
+/// What a worker answers to a step.
+#[derive(Serialize, Deserialize)]
+pub(super) enum LoadAnswer {
+    /// Files of packages, without which it can't go on.
+    Need(Vec<String>),
+    /// The unit doesn't load.
+    Failed(LoadFailure),
+    /// It is loaded.
+    Loaded {
+        /// What `register` registered.
+        registrations: Vec<Value>,
+        /// What it wrote to its console: level as in the frame of a log line, and text.
+        lines: Vec<(u8, String)>,
+    },
 }
 
 /// What a worker is told to load.
 #[derive(Serialize, Deserialize)]
 pub(super) struct LoadBody {
     pub name: String,
-    pub code: String,
-    pub params: Vec<String>,
+    pub source: LoadSource,
     pub memory_limit: usize,
     pub max_payload: usize,
     pub warm: bool,
+}
+
+/// The source of a unit on its way.
+#[derive(Serialize, Deserialize)]
+pub(super) enum LoadSource {
+    Body { code: String, params: Vec<String>, answers: bool },
+    Modules { entry: String, files: BTreeMap<String, Option<Arc<str>>> },
 }
 
 /// A unit, compiled.
 pub(super) struct Loaded {
-    /// The name of the script in stack texts.
-    pub file: String,
-    /// The author's text, for code frames.
-    pub code: String,
-    pub bytecode: Vec<u8>,
+    pub sources: Sources,
+    pub code: Code,
+    /// Whether the web platform's classes are part of what every call starts with: loading them takes longer than most calls.
+    pub wants_web: bool,
     pub memory_limit: usize,
     pub max_payload: usize,
     pub warm: bool,
-    first_param: Option<String>,
 }
 
-impl Loaded {
-    /// What the result of a run is called where it can't cross: a filter returns its payload.
-    pub(super) fn root(&self) -> &str {
-        match self.first_param.as_deref() {
-            Some("payload") => "payload",
-            _ => "result",
+/// What a unit was compiled to.
+pub(super) enum Code {
+    /// The bytecode of an async function.
+    Body(Vec<u8>),
+    Modules(Modules),
+}
+
+/// How far compiling came.
+pub(super) enum Compiled {
+    Whole(Loaded),
+    /// These files are needed to go on.
+    Lacks(Compiler, Vec<String>),
+}
+
+/// A unit of modules that is being compiled.
+pub(super) struct Compiler {
+    graph: Graph,
+    memory_limit: usize,
+    max_payload: usize,
+    warm: bool,
+}
+
+/// Begins to compile a unit. One that is a body is done at once.
+pub(super) fn compile(body: LoadBody) -> Result<Compiled, LoadFailure> {
+    let LoadBody { name, source, memory_limit, max_payload, warm } = body;
+    match source {
+        LoadSource::Body { code, params, answers } => {
+            let (bytecode, sources) = compile_body(&name, &code, &params, memory_limit)?;
+            let wants_web = answers || mentions_web(&code);
+            Ok(Compiled::Whole(Loaded { sources, code: Code::Body(bytecode), wants_web, memory_limit, max_payload, warm }))
+        }
+        LoadSource::Modules { entry, files } => {
+            let graph = Graph::new(&name, entry, memory_limit)?;
+            Compiler { graph, memory_limit, max_payload, warm }.with(files)
         }
     }
 }
 
-/// Compiles the body of an async function.
-pub(super) fn compile(body: LoadBody) -> Result<Loaded, LoadFailure> {
-    let LoadBody { name, code, params, memory_limit, max_payload, warm } = body;
-    let file = trace::file_name(&name);
-    let script = CString::new(file.clone()).map_err(|_| LoadFailure::general("The name holds a zero byte"))?;
+impl Compiler {
+    /// Goes on with these files.
+    pub(super) fn with(mut self, files: BTreeMap<String, Option<Arc<str>>>) -> Result<Compiled, LoadFailure> {
+        let need = self.graph.go_on(files);
+        if !need.is_empty() {
+            return Ok(Compiled::Lacks(self, need));
+        }
+        let Self { graph, memory_limit, max_payload, warm } = self;
+        let (modules, sources, wants_web) = graph.finish()?;
+        Ok(Compiled::Whole(Loaded { sources, code: Code::Modules(modules), wants_web, memory_limit, max_payload, warm }))
+    }
+}
+
+/// Whether a text has a word in it that may be a class of the web platform. Saying yes once too often costs little.
+pub(super) fn mentions_web(text: &str) -> bool {
+    const WORDS: [&str; 9] = ["URL", "Request", "Response", "Headers", "FormData", "Blob", "Stream", "TextEncoder", "TextDecoder"];
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+fn compile_body(name: &str, code: &str, params: &[String], memory_limit: usize) -> Result<(Vec<u8>, Sources), LoadFailure> {
+    let script = trace::script_name(name, None);
+    let file = CString::new(script.clone()).map_err(|_| LoadFailure::general("The name holds a zero byte"))?;
     let engine = Engine::new(memory_limit, true)
         .ok_or_else(|| LoadFailure::general(format!("A memory limit of {memory_limit} bytes is too small to start with")))?;
     let js = engine.js();
+    let mut sources = Sources::default();
+    sources.add(script, SourceText { text: code.to_owned(), wrapper_lines: 1, ..SourceText::default() });
     let names = params.join(",");
     // A block of its own, so that the body may declare a name that is also a parameter.
     let source = format!("(async function({names}){{{{\n{code}\n}}}})");
-    let bytecode = js.compile(&source, &script).map_err(|Exception| syntax_error(&engine, &file, &code))?;
+    let bytecode = js.compile(&source, &file).map_err(|Exception| syntax_error(&engine, &sources, None))?;
     // Compiled as something else as well: code that closes the function around it and opens another fits one wrapper, not both. The
     // brace that the code leaves open at its end would have to be a `do` here and can't be one above.
     let other = format!("(async function({names}){{do{{\n{code}\n}}while(0)}})");
-    if js.compile(&other, &script).is_err() {
+    if js.compile(&other, &file).is_err() {
         drop(js.take_exception());
         return Err(LoadFailure::general("The code closes the function that it is the body of: it has a } too many before one too few"));
     }
-    let first_param = params.into_iter().next();
-    Ok(Loaded { file, code, bytecode, memory_limit, max_payload, warm, first_param })
+    Ok((bytecode, sources))
 }
 
-fn syntax_error(engine: &Engine, file: &str, code: &str) -> LoadFailure {
+/// Why the engine refused to compile a text, which is the author's file `file` if it is one of several.
+pub(super) fn syntax_error(engine: &Engine, sources: &Sources, file: Option<&str>) -> Problem {
     let js = engine.js();
     let error = js.take_exception();
+    let general = |message: &str| Problem { file: file.map(str::to_owned), ..Problem::general(message) };
     if engine.heap().refused() {
-        return LoadFailure::general("The code could not be compiled within the memory limit of the extension");
+        return general("The code could not be compiled within the memory limit of the extension");
     }
     // The parser's way to say that its stack ended; a mistake in the text is a SyntaxError.
     if js.get(error.raw(), c"name").and_then(|n| js.text(n.raw())).is_ok_and(|name| name == "RangeError") {
-        return LoadFailure::general("The code is nested too deeply to be compiled");
+        return general("The code is nested too deeply to be compiled");
     }
     let message = match js.get(error.raw(), c"message").and_then(|m| js.text(m.raw())) {
         Ok(message) => cut(message, MAX_MESSAGE),
         Err(Exception) => "The code could not be compiled".into(),
     };
     let stack = js.get(error.raw(), c"stack").and_then(|s| js.text(s.raw())).unwrap_or_default();
-    let (_, place) = trace::author_stack(&stack, file, code);
-    LoadFailure { message, line: place.map(|p| p.line), column: place.map(|p| p.column), frame: place.map(|p| trace::code_frame(code, p)) }
+    let problem = Spot::problem(sources.author_stack(&stack).1, message);
+    Problem { file: file.map(str::to_owned), ..problem }
 }
 
 /// The exception that waits, as text.

@@ -215,18 +215,27 @@ impl Js {
 
     /// Compiles a script in strict mode to bytecode that another engine of this process can load.
     pub(super) fn compile(self, source: &str, file: &CStr) -> Result<Vec<u8>, Exception> {
+        self.compile_as(source, file, qjs::JS_EVAL_TYPE_GLOBAL | qjs::JS_EVAL_FLAG_STRICT)
+    }
+
+    /// Compiles one module to bytecode. What it imports goes to the module functions of the runtime.
+    pub(super) fn compile_module(self, source: &str, file: &CStr) -> Result<Vec<u8>, Exception> {
+        self.compile_as(source, file, qjs::JS_EVAL_TYPE_MODULE)
+    }
+
+    fn compile_as(self, source: &str, file: &CStr, kind: u32) -> Result<Vec<u8>, Exception> {
         let mut buffer = Vec::with_capacity(source.len() + 1);
         buffer.extend_from_slice(source.as_bytes());
         buffer.push(0);
-        let flags = qjs::JS_EVAL_TYPE_GLOBAL | qjs::JS_EVAL_FLAG_STRICT | qjs::JS_EVAL_FLAG_COMPILE_ONLY;
+        let flags = (kind | qjs::JS_EVAL_FLAG_COMPILE_ONLY).cast_signed();
         let length = source.len() as qjs::size_t;
         // SAFETY: the buffer holds `length` bytes and a zero.
-        let function = self.own(unsafe { qjs::JS_Eval(self.raw(), buffer.as_ptr().cast(), length, file.as_ptr(), flags.cast_signed()) })?;
+        let compiled = self.own(unsafe { qjs::JS_Eval(self.raw(), buffer.as_ptr().cast(), length, file.as_ptr(), flags) })?;
         let mut size: qjs::size_t = 0;
         let keep = qjs::JS_WRITE_OBJ_BYTECODE | qjs::JS_WRITE_OBJ_STRIP_SOURCE;
         // SAFETY: the engine hands out `size` bytes that live until they are freed below.
         unsafe {
-            let bytes = qjs::JS_WriteObject(self.raw(), &raw mut size, function.raw, keep.cast_signed());
+            let bytes = qjs::JS_WriteObject(self.raw(), &raw mut size, compiled.raw, keep.cast_signed());
             if bytes.is_null() {
                 return Err(Exception);
             }
@@ -236,13 +245,48 @@ impl Js {
         }
     }
 
+    /// Reads bytecode that was compiled in this process: a function, or a module that isn't joined with others yet.
+    pub(super) fn read(self, code: &[u8]) -> Result<Val, Exception> {
+        let flags = qjs::JS_READ_OBJ_BYTECODE.cast_signed();
+        // SAFETY: the bytes came from `compile_as` in this very process, from no one else.
+        self.own(unsafe { qjs::JS_ReadObject(self.raw(), code.as_ptr(), code.len() as qjs::size_t, flags) })
+    }
+
+    /// Runs what `read` gave. The value of a script; the promise of a module's evaluation.
+    pub(super) fn eval(self, code: Val) -> Result<Val, Exception> {
+        // SAFETY: the call takes the hold over.
+        self.own(unsafe { qjs::JS_EvalFunction(self.raw(), code.into_raw()) })
+    }
+
+    /// A `Uint8Array` with these bytes.
+    pub(super) fn bytes(self, bytes: &[u8]) -> Result<Val, Exception> {
+        // SAFETY: the engine copies `len` bytes.
+        self.own(unsafe { qjs::JS_NewUint8ArrayCopy(self.raw(), bytes.as_ptr(), bytes.len() as qjs::size_t) })
+    }
+
+    /// Shows the bytes of a `Uint8Array`; `None` if it isn't one. Nothing of the engine may run meanwhile.
+    pub(super) fn with_bytes<T>(self, value: JSValue, use_it: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let mut size: qjs::size_t = 0;
+        // SAFETY: asks about a live value; the bytes are looked at before anything else of the engine runs.
+        unsafe {
+            if qjs::JS_GetTypedArrayType(value) != qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT8 as i32 {
+                return None;
+            }
+            let bytes = qjs::JS_GetUint8Array(self.raw(), &raw mut size, value);
+            if bytes.is_null() {
+                if size != 0 || qjs::JS_HasException(self.raw()) {
+                    drop(self.take_exception());
+                    return None;
+                }
+                return Some(use_it(&[]));
+            }
+            Some(use_it(std::slice::from_raw_parts(bytes, size as usize)))
+        }
+    }
+
     /// Runs bytecode that `compile` made in this process, and answers its value.
     pub(super) fn load(self, code: &[u8]) -> Result<Val, Exception> {
-        let flags = qjs::JS_READ_OBJ_BYTECODE.cast_signed();
-        // SAFETY: the bytes came from `compile` in this very process, from no one else.
-        let function = self.own(unsafe { qjs::JS_ReadObject(self.raw(), code.as_ptr(), code.len() as qjs::size_t, flags) })?;
-        // SAFETY: the call takes the function's hold over.
-        self.own(unsafe { qjs::JS_EvalFunction(self.raw(), function.into_raw()) })
+        self.eval(self.read(code)?)
     }
 }
 

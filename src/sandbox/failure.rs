@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::CallError;
-use super::limits::{MAX_MESSAGE, MAX_STACK_TEXT};
+use super::limits::{LOAD_TIMEOUT, MAX_MESSAGE, MAX_STACK_TEXT};
 
 /// Why an invocation gave no result.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub enum Failure {
     },
     /// It was still running at [`Host::deadline`](super::Host::deadline).
     HostDeadline,
+    /// Its streaming answer was cut off at a limit; the text says which.
+    StreamCut(String),
     /// It reached the memory limit of its unit.
     OutOfMemory,
     /// An argument or the result is larger than a payload may be.
@@ -60,6 +62,8 @@ pub struct Thrown {
     pub status: Option<u16>,
     /// The stack in the author's lines, its causes appended.
     pub stack: Option<String>,
+    /// The file where it was thrown, if the extension has several.
+    pub file: Option<String>,
     /// The author's line where it was thrown, from 1.
     pub line: Option<u32>,
     /// The column in that line, from 1.
@@ -81,12 +85,20 @@ pub enum ThrownKind {
     Service(CallError),
 }
 
-/// Why a unit doesn't load.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
+/// Why a unit doesn't load: every problem that was found, never none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadFailure {
+    /// In the order in which they were found.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong with the source of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Problem {
     /// For the author.
     pub message: String,
+    /// The file within the folder. A unit that is one text has none.
+    pub file: Option<String>,
     /// The author's line, from 1.
     pub line: Option<u32>,
     /// The column in that line, from 1.
@@ -95,10 +107,28 @@ pub struct LoadFailure {
     pub frame: Option<String>,
 }
 
+impl Problem {
+    /// A problem without a place.
+    pub fn general(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    /// A problem with a whole file.
+    pub fn in_file(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), file: Some(file.into()), ..Self::default() }
+    }
+}
+
 impl LoadFailure {
     /// A failure without a place in the code.
     pub(super) fn general(message: impl Into<String>) -> Self {
-        Self { message: message.into(), line: None, column: None, frame: None }
+        Self { problems: vec![Problem::general(message)] }
+    }
+}
+
+impl From<Problem> for LoadFailure {
+    fn from(problem: Problem) -> Self {
+        Self { problems: vec![problem] }
     }
 }
 
@@ -125,6 +155,8 @@ pub(super) enum Report {
         /// For the author.
         message: String,
     },
+    /// There is no isolate for it: the unit loaded once and doesn't any more.
+    NotLoaded(LoadFailure),
 }
 
 /// What was thrown, as the worker reports it.
@@ -139,6 +171,7 @@ pub(super) struct ThrownReport {
     pub code: Option<String>,
     pub status: Option<u16>,
     pub stack: Option<String>,
+    pub file: Option<String>,
     pub line: Option<u32>,
     pub column: Option<u32>,
     pub frame: Option<String>,
@@ -163,6 +196,7 @@ impl Report {
                     code: t.code.map(|c| cut(c, 100)),
                     status: t.status.filter(|s| (100..600).contains(s)),
                     stack: t.stack.map(|s| cut(s, MAX_STACK_TEXT)),
+                    file: t.file.map(|f| cut(f, MAX_MESSAGE)),
                     line: t.line,
                     column: t.column,
                     frame: t.frame.map(|f| cut(f, MAX_STACK_TEXT)),
@@ -173,6 +207,26 @@ impl Report {
             Report::OutOfMemory => Failure::OutOfMemory,
             Report::PayloadTooLarge { message } => Failure::PayloadTooLarge(cut(message, MAX_MESSAGE)),
             Report::NotSerializable { message } => Failure::NotSerializable(cut(message, MAX_MESSAGE)),
+            Report::NotLoaded(failure) => Failure::Load(failure),
+        }
+    }
+}
+
+impl Report {
+    /// What it says about code that was being loaded.
+    pub(super) fn into_problem(self) -> Problem {
+        match self {
+            Report::Thrown(t) => {
+                let (message, file) = (cut(format!("{}: {}", t.name, t.message), MAX_MESSAGE), t.file);
+                Problem { message, file, line: t.line, column: t.column, frame: t.frame }
+            }
+            Report::Timeout { stack } => {
+                let at = stack.map(|s| format!("\n{s}")).unwrap_or_default();
+                Problem::general(format!("The code could not be loaded within {} s{at}", LOAD_TIMEOUT.as_secs()))
+            }
+            Report::OutOfMemory => Problem::general("The code could not be loaded within the memory limit of the extension"),
+            Report::PayloadTooLarge { message } | Report::NotSerializable { message } => Problem::general(message),
+            Report::NotLoaded(failure) => failure.problems.into_iter().next().unwrap_or_default(),
         }
     }
 }

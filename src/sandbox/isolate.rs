@@ -5,24 +5,29 @@
 //! call ended: by itself, thrown out in the middle of something, or at a limit.
 
 use std::cmp::Reverse;
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rquickjs::qjs::{self, JSContext, JSValue};
 
-use super::compile::{Loaded, Program, thrown_text};
+use super::compile::{Code, Loaded, Program, thrown_text};
 use super::engine::{Engine, Exception, Js, Val};
-use super::failure::{Report, ThrownReport};
+use super::failure::{LoadFailure, Report, ThrownReport};
 use super::limits::{Breach, LOAD_TIMEOUT, MAX_STACK_TEXT};
+use super::modules::Modules;
 use super::native::{Shared, natives, note_cut};
 use super::protocol::{DONE_FAILURE, DONE_JSON, InvokeBody, ReplyBody};
-use super::trace;
+
+/// How a list of registrations says that there are routes among them.
+const ROUTES: &[u8] = b"\"kind\":\"routes\"";
 
 /// An isolate. Its values are held by the heap: nothing is released one by one when either of them goes.
 pub(super) struct Isolate {
     /// The promise of the run at hand, one hold on it ours.
     promise: Option<JSValue>,
-    body: JSValue,
+    /// The function that a unit is the body of.
+    body: Option<JSValue>,
     entry: Entry,
     /// Whether the heap can be put back.
     sealed: bool,
@@ -37,6 +42,40 @@ struct Entry {
     settle: JSValue,
     fire: JSValue,
     close: JSValue,
+    feed: JSValue,
+    load: JSValue,
+    loaded: JSValue,
+}
+
+/// What a unit said about itself while it was loaded.
+pub(super) struct Registered {
+    /// JSON text of the list of registrations.
+    pub json: Vec<u8>,
+    /// What it wrote to its console.
+    pub lines: Vec<(u8, String)>,
+}
+
+/// Why there is no isolate.
+#[derive(Debug)]
+pub(super) enum NotMade {
+    /// A mistake of ours, or the machine refused; for the log.
+    Ours(String),
+    /// The unit doesn't load.
+    Unit(LoadFailure),
+}
+
+/// What an exchange brings from the host.
+pub(super) enum Feed<'a> {
+    /// A piece of the request's body.
+    Piece(&'a [u8]),
+    /// The body came to its end.
+    End,
+    /// The body was cut off, and why.
+    Error(&'a str),
+    /// So many bytes more may be sent.
+    Credit(u32),
+    /// The client has gone.
+    Gone,
 }
 
 /// What is left to do after a slice.
@@ -53,26 +92,86 @@ pub(super) enum Step {
 }
 
 impl Isolate {
-    /// An isolate with the glue and the unit in it. An error is a mistake of ours, or the memory limit is too small for the unit.
-    pub(super) fn new(program: &Rc<Program>, unit: &Rc<Loaded>) -> Result<Self, String> {
-        let engine = Engine::new(unit.memory_limit, false).ok_or("the memory limit is too small")?;
+    /// An isolate with the glue and the unit in it, loaded by `until`.
+    pub(super) fn new(program: &Rc<Program>, unit: &Rc<Loaded>, until: Instant) -> Result<(Self, Registered), NotMade> {
+        let too_small = || NotMade::Unit(LoadFailure::general("The code could not be loaded within the memory limit of the extension"));
+        let engine = Engine::new(unit.memory_limit, false).ok_or_else(too_small)?;
         let js = engine.js();
-        let thrown = |Exception| thrown_text(js);
+        let thrown = |Exception| NotMade::Ours(thrown_text(js));
         let shared = Shared::attach(&engine, program).map_err(thrown)?;
         shared.unit.replace(Some(unit.clone()));
-        shared.begin(0, LOAD_TIMEOUT, 0);
+        // Another seed each time: code that registers by chance should be found out.
+        shared.begin_load(until, RandomState::new().hash_one(0_u8));
         let entry = Entry::make(js, program).map_err(thrown)?;
-        let body = js.load(&unit.bytecode).map_err(thrown)?.into_raw();
-        if engine.heap().refused() {
-            return Err("the memory limit is too small for the unit".into());
+        let mut isolate = Self { promise: None, body: None, entry, sealed: false, idle_since: Instant::now(), shared, engine };
+        let json = match &unit.code {
+            Code::Body(bytecode) => {
+                isolate.body = Some(js.load(bytecode).map_err(thrown)?.into_raw());
+                b"[]".to_vec()
+            }
+            Code::Modules(modules) => isolate.load(modules).map_err(NotMade::Unit)?,
+        };
+        let answers = json.windows(ROUTES.len()).any(|part| part == ROUTES);
+        let wants_web = if unit.wants_web || answers { qjs::JS_TRUE } else { qjs::JS_FALSE };
+        js.call(isolate.entry.loaded, &[wants_web]).map_err(thrown)?;
+        if isolate.engine.heap().refused() {
+            return Err(too_small());
         }
+        let lines = isolate.shared.end_load();
         // What waits to be run or fired would run in every call, but only the first would have asked for it.
-        let settled = !engine.has_jobs() && shared.timers.borrow().is_empty();
-        let sealed = !unit.warm && settled;
-        if sealed && !engine.seal() {
-            return Err("the system refused an image of the heap".into());
+        isolate.sealed = !unit.warm && !isolate.engine.has_jobs();
+        if isolate.sealed && !isolate.engine.seal() {
+            return Err(NotMade::Ours("the system refused an image of the heap".into()));
         }
-        Ok(Self { promise: None, body, entry, sealed, idle_since: Instant::now(), shared, engine })
+        isolate.shared.reset();
+        Ok((isolate, Registered { json, lines }))
+    }
+
+    /// Evaluates the modules and has `register` called, waiting for both. Answers the JSON text of what was registered.
+    fn load(&self, modules: &Modules) -> Result<Vec<u8>, LoadFailure> {
+        let begun = modules
+            .evaluate(&self.engine, &self.shared)
+            .and_then(|(promise, namespace)| self.js().call(self.entry.load, &[promise, namespace]).map(drop));
+        if let Err(Exception) = begun {
+            // What couldn't be joined: an import of something that isn't exported, for example.
+            self.fail_to_start();
+        }
+        loop {
+            match self.drive(LOAD_TIMEOUT) {
+                Step::Done | Step::Breached => break,
+                Step::More => {}
+                Step::Waiting => {
+                    let timer = self.shared.timers.borrow().peek().map(|Reverse((at, _))| *at);
+                    let Some(at) = timer else {
+                        return Err(LoadFailure::general(
+                            "The code waits for something that never comes: while it is loaded there are no services and no requests",
+                        ));
+                    };
+                    // Nothing else waits in a worker that loads: its first call comes after this.
+                    let until = at.min(self.shared.deadline.get());
+                    std::thread::sleep(until.saturating_duration_since(Instant::now()));
+                }
+            }
+        }
+        let outcome = self.take_outcome();
+        let (Some(kind), body) = (outcome.first(), outcome.get(1..).unwrap_or_default()) else {
+            return Err(LoadFailure::general("The code could not be loaded"));
+        };
+        if *kind == DONE_FAILURE {
+            return Err(match serde_json::from_slice::<Report>(body) {
+                Ok(report) => report.into_problem().into(),
+                Err(_) => LoadFailure::general("The code could not be loaded"),
+            });
+        }
+        // What is still on its way comes to its end now or never: no call may begin with it.
+        self.shared.timers.borrow_mut().clear();
+        while !matches!(self.drive(LOAD_TIMEOUT), Step::Waiting | Step::Breached) {
+            self.take_outcome();
+        }
+        match self.shared.breach() {
+            Some(breach) => Err(self.breach_report(breach).into_problem().into()),
+            None => Ok(body.to_vec()),
+        }
     }
 
     /// Puts the heap back to where it was before the first call, and forgets all of the call that ended or was given up. Whether that
@@ -117,13 +216,33 @@ impl Isolate {
             js.set_index(&args, index, js.json(text)?)?;
         }
         let context = js.json(body.context)?;
-        js.call(self.entry.run, &[self.body, args.raw(), context.raw()])
+        let int = |n: u32| qjs::JS_MKVAL(qjs::JS_TAG_INT, n.cast_signed());
+        let function = self.body.unwrap_or(qjs::JS_UNDEFINED);
+        js.call(self.entry.run, &[function, args.raw(), context.raw(), int(body.handler), int(body.exchange as u32)])
+    }
+
+    /// Hands in what an exchange brings. The numbers are those of the glue.
+    pub(super) fn feed(&self, feed: &Feed<'_>) {
+        self.shared.going_on();
+        let js = self.js();
+        let int = |n: u32| qjs::JS_MKVAL(qjs::JS_TAG_INT, n.cast_signed());
+        let nothing = || Ok(js.dup(qjs::JS_UNDEFINED));
+        let (what, value) = match feed {
+            Feed::Piece(bytes) => (0, js.bytes(bytes)),
+            Feed::End => (1, nothing()),
+            Feed::Error(why) => (2, js.string(why.as_bytes())),
+            Feed::Credit(bytes) => (3, Ok(js.dup(int(*bytes)))),
+            Feed::Gone => (4, nothing()),
+        };
+        if value.and_then(|value| js.call(self.entry.feed, &[int(what), value.raw()])).is_err() {
+            self.report_exception();
+        }
     }
 
     /// Hands in the answer to a host call.
     pub(super) fn reply(&self, reply: &ReplyBody<'_>) {
-        let deadline = Instant::now() + Duration::from_millis(reply.left_ms.into());
-        self.shared.deadline.set(deadline);
+        self.shared.going_on();
+        self.shared.set_left(Duration::from_millis(reply.left_ms.into()));
         self.shared.answered(reply.call);
         if self.try_reply(reply).is_err() {
             self.report_exception();
@@ -153,6 +272,7 @@ impl Isolate {
             }
         };
         let Some(Reverse((_, id))) = due else { return false };
+        self.shared.going_on();
         let id = qjs::JS_MKVAL(qjs::JS_TAG_INT, id.cast_signed());
         if self.js().call(self.entry.fire, &[id]).is_err() {
             self.report_exception();
@@ -174,6 +294,7 @@ impl Isolate {
             if !self.engine.has_jobs() {
                 // One timer, then what it set in motion, then the next: as everywhere else.
                 if !self.fire_timer() {
+                    self.shared.yielded();
                     return Step::Waiting;
                 }
                 if Instant::now() >= until {
@@ -239,8 +360,22 @@ impl Isolate {
             note_cut(self.js(), &self.shared, error.raw());
             return;
         }
-        let message = self.js().text(error.raw()).unwrap_or_default();
-        self.shared.fail(&Report::Thrown(ThrownReport { bug: true, name: "TypeError".to_owned(), message, ..ThrownReport::default() }));
+        let js = self.js();
+        let member = |name| js.get(error.raw(), name).and_then(|value| js.text(value.raw())).unwrap_or_default();
+        // SAFETY: asks about a live value.
+        let is_error = unsafe { qjs::JS_IsError(error.raw()) };
+        let (name, message) = if is_error {
+            (member(c"name"), member(c"message"))
+        } else {
+            ("TypeError".to_owned(), js.text(error.raw()).unwrap_or_default())
+        };
+        let (stack, spot) = if is_error { self.shared.author_stack(&member(c"stack")) } else { Default::default() };
+        let mut report = ThrownReport { bug: true, name, message, stack: Some(stack).filter(|s| !s.is_empty()), ..ThrownReport::default() };
+        if let Some(spot) = spot {
+            report.file = spot.file;
+            (report.line, report.column, report.frame) = (Some(spot.place.line), Some(spot.place.column), Some(spot.frame));
+        }
+        self.shared.fail(&Report::Thrown(report));
     }
 
     fn breach_report(&self, breach: Breach) -> Report {
@@ -257,10 +392,8 @@ impl Isolate {
                 }
             }
         }
-        let unit = self.shared.unit.borrow().clone();
-        let cut_at = self.shared.cut_at.borrow_mut().take();
-        let stack = cut_at.zip(unit).map(|(raw, unit)| {
-            let (mut text, _) = trace::author_stack(&raw, &unit.file, &unit.code);
+        let stack = self.shared.cut_at.borrow_mut().take().map(|raw| {
+            let (mut text, _) = self.shared.author_stack(&raw);
             text.truncate(text.floor_char_boundary(MAX_STACK_TEXT));
             text
         });
@@ -282,24 +415,42 @@ impl Entry {
             settle: js.get(entry.raw(), c"settle")?.into_raw(),
             fire: js.get(entry.raw(), c"fire")?.into_raw(),
             close: js.get(entry.raw(), c"close")?.into_raw(),
+            feed: js.get(entry.raw(), c"feed")?.into_raw(),
+            load: js.get(entry.raw(), c"load")?.into_raw(),
+            loaded: js.get(entry.raw(), c"loaded")?.into_raw(),
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::compile::{LoadBody, compile};
+    use super::super::compile::{Compiled, LoadBody, LoadSource, compile};
+    use super::super::protocol::ExchangeKind;
     use super::*;
 
+    fn unit(code: &str, params: &[&str], memory_limit: usize) -> Loaded {
+        let params = params.iter().map(|name| (*name).to_owned()).collect();
+        let source = LoadSource::Body { code: code.to_owned(), params, answers: false };
+        match compile(LoadBody { name: "test".into(), source, memory_limit, max_payload: 1 << 20, warm: false }).expect("it compiles") {
+            Compiled::Whole(unit) => unit,
+            Compiled::Lacks(..) => panic!("a body lacks nothing"),
+        }
+    }
+
+    fn made(unit: Loaded) -> Result<Isolate, NotMade> {
+        let program = Program::compile(&[], "() => ({})").expect("our own compiles");
+        Isolate::new(&program, &Rc::new(unit), Instant::now() + LOAD_TIMEOUT).map(|(isolate, _)| isolate)
+    }
+
     fn isolate(code: &str) -> Isolate {
-        let params = ["payload", "context", "services"].map(str::to_owned).to_vec();
-        let body = LoadBody { name: "test".into(), code: code.into(), params, memory_limit: 64 << 20, max_payload: 1 << 20, warm: false };
-        let unit = compile(body).expect("it compiles");
-        Isolate::new(&Program::compile(&[]).expect("our own compiles"), &Rc::new(unit)).expect("there is room")
+        made(unit(code, &["payload", "context", "services"], 64 << 20)).expect("there is room")
     }
 
     fn call(isolate: &mut Isolate, payload: &str, timeout_ms: u32) -> String {
-        isolate.start(1, &InvokeBody { timeout_ms, seed: 7, args: vec![payload.as_bytes()], context: b"{}" });
+        isolate.start(
+            1,
+            &InvokeBody { timeout_ms, seed: 7, handler: 0, exchange: ExchangeKind::None, args: vec![payload.as_bytes()], context: b"{}" },
+        );
         while isolate.drive(Duration::from_secs(10)) == Step::Waiting {}
         String::from_utf8_lossy(&isolate.take_outcome()[1..]).into_owned()
     }
@@ -329,12 +480,10 @@ mod tests {
 
     #[test]
     fn what_a_unit_needs_to_load_counts_against_its_limit() {
-        let params = vec!["payload".to_owned()];
         let code = format!("return [{}]", (0..20_000).map(|i| format!("'some text {i}'")).collect::<Vec<_>>().join(","));
-        let body = LoadBody { name: "test".into(), code, params, memory_limit: 16 << 20, max_payload: 1 << 20, warm: false };
-        let mut unit = compile(body).expect("it compiles");
+        let mut unit = unit(&code, &["payload"], 16 << 20);
         unit.memory_limit = 1 << 20;
-        assert!(Isolate::new(&Program::compile(&[]).expect("our own compiles"), &Rc::new(unit)).is_err());
+        assert!(made(unit).is_err());
     }
 
     /// Not a check: prints what a call and putting the heap back cost without a process between. `cargo test --release --lib -- --ignored

@@ -6,7 +6,31 @@ use std::time::Duration;
 pub(super) const MAX_FRAME: usize = 64 * 1024;
 
 /// Source of one unit: what a whole folder may hold.
-pub(super) const MAX_SOURCE: usize = 16 * 1024 * 1024;
+pub const MAX_SOURCE: usize = 16 * 1024 * 1024;
+
+/// Modules of one unit.
+pub(super) const MAX_MODULES: usize = 5_000;
+
+/// Steps from the entry of a unit to the module that is farthest away from it: the engine follows imports by recursion.
+pub(super) const MAX_IMPORT_DEPTH: usize = 250;
+
+/// What a unit says about itself once it is loaded: registrations, load problems, console lines.
+pub(super) const MAX_LOADED: usize = 2 * 1024 * 1024;
+
+/// Bytes of one piece of a stream: a frame with the number of the stream.
+pub(super) const MAX_PIECE: usize = MAX_FRAME - 4;
+
+/// Bytes of a stream on their way or waiting to be read, each way. Bounds what a slow reader makes the other side hold.
+pub(super) const STREAM_CREDIT: usize = 256 * 1024;
+
+/// How long a streaming answer may go without a piece taken by the client.
+pub(super) const STREAM_IDLE: Duration = Duration::from_secs(30);
+
+/// Head of an answer, as JSON.
+pub(super) const MAX_HEAD: usize = 256 * 1024;
+
+/// Largest body that goes with its head and the end of the call in one message; a longer one goes in pieces.
+pub(super) const MAX_WHOLE: usize = 256 * 1024;
 
 /// Levels of objects and arrays in a value that crosses. The host's JSON reader stops at 127 and wraps the value in a few levels.
 pub(super) const MAX_DEPTH: usize = 120;
@@ -49,6 +73,9 @@ pub(super) const MAX_REPORT: usize = 128 * 1024;
 
 /// How long a unit may take to load, its compilation included.
 pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long past that the host waits for the worker's own word on it.
+pub(super) const LOAD_GRACE: Duration = Duration::from_millis(500);
 
 /// How long past its deadline an invocation may stay unanswered before the host answers for it and gives the worker up.
 pub(super) const GRACE: Duration = Duration::from_millis(30);

@@ -8,13 +8,17 @@ use std::io::ErrorKind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::limits::{MAX_CONSOLE_ON_HOST, MAX_METHOD, MAX_OPEN_CALLS, MAX_REPORT, OPEN_BYTES_FACTOR, STALE_AFTER};
-use super::protocol::{AckBody, CallBody, Decoder, Kind, Message, Outbox, Violation};
+use super::limits::{
+    MAX_CONSOLE_ON_HOST, MAX_FRAME, MAX_HEAD, MAX_LOADED, MAX_METHOD, MAX_OPEN_CALLS, MAX_REPORT, MAX_WHOLE, OPEN_BYTES_FACTOR,
+    STALE_AFTER, STREAM_CREDIT,
+};
+use super::protocol::{AckBody, CallBody, CreditBody, Decoder, Kind, Message, OWN_STREAM, Outbox, PieceBody, Violation};
 use super::{LogLevel, LogLine};
 
 /// Bytes asked of the socket at once.
@@ -22,8 +26,18 @@ const READ: usize = 64 * 1024;
 
 /// What a worker says about one invocation.
 pub(super) enum Event {
-    Call { call: u32, method: String, args: Box<RawValue> },
+    Call {
+        call: u32,
+        method: String,
+        args: Box<RawValue>,
+    },
     Log(LogLine),
+    /// JSON of the head of a streaming answer.
+    Head(Vec<u8>),
+    /// Bytes of a streaming answer.
+    Piece(Bytes),
+    /// So many bytes of the request's body were read.
+    Taken(usize),
     Done(Vec<u8>),
 }
 
@@ -64,6 +78,14 @@ struct Held {
     open: HashMap<u32, usize>,
     open_bytes: usize,
     console: usize,
+    /// Whether it answers a request.
+    exchange: bool,
+    /// Whether its answer has begun.
+    streaming: bool,
+    /// Bytes of the request's body that were sent and not read.
+    fed: usize,
+    /// Bytes that it may still send of a streaming answer.
+    credit: usize,
 }
 
 struct Ended {
@@ -127,14 +149,25 @@ impl Link {
     }
 
     /// Begins an invocation; `None` if the worker is dead. The stream ends when the worker dies.
-    pub(super) fn begin(&self, id: u64, body: Vec<u8>) -> Option<mpsc::UnboundedReceiver<Event>> {
-        // Unbounded is bounded by what `accept` lets pass: open calls, console bytes, one `Done`.
+    pub(super) fn begin(&self, id: u64, body: Vec<u8>, exchange: bool) -> Option<mpsc::UnboundedReceiver<Event>> {
+        // Unbounded is bounded by what `accept` lets pass: open calls, console bytes, credit, one `Done`.
         let (events, inbox) = mpsc::unbounded_channel();
         let mut state = self.state();
         if state.dead {
             return None;
         }
-        state.held.insert(id, Held { events, last_call: 0, open: HashMap::new(), open_bytes: 0, console: 0 });
+        let held = Held {
+            events,
+            last_call: 0,
+            open: HashMap::new(),
+            open_bytes: 0,
+            console: 0,
+            exchange,
+            streaming: false,
+            fed: 0,
+            credit: STREAM_CREDIT,
+        };
+        state.held.insert(id, held);
         state.last_used = Instant::now();
         self.send(&mut state, Kind::Invoke, id, body);
         Some(inbox)
@@ -146,6 +179,40 @@ impl Link {
         if let Some(held) = state.held.get_mut(&id) {
             held.open_bytes -= held.open.remove(&call).unwrap_or(0);
             self.send(&mut state, Kind::Reply, id, body);
+        }
+    }
+
+    /// Sends a piece of a request's body.
+    pub(super) fn feed(&self, id: u64, bytes: &[u8]) {
+        let mut state = self.state();
+        if let Some(held) = state.held.get_mut(&id) {
+            held.fed += bytes.len();
+            self.send(&mut state, Kind::Feed, id, PieceBody { stream: OWN_STREAM, bytes }.encode());
+        }
+    }
+
+    /// Tells that a request's body has ended: well, or with what went wrong.
+    pub(super) fn feed_end(&self, id: u64, problem: Option<&str>) {
+        let body = PieceBody { stream: OWN_STREAM, bytes: problem.unwrap_or_default().as_bytes() }.encode();
+        self.tell(id, Kind::FeedEnd, body, |_| ());
+    }
+
+    /// Lets an answer have so many bytes more.
+    pub(super) fn credit(&self, id: u64, bytes: usize) {
+        let body = CreditBody { stream: OWN_STREAM, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }.encode();
+        self.tell(id, Kind::Credit, body, |held| held.credit += bytes);
+    }
+
+    /// Tells that the client has gone.
+    pub(super) fn gone(&self, id: u64) {
+        self.tell(id, Kind::Gone, Vec::new(), |_| ());
+    }
+
+    fn tell(&self, id: u64, kind: Kind, body: Vec<u8>, note: impl FnOnce(&mut Held)) {
+        let mut state = self.state();
+        if let Some(held) = state.held.get_mut(&id) {
+            note(held);
+            self.send(&mut state, kind, id, body);
         }
     }
 
@@ -246,13 +313,15 @@ impl Link {
     fn allowance(&self, kind: Kind, id: u64) -> Option<usize> {
         let state = self.state();
         match kind {
-            Kind::Loaded => state.loaded.is_some().then_some(MAX_REPORT),
+            Kind::Loaded => state.loaded.is_some().then_some(MAX_LOADED),
             Kind::Ack => (id == 0).then_some(16),
             _ if !state.held.contains_key(&id) && !state.ended.contains_key(&id) => None,
             Kind::Call => Some(self.max_payload + MAX_METHOD + 16),
             Kind::Log => Some(MAX_CONSOLE_ON_HOST),
-            Kind::Done => Some(self.max_payload.max(MAX_REPORT) + 16),
-            Kind::Load | Kind::Invoke | Kind::Reply | Kind::Abort => None,
+            Kind::Done => Some(self.max_payload.max(MAX_REPORT).max(MAX_HEAD + MAX_WHOLE) + 16),
+            Kind::Head => Some(MAX_HEAD),
+            Kind::Piece | Kind::Taken => Some(MAX_FRAME),
+            Kind::Load | Kind::Invoke | Kind::Reply | Kind::Abort | Kind::Feed | Kind::FeedEnd | Kind::Credit | Kind::Gone => None,
         }
     }
 
@@ -307,6 +376,12 @@ impl Link {
             return None;
         }
         Some(Load { stale: state.is_stale(now), calls: state.held.len() })
+    }
+
+    /// For how long it has worked without a yield.
+    pub(super) fn busy_for(&self, now: Instant) -> Duration {
+        let state = self.state();
+        if state.sent == state.acked { Duration::ZERO } else { now.saturating_duration_since(state.progress) }
     }
 
     /// Whether telling it something is of no use: it is dead, or has worked for a while without a yield.
@@ -400,13 +475,32 @@ impl Held {
                 if self.console > MAX_CONSOLE_ON_HOST || body.is_empty() {
                     return Err(Violation("too much console output"));
                 }
-                let level = match body.remove(0) {
-                    0 => LogLevel::Debug,
-                    1 => LogLevel::Info,
-                    2 => LogLevel::Warn,
-                    _ => LogLevel::Error,
-                };
+                let level = LogLevel::from_wire(body.remove(0));
                 (Event::Log(LogLine { level, message: String::from_utf8_lossy(&body).into_owned() }), None)
+            }
+            Kind::Head => {
+                if !self.exchange || self.streaming {
+                    return Err(Violation("an answer that nobody asked for"));
+                }
+                self.streaming = true;
+                (Event::Head(body), None)
+            }
+            Kind::Piece => {
+                let length = PieceBody::decode(&body)?.bytes.len();
+                if !self.streaming || length > self.credit {
+                    return Err(Violation("more of an answer than there is credit for"));
+                }
+                self.credit -= length;
+                let start = body.len() - length;
+                (Event::Piece(Bytes::from(body).slice(start..)), None)
+            }
+            Kind::Taken => {
+                let taken = CreditBody::decode(&body)?.bytes as usize;
+                if taken > self.fed {
+                    return Err(Violation("more taken than was sent"));
+                }
+                self.fed -= taken;
+                (Event::Taken(taken), None)
             }
             _ => (Event::Done(body), Some(id)),
         })

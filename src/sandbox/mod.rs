@@ -11,20 +11,26 @@ mod arena;
 mod compile;
 mod convert;
 mod engine;
+mod exchange;
 mod failure;
+mod flow;
 mod isolate;
 mod limits;
 mod link;
+mod modules;
 mod native;
 mod pool;
 mod process;
 mod protocol;
 mod region;
+mod resolve;
 mod run;
 mod scheduler;
+mod strip;
 mod trace;
 pub mod worker;
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +40,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-pub use failure::{Failure, LoadFailure, Thrown, ThrownKind};
+pub use exchange::{Answer, AnswerBody, AnswerStream, Exchange, StreamCut};
+pub use failure::{Failure, LoadFailure, Problem, Thrown, ThrownKind};
+pub use limits::MAX_SOURCE;
 pub use pool::{Pool, PoolOptions, PoolStats, WorkerStat};
 pub use worker::ServiceSource;
 
@@ -71,7 +79,44 @@ pub enum Source {
         code: String,
         /// The names in scope of the body, in the order of [`Input::args`], followed by `context` and `services`.
         params: Vec<String>,
+        /// Whether it answers requests: its calls come with an [`Exchange`].
+        answers: bool,
     },
+    /// ES modules in a folder. The entry exports `register(sdk)`, which says what the unit does.
+    Modules {
+        /// The file to begin with, a key of `files`.
+        entry: String,
+        /// The author's own files: path within the folder, with `/`, and text.
+        files: Arc<BTreeMap<String, Arc<str>>>,
+        /// What `node_modules` of the folder holds.
+        packages: Arc<dyn Packages>,
+    },
+}
+
+impl Source {
+    /// Bytes of the author's own text.
+    fn size(&self) -> usize {
+        match self {
+            Self::Body { code, .. } => code.len(),
+            Self::Modules { files, .. } => files.values().map(|text| text.len()).sum(),
+        }
+    }
+}
+
+/// The packages in a folder's `node_modules`, read when they are needed.
+pub trait Packages: Send + Sync + std::fmt::Debug {
+    /// The text of a file, `node_modules/…`; `None` where there is none. The same path has the same answer for as long as this lives. An
+    /// error is a problem of the unit. Blocks.
+    fn file(&self, path: &str) -> Result<Option<Arc<str>>, String>;
+}
+
+/// What a unit said about itself when it was loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What `register` registered, in order; the position is the number of the handler. Empty for a body.
+    pub registrations: Vec<Value>,
+    /// What it wrote to its console meanwhile.
+    pub lines: Vec<LogLine>,
 }
 
 /// One run of one unit.
@@ -91,7 +136,9 @@ pub struct Invocation {
 /// What the code gets, as JSON texts.
 #[derive(Debug, Clone)]
 pub struct Input {
-    /// The first parameters of the body, in order: `payload, meta` or `meta`.
+    /// Which of the registered handlers runs; 0 for a body.
+    pub handler: u32,
+    /// The first parameters of the handler, in order: `payload, meta` or `meta` or the head of a request.
     pub args: Vec<Box<RawValue>>,
     /// The data of `context`: an object, frozen in depth before the code sees it. `services` is added to it. Three members are for the
     /// glue instead: `env` goes to the service of that name; `previous: true` gives the second argument a method `previous()`;
@@ -149,6 +196,18 @@ pub enum LogLevel {
     Warn,
     /// `console.error`
     Error,
+}
+
+impl LogLevel {
+    /// The level of a line as the worker sends it.
+    fn from_wire(level: u8) -> Self {
+        match level {
+            0 => Self::Debug,
+            1 => Self::Info,
+            2 => Self::Warn,
+            _ => Self::Error,
+        }
+    }
 }
 
 /// Memory that this process and its children may have, in bytes: the cgroup's limit, or the machine's where there is none.

@@ -15,13 +15,18 @@ use rquickjs::qjs::{self, JSContext, JSRuntime, JSValue};
 use serde_json::{Map, Value};
 
 use super::alloc::Heap;
-use super::compile::{Loaded, Program};
+use super::compile::{Code, Loaded, Program};
 use super::convert::{Refusal, class_name, to_json};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{Report, ThrownReport, cut};
+use super::flow;
 use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_FRAME, MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS, OPEN_BYTES_FACTOR};
+use super::modules::Modules;
 use super::protocol::{CallBody, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, Kind, write_message};
-use super::trace;
+use super::trace::Spot;
+
+/// Longer than any streaming answer may take: the host ends it before.
+const STREAM_LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Timers for which room is kept between calls.
 const FEW_TIMERS: usize = 64;
@@ -45,6 +50,13 @@ pub(super) struct Shared {
     pub(super) outcome: RefCell<Option<Vec<u8>>>,
     pub(super) timers: RefCell<BinaryHeap<Reverse<(Instant, u32)>>>,
     console_left: Cell<usize>,
+    /// While the unit is loaded: what it writes to its console.
+    loading: RefCell<Option<Vec<(u8, String)>>>,
+    /// Its limit without a streaming answer, and how long it may work without a yield with one.
+    timeout: Cell<Duration>,
+    streaming: Cell<bool>,
+    /// While an answer streams: whether the code waits.
+    parked: Cell<bool>,
     /// Sizes of the arguments of open calls.
     open: RefCell<HashMap<u32, usize>>,
     /// Class of `{}`.
@@ -76,6 +88,10 @@ impl Shared {
             outcome: RefCell::default(),
             timers: RefCell::default(),
             console_left: Cell::new(0),
+            loading: RefCell::default(),
+            timeout: Cell::new(Duration::ZERO),
+            streaming: Cell::new(false),
+            parked: Cell::new(false),
             open: RefCell::default(),
             plain_class,
             to_json_atom,
@@ -98,11 +114,73 @@ impl Shared {
         self.id.set(id);
         self.started.set(now);
         self.deadline.set(now + timeout);
+        self.timeout.set(timeout);
+        self.streaming.set(false);
+        self.parked.set(false);
         self.random.set(seed);
         self.console_left.set(MAX_CONSOLE);
         self.outcome.borrow_mut().take();
         self.timers.borrow_mut().clear();
         self.open.borrow_mut().clear();
+    }
+
+    /// Begins the load of its unit.
+    pub(super) fn begin_load(&self, until: Instant, seed: u64) {
+        self.begin(0, until.saturating_duration_since(Instant::now()), seed);
+        self.loading.replace(Some(Vec::new()));
+    }
+
+    /// Ends the load: timers are dropped. Answers what was written to the console.
+    pub(super) fn end_load(&self) -> Vec<(u8, String)> {
+        self.timers.borrow_mut().clear();
+        self.open.borrow_mut().clear();
+        self.loading.take().unwrap_or_default()
+    }
+
+    /// The answer streams: from now on the host counts the time of the call, and here only that of work without a yield.
+    pub(super) fn begin_streaming(&self) {
+        self.streaming.set(true);
+        self.deadline.set(Instant::now() + self.timeout.get());
+    }
+
+    /// Code is about to run, perhaps after a yield.
+    pub(super) fn going_on(&self) {
+        if self.parked.replace(false) {
+            self.deadline.set(Instant::now() + self.timeout.get());
+        }
+    }
+
+    /// Code has yielded.
+    pub(super) fn yielded(&self) {
+        if self.streaming.get() && self.breach.get().is_none() && !self.parked.replace(true) {
+            self.deadline.set(Instant::now() + STREAM_LONGEST);
+        }
+    }
+
+    /// The host says how long the call may still take. While an answer streams that isn't for here.
+    pub(super) fn set_left(&self, left: Duration) {
+        if !self.streaming.get() {
+            self.deadline.set(Instant::now() + left);
+        }
+    }
+
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.get().saturating_duration_since(Instant::now())
+    }
+
+    /// The modules of its unit, if that is made of some.
+    pub(super) fn with_modules<T>(&self, use_them: impl FnOnce(&Modules) -> T) -> Option<T> {
+        let unit = self.unit.borrow().clone()?;
+        match &unit.code {
+            Code::Modules(modules) => Some(use_them(modules)),
+            Code::Body(_) => None,
+        }
+    }
+
+    /// A stack in the author's coordinates, and the innermost place of theirs.
+    pub(super) fn author_stack(&self, raw: &str) -> (String, Option<Spot>) {
+        let unit = self.unit.borrow().clone();
+        unit.map_or_else(|| (raw.to_owned(), None), |unit| unit.sources.author_stack(raw))
     }
 
     /// Forgets all of the call that ended, its breach included: the heap is about to be what it was before the call.
@@ -149,6 +227,13 @@ impl Shared {
     /// Says in the log of the call what nobody else hears.
     pub(super) fn log(&self, level: u8, text: &str) {
         let left = self.console_left.get();
+        if let Some(lines) = self.loading.borrow_mut().as_mut() {
+            if text.len() + LINE_COST <= left {
+                self.console_left.set(left - text.len() - LINE_COST);
+                lines.push((level, text.to_owned()));
+            }
+            return;
+        }
         if left == 0 || self.id.get() == 0 {
             return;
         }
@@ -226,6 +311,16 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"service", 1, service),
         (c"script", 1, script),
         (c"isTypedArray", 1, is_typed_array),
+        (c"answer", 2, flow::answer),
+        (c"head", 1, flow::head),
+        (c"piece", 3, flow::piece),
+        (c"taken", 1, flow::taken),
+        (c"isBytes", 1, flow::is_bytes),
+        (c"toBytes", 1, flow::to_bytes),
+        (c"isPromise", 1, flow::is_promise),
+        (c"left", 0, flow::left),
+        (c"place", 1, flow::place),
+        (c"sdk", 0, flow::sdk),
     ];
     let object = js.object()?;
     for (name, length, function) in ALL {
@@ -247,19 +342,29 @@ fn date_to_iso(js: Js) -> Result<Val, Exception> {
 }
 
 /// Everything that a native function was called with.
-struct Ask<'a> {
-    js: Js,
-    shared: &'a Shared,
+pub(super) struct Ask<'a> {
+    pub(super) js: Js,
+    pub(super) shared: &'a Shared,
     args: &'a [JSValue],
 }
 
 impl Ask<'_> {
-    fn arg(&self, index: usize) -> JSValue {
+    pub(super) fn arg(&self, index: usize) -> JSValue {
         self.args.get(index).copied().unwrap_or(qjs::JS_UNDEFINED)
     }
 
-    fn text(&self, index: usize) -> Result<String, Exception> {
+    pub(super) fn text(&self, index: usize) -> Result<String, Exception> {
         self.js.text(self.arg(index))
+    }
+
+    /// The bytes of a text or of a `Uint8Array`; none of anything else.
+    pub(super) fn bytes_or_text(&self, index: usize) -> Result<Vec<u8>, Exception> {
+        let value = self.arg(index);
+        // SAFETY: reads the tag.
+        if unsafe { qjs::JS_IsString(value) } {
+            return self.js.text(value).map(String::into_bytes);
+        }
+        Ok(self.js.with_bytes(value, <[u8]>::to_vec).unwrap_or_default())
     }
 
     /// The text of an argument that is a string, else nothing; runs no code.
@@ -278,7 +383,7 @@ impl Ask<'_> {
         }
     }
 
-    fn number(&self, index: usize) -> Option<f64> {
+    pub(super) fn number(&self, index: usize) -> Option<f64> {
         let value = self.arg(index);
         // SAFETY: reads the tag and the number beside it.
         unsafe {
@@ -290,12 +395,12 @@ impl Ask<'_> {
         }
     }
 
-    fn integer(&self, index: usize) -> Option<u32> {
+    pub(super) fn integer(&self, index: usize) -> Option<u32> {
         self.number(index).filter(|n| n.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(n)).map(|n| n as u32)
     }
 
     /// Throws a `TypeError` of ours.
-    fn type_error(&self, message: &str) -> JSValue {
+    pub(super) fn type_error(&self, message: &str) -> JSValue {
         let text = std::ffi::CString::new(message.replace('\0', " ")).unwrap_or_default();
         // SAFETY: a live context, a format that takes one text.
         unsafe { qjs::JS_ThrowTypeError(self.js.raw(), c"%s".as_ptr(), text.as_ptr()) }
@@ -331,7 +436,7 @@ fn stop(js: Js) -> JSValue {
 ///
 /// # Safety
 /// Called by the engine with a live context whose opaque pointer is a `Shared`, and `argc` live arguments.
-unsafe fn ask(ctx: *mut JSContext, argc: c_int, argv: *mut JSValue, answer: impl FnOnce(&Ask<'_>) -> JSValue) -> JSValue {
+pub(super) unsafe fn ask(ctx: *mut JSContext, argc: c_int, argv: *mut JSValue, answer: impl FnOnce(&Ask<'_>) -> JSValue) -> JSValue {
     // SAFETY: see above.
     unsafe {
         let shared = qjs::JS_GetContextOpaque(ctx).cast::<Shared>().cast_const();
@@ -349,24 +454,29 @@ unsafe fn ask(ctx: *mut JSContext, argc: c_int, argv: *mut JSValue, answer: impl
 macro_rules! native {
     ($($(#[$doc:meta])* $name:ident($ask:ident) => $body:expr;)*) => {
         $($(#[$doc])*
-        unsafe extern "C" fn $name(ctx: *mut JSContext, _this: JSValue, argc: c_int, argv: *mut JSValue) -> JSValue {
-            fn answer($ask: &Ask<'_>) -> JSValue {
+        pub(super) unsafe extern "C" fn $name(
+            ctx: *mut rquickjs::qjs::JSContext,
+            _this: rquickjs::qjs::JSValue,
+            argc: std::ffi::c_int,
+            argv: *mut rquickjs::qjs::JSValue,
+        ) -> rquickjs::qjs::JSValue {
+            fn answer_it($ask: &$crate::sandbox::native::Ask<'_>) -> rquickjs::qjs::JSValue {
                 $body
             }
             // SAFETY: registered by `natives` only, so called by the engine with a context of ours.
-            unsafe { ask(ctx, argc, argv, answer) }
+            unsafe { $crate::sandbox::native::ask(ctx, argc, argv, answer_it) }
         })*
     };
 }
+pub(super) use native;
 
 native! {
-    /// `done(value)`: the run ended with a value.
+    /// `done(value, name)`: the run ended with a value, which messages call `name`.
     done(ask) => {
         let shared = ask.shared;
-        let unit = shared.unit.borrow().clone();
-        let root = unit.as_ref().map_or("result", |u| u.root());
+        let Ok(root) = ask.text(1) else { return qjs::JS_EXCEPTION };
         let max = shared.max_payload();
-        match to_json(ask.js, shared, ask.arg(0), root, max) {
+        match to_json(ask.js, shared, ask.arg(0), &root, max) {
             Ok(None) => {
                 shared.outcome.replace(Some(vec![DONE_UNDEFINED]));
             }
@@ -394,7 +504,6 @@ native! {
     /// `fail(bug, call, name, message, code, status, stack, fields)`: the run ended with something thrown.
     fail(ask) => {
         let shared = ask.shared;
-        let unit = shared.unit.borrow().clone();
         let mut report = ThrownReport {
             // SAFETY: reads the tag and the flag beside it.
             bug: unsafe { qjs::JS_IsBool(ask.arg(0)) && qjs::JS_VALUE_GET_BOOL(ask.arg(0)) },
@@ -405,12 +514,13 @@ native! {
             status: ask.integer(5).and_then(|s| u16::try_from(s).ok()),
             ..ThrownReport::default()
         };
-        if let (Some(raw), Some(unit)) = (ask.text_if_string(6, MAX_STACK_TEXT), unit) {
-            let (text, place) = trace::author_stack(&raw, &unit.file, &unit.code);
+        if let Some(raw) = ask.text_if_string(6, MAX_STACK_TEXT) {
+            let (text, spot) = shared.author_stack(&raw);
             report.stack = (!text.is_empty()).then_some(text);
-            report.line = place.map(|p| p.line);
-            report.column = place.map(|p| p.column);
-            report.frame = place.map(|p| trace::code_frame(&unit.code, p));
+            if let Some(spot) = spot {
+                report.file = spot.file;
+                (report.line, report.column, report.frame) = (Some(spot.place.line), Some(spot.place.column), Some(spot.frame));
+            }
         }
         if let Some(Ok(Value::Object(fields))) = ask.text_if_string(7, MAX_REPORT_FIELDS).map(|f| serde_json::from_str(&f)) {
             report.fields = fields;
@@ -505,8 +615,7 @@ native! {
     /// `stack(text)`: a stack in the author's lines.
     stack(ask) => {
         let Ok(raw) = ask.text(0) else { return qjs::JS_EXCEPTION };
-        let unit = ask.shared.unit.borrow().clone();
-        let text = unit.map_or_else(|| raw.clone(), |u| trace::author_stack(&raw, &u.file, &u.code).0);
+        let (text, _) = ask.shared.author_stack(&raw);
         ask.js.string(text.as_bytes()).map_or(qjs::JS_EXCEPTION, Val::into_raw)
     };
 

@@ -3,7 +3,7 @@
 //! Called by `extensions/` (check, invoke, retire) and by `app.rs` (start, shutdown). It never blocks a runtime thread: processes are
 //! started and reaped on their own thread (`process.rs`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -14,13 +14,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 
-use super::compile::LoadBody;
-use super::limits::{DEMOTE_AFTER, IDLE_END, LOAD_TIMEOUT, MAX_RERUNS, MAX_SOURCE, RETIRE_AFTER};
+use super::compile::{LoadAnswer, LoadBody, LoadSource, LoadStep};
+use super::limits::{DEMOTE_AFTER, IDLE_END, LOAD_GRACE, LOAD_TIMEOUT, MAX_RERUNS, MAX_SOURCE, RETIRE_AFTER};
 use super::link::Link;
 use super::process::Processes;
 use super::run::{Attempt, End};
 use super::scheduler::{Choice, Crew, Terms, Waiting};
-use super::{Failure, Invocation, LoadFailure, Outcome, Source, Unit};
+use super::{Exchange, Failure, Invocation, LoadFailure, Loaded, LogLevel, LogLine, Outcome, Packages, Source, Unit};
 
 /// How often the keeper looks at the workers.
 const KEEPER_TICK: Duration = Duration::from_millis(25);
@@ -106,6 +106,54 @@ struct Blank {
     crew: Arc<OnceLock<Arc<Crew>>>,
 }
 
+/// Why a worker didn't load a unit.
+enum NotLoaded {
+    Because(LoadFailure),
+    Died,
+}
+
+/// Has a worker load the unit of a crew, handing it the files of packages that it asks for.
+async fn load_into(link: &Link, crew: &Crew, max_payload: usize) -> Result<Loaded, NotLoaded> {
+    let unit = &crew.unit;
+    let found = || crew.found.lock().unwrap_or_else(PoisonError::into_inner);
+    let unreadable = |_| NotLoaded::Because(LoadFailure::general("The code could not be compiled: the worker gave no readable answer"));
+    let source = match &unit.source {
+        Source::Body { code, params, answers } => LoadSource::Body { code: code.clone(), params: params.clone(), answers: *answers },
+        Source::Modules { entry, files, .. } => {
+            let mut all = found().clone();
+            all.extend(files.iter().map(|(path, text)| (path.clone(), Some(Arc::clone(text)))));
+            LoadSource::Modules { entry: entry.clone(), files: all }
+        }
+    };
+    let (name, memory_limit, warm) = (unit.name.clone(), unit.memory_limit, unit.warm);
+    let mut step = LoadStep::Begin(LoadBody { name, source, memory_limit, max_payload, warm });
+    loop {
+        let body = serde_json::to_vec(&step).map_err(unreadable)?;
+        let answer = link.load(body).await.map_err(|_| NotLoaded::Died)?;
+        match serde_json::from_slice::<LoadAnswer>(&answer).map_err(unreadable)? {
+            LoadAnswer::Loaded { registrations, lines } => {
+                let lines = lines.into_iter().map(|(level, message)| LogLine { level: LogLevel::from_wire(level), message }).collect();
+                return Ok(Loaded { registrations, lines });
+            }
+            LoadAnswer::Failed(failure) => return Err(NotLoaded::Because(failure)),
+            LoadAnswer::Need(paths) => {
+                let Source::Modules { packages, .. } = &unit.source else {
+                    return Err(NotLoaded::Because(LoadFailure::general("The worker asked for files that the code doesn't have")));
+                };
+                let packages = Arc::clone(packages);
+                let read = tokio::task::spawn_blocking(move || read_all(&*packages, paths)).await;
+                let files = read.map_err(|_| NotLoaded::Died)?.map_err(|why| NotLoaded::Because(LoadFailure::general(why)))?;
+                found().extend(files.clone());
+                step = LoadStep::Files(files);
+            }
+        }
+    }
+}
+
+fn read_all(packages: &dyn Packages, paths: Vec<String>) -> Result<BTreeMap<String, Option<Arc<str>>>, String> {
+    paths.into_iter().map(|path| packages.file(&path).map(|text| (path, text))).collect()
+}
+
 /// All workers. Dropping it kills them.
 pub struct Pool {
     options: PoolOptions,
@@ -153,11 +201,11 @@ impl Pool {
         pool
     }
 
-    /// Compiles a unit in a worker of its own, which stays and serves it.
-    pub async fn check(&self, unit: &Arc<Unit>) -> Result<(), LoadFailure> {
+    /// Loads a unit into a worker of its own, which stays and serves it. Answers what it said about itself.
+    pub async fn check(&self, unit: &Arc<Unit>) -> Result<Loaded, LoadFailure> {
         let crew = self.crew(unit);
-        if crew.links().iter().any(|link| !link.is_dead()) {
-            return Ok(());
+        if let Some(loaded) = crew.loaded.get() {
+            return Ok(loaded.clone());
         }
         crew.begin_load();
         let loaded = self.load(&crew).await;
@@ -165,23 +213,24 @@ impl Pool {
             self.crews().remove(&unit.id);
         }
         match loaded {
-            Ok(_) => Ok(()),
+            Ok(_) => crew.loaded.get().cloned().ok_or_else(|| LoadFailure::general("The load was not noted")),
             Err(Failure::Load(failure)) => Err(failure),
             Err(_) => Err(LoadFailure::general("No worker could be started to compile the code")),
         }
     }
 
-    /// Runs a unit once. Dropping the future aborts the run.
-    pub async fn invoke(&self, invocation: Invocation) -> Outcome {
+    /// Runs a unit once, to answer a request if there is an `exchange`. Dropping the future aborts the run.
+    pub async fn invoke(&self, invocation: Invocation, mut exchange: Option<Exchange>) -> Outcome {
         let mut host_calls = 0;
         let mut started = Instant::now();
-        let result = self.admitted(&invocation, &mut started, &mut host_calls).await;
+        let result = self.admitted(&invocation, &mut exchange, &mut started, &mut host_calls).await;
         Outcome { result, host_calls, elapsed: started.elapsed() }
     }
 
     async fn admitted(
         &self,
         invocation: &Invocation,
+        exchange: &mut Option<Exchange>,
         started: &mut Instant,
         host_calls: &mut u32,
     ) -> Result<Option<Box<serde_json::value::RawValue>>, Failure> {
@@ -204,15 +253,16 @@ impl Pool {
                 now + invocation.timeout
             });
             let seed = self.seed.wrapping_add(self.next_id().wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            let mut attempt = Attempt { pool: self, link, invocation, deadline, seed, host_calls: 0 };
-            let end = attempt.run().await;
+            let mut attempt = Attempt { pool: self, link, invocation, deadline, seed, host_calls: 0, spent: false };
+            let end = attempt.run(exchange).await;
             *host_calls = attempt.host_calls;
+            let again = *host_calls == 0 && !attempt.spent;
             match end {
                 End::Answered(result) => return result,
                 End::NotStarted if Instant::now() < deadline => {}
-                End::Died if *host_calls == 0 && reruns < MAX_RERUNS && Instant::now() < deadline => reruns += 1,
+                End::Died if again && reruns < MAX_RERUNS && Instant::now() < deadline => reruns += 1,
                 End::Died | End::NotStarted if Instant::now() >= deadline => return Err(Failure::Timeout { stack: None }),
-                End::Died | End::NotStarted => return Err(Failure::Crashed { had_host_calls: *host_calls > 0 }),
+                End::Died | End::NotStarted => return Err(Failure::Crashed { had_host_calls: !again }),
             }
         }
     }
@@ -353,42 +403,38 @@ impl Pool {
     }
 
     async fn load_now(&self, crew: &Arc<Crew>) -> Result<Arc<Link>, Failure> {
-        let Source::Body { code, params } = &crew.unit.source;
-        if code.len() > MAX_SOURCE {
-            let message = format!("The code has {} bytes, more than {MAX_SOURCE}", code.len());
-            return Err(Failure::Load(LoadFailure::general(message)));
+        let unit = &crew.unit;
+        let size = unit.source.size();
+        if size > MAX_SOURCE {
+            return Err(Failure::Load(LoadFailure::general(format!("The code has {size} bytes, more than {MAX_SOURCE}"))));
         }
-        let body = LoadBody {
-            name: crew.unit.name.clone(),
-            code: code.clone(),
-            params: params.clone(),
-            memory_limit: crew.unit.memory_limit,
-            max_payload: self.options.max_payload,
-            warm: crew.unit.warm,
-        };
-        let body = serde_json::to_vec(&body).map_err(|e| Failure::NoWorker(e.to_string()))?;
         let mut deaths = 0;
-        let failure = loop {
+        loop {
             let link = self.blank(crew).await.map_err(|e| Failure::NoWorker(e.to_string()))?;
-            let failure = match timeout(LOAD_TIMEOUT, link.load(body.clone())).await {
-                Ok(Ok(answer)) => match serde_json::from_slice::<Option<LoadFailure>>(&answer) {
-                    Ok(None) => return Ok(link),
-                    Ok(Some(failure)) => failure,
-                    Err(_) => LoadFailure::general("The code could not be compiled: the worker gave no readable answer"),
-                },
+            let failure = match timeout(LOAD_TIMEOUT + LOAD_GRACE, load_into(&link, crew, self.options.max_payload)).await {
+                Ok(Ok(loaded)) => {
+                    let first = crew.loaded.get_or_init(|| loaded.clone());
+                    if first.registrations == loaded.registrations {
+                        return Ok(link);
+                    }
+                    let message = "What `register` registers differs from one worker to the next: it must be the same in each";
+                    LoadFailure::general(message)
+                }
+                Ok(Err(NotLoaded::Because(failure))) => failure,
                 // A worker that died may have been killed for reasons that have nothing to do with the code.
-                Ok(Err(_)) if deaths < MAX_RERUNS => {
+                Ok(Err(NotLoaded::Died)) if deaths < MAX_RERUNS => {
                     deaths += 1;
                     self.end(&link);
                     continue;
                 }
-                Ok(Err(_)) => LoadFailure::general("The code could not be compiled: the parser gave up. Is something nested very deeply?"),
+                Ok(Err(NotLoaded::Died)) => {
+                    LoadFailure::general("The code could not be compiled: the parser gave up. Is something nested very deeply?")
+                }
                 Err(_) => LoadFailure::general(format!("The code could not be loaded within {} s", LOAD_TIMEOUT.as_secs())),
             };
             self.end(&link);
-            break failure;
-        };
-        Err(Failure::Load(failure))
+            return Err(Failure::Load(failure));
+        }
     }
 
     /// A blank worker, from the reserve if there is one, bound to the crew.

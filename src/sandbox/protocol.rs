@@ -18,7 +18,7 @@ const FIN: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Kind {
-    /// Host → worker, id 0: [`LoadBody`](super::compile::LoadBody) as JSON.
+    /// Host → worker, id 0: [`LoadStep`](super::compile::LoadStep) as JSON.
     Load = 1,
     /// Host → worker: [`InvokeBody`].
     Invoke = 2,
@@ -26,7 +26,15 @@ pub(super) enum Kind {
     Reply = 3,
     /// Host → worker, empty: forget this invocation.
     Abort = 4,
-    /// Worker → host, id 0: `null`, or a load failure as JSON.
+    /// Host → worker: [`PieceBody`] of the request's body.
+    Feed = 5,
+    /// Host → worker: [`PieceBody`] whose bytes are an error text, or none where the body ended well.
+    FeedEnd = 6,
+    /// Host → worker: [`CreditBody`] for the answer.
+    Credit = 7,
+    /// Host → worker, empty: the client has gone. What runs may come to its end.
+    Gone = 8,
+    /// Worker → host, id 0: [`LoadAnswer`](super::compile::LoadAnswer) as JSON.
     Loaded = 17,
     /// Worker → host: [`CallBody`].
     Call = 18,
@@ -36,6 +44,12 @@ pub(super) enum Kind {
     Done = 20,
     /// Worker → host, id 0: [`AckBody`].
     Ack = 21,
+    /// Worker → host: the head of a streaming answer, as JSON.
+    Head = 22,
+    /// Worker → host: [`PieceBody`] of a streaming answer; its end is `Done`.
+    Piece = 23,
+    /// Worker → host: [`CreditBody`] for the request's body.
+    Taken = 24,
 }
 
 impl Kind {
@@ -45,11 +59,18 @@ impl Kind {
             2 => Self::Invoke,
             3 => Self::Reply,
             4 => Self::Abort,
+            5 => Self::Feed,
+            6 => Self::FeedEnd,
+            7 => Self::Credit,
+            8 => Self::Gone,
             17 => Self::Loaded,
             18 => Self::Call,
             19 => Self::Log,
             20 => Self::Done,
             21 => Self::Ack,
+            22 => Self::Head,
+            23 => Self::Piece,
+            24 => Self::Taken,
             _ => return None,
         })
     }
@@ -61,6 +82,11 @@ pub(super) const DONE_UNDEFINED: u8 = 0;
 pub(super) const DONE_JSON: u8 = 1;
 /// First byte of a `Done` or `Reply` payload: a failure as JSON follows.
 pub(super) const DONE_FAILURE: u8 = 2;
+/// First byte of a `Done` payload: a whole [`AnswerBytes`] follows.
+pub(super) const DONE_ANSWER: u8 = 3;
+
+/// Number of the body of a request or of an answer, among the streams of one invocation.
+pub(super) const OWN_STREAM: u32 = 0;
 
 /// The other side broke the rules: it is given up.
 #[derive(Debug, thiserror::Error)]
@@ -269,6 +295,10 @@ pub(super) struct InvokeBody<'a> {
     pub timeout_ms: u32,
     /// Of `Math.random`.
     pub seed: u64,
+    /// Which of the registered handlers.
+    pub handler: u32,
+    /// Whether it answers a request, and whether that has a body.
+    pub exchange: ExchangeKind,
     /// JSON texts.
     pub args: Vec<&'a [u8]>,
     /// JSON text of an object.
@@ -277,10 +307,12 @@ pub(super) struct InvokeBody<'a> {
 
 impl<'a> InvokeBody<'a> {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let size = 20 + self.context.len() + self.args.iter().map(|a| a.len() + 4).sum::<usize>();
+        let size = 28 + self.context.len() + self.args.iter().map(|a| a.len() + 4).sum::<usize>();
         let mut out = Vec::with_capacity(size);
         out.extend_from_slice(&self.timeout_ms.to_le_bytes());
         out.extend_from_slice(&self.seed.to_le_bytes());
+        out.extend_from_slice(&self.handler.to_le_bytes());
+        out.push(self.exchange as u8);
         put_text(&mut out, self.context);
         for arg in &self.args {
             put_text(&mut out, arg);
@@ -290,7 +322,13 @@ impl<'a> InvokeBody<'a> {
 
     pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
         let mut r = Reader(body);
-        let (timeout_ms, seed) = (r.u32()?, r.u64()?);
+        let (timeout_ms, seed, handler) = (r.u32()?, r.u64()?, r.u32()?);
+        let exchange = match r.u8()? {
+            0 => ExchangeKind::None,
+            1 => ExchangeKind::WithoutBody,
+            2 => ExchangeKind::WithBody,
+            _ => return Err(Violation("an unknown kind of exchange")),
+        };
         let length = r.u32()? as usize;
         let context = r.take(length)?;
         let mut args = Vec::new();
@@ -298,7 +336,82 @@ impl<'a> InvokeBody<'a> {
             let length = r.u32()? as usize;
             args.push(r.take(length)?);
         }
-        Ok(Self { timeout_ms, seed, args, context })
+        Ok(Self { timeout_ms, seed, handler, exchange, args, context })
+    }
+}
+
+/// Whether an invocation answers a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum ExchangeKind {
+    /// It doesn't.
+    None = 0,
+    /// It does, and the request has no body.
+    WithoutBody = 1,
+    /// It does, and the request has a body.
+    WithBody = 2,
+}
+
+/// A piece of a stream.
+pub(super) struct PieceBody<'a> {
+    /// Which stream of the invocation.
+    pub stream: u32,
+    /// At most [`MAX_PIECE`](super::limits::MAX_PIECE).
+    pub bytes: &'a [u8],
+}
+
+impl<'a> PieceBody<'a> {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(4 + self.bytes.len());
+        out.extend_from_slice(&self.stream.to_le_bytes());
+        out.extend_from_slice(self.bytes);
+        out
+    }
+
+    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
+        let mut r = Reader(body);
+        Ok(Self { stream: r.u32()?, bytes: r.0 })
+    }
+}
+
+/// How many bytes more may be sent on a stream.
+pub(super) struct CreditBody {
+    /// Which stream of the invocation.
+    pub stream: u32,
+    /// How many.
+    pub bytes: u32,
+}
+
+impl CreditBody {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = self.stream.to_le_bytes().to_vec();
+        out.extend_from_slice(&self.bytes.to_le_bytes());
+        out
+    }
+
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Violation> {
+        let mut r = Reader(body);
+        Ok(Self { stream: r.u32()?, bytes: r.u32()? })
+    }
+}
+
+/// A whole answer to a request.
+pub(super) struct AnswerBytes<'a> {
+    /// JSON text of the head.
+    pub head: &'a [u8],
+    pub body: &'a [u8],
+}
+
+impl<'a> AnswerBytes<'a> {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        put_text(out, self.head);
+        out.extend_from_slice(self.body);
+    }
+
+    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Violation> {
+        let mut r = Reader(bytes);
+        let length = r.u32()? as usize;
+        Ok(Self { head: r.take(length)?, body: r.0 })
     }
 }
 
@@ -435,8 +548,11 @@ mod tests {
 
     #[test]
     fn bodies_survive_the_way() {
-        let invoke = InvokeBody { timeout_ms: 5, seed: 9, args: vec![b"1", b"[2]"], context: b"{}" }.encode();
+        let invoke =
+            InvokeBody { timeout_ms: 5, seed: 9, handler: 2, exchange: ExchangeKind::WithBody, args: vec![b"1", b"[2]"], context: b"{}" }
+                .encode();
         let back = InvokeBody::decode(&invoke).expect("well formed");
+        assert_eq!((back.handler, back.exchange), (2, ExchangeKind::WithBody));
         assert_eq!((back.timeout_ms, back.seed, back.args, back.context), (5, 9, vec![&b"1"[..], b"[2]"], &b"{}"[..]));
         let call = CallBody { call: 3, method: b"items.x", args: b"[]" }.encode();
         let back = CallBody::decode(&call).expect("well formed");

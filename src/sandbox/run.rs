@@ -15,15 +15,19 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until};
 
+use super::exchange::{Door, Exchange, Moved};
 use super::failure::Report;
 use super::limits::GRACE;
 use super::link::{Event, Link, raw_json};
 use super::pool::Pool;
-use super::protocol::{DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
+use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
 use super::{CallError, Failure, Invocation, LogLine};
 
 /// Errors of host calls that are remembered in case one ends the run. One past it is told apart no more.
 const MAX_REMEMBERED: usize = 1_024;
+
+/// How long what runs may take to come to its end when its streaming answer has lost its client.
+const GONE_GRACE: Duration = Duration::from_secs(1);
 
 /// How an attempt ended.
 pub(super) enum End {
@@ -45,6 +49,8 @@ pub(super) struct Attempt<'a> {
     pub seed: u64,
     /// Host calls that were made.
     pub host_calls: u32,
+    /// Part of the request was read, or of an answer given: it can't be run again unnoticed.
+    pub spent: bool,
 }
 
 type Answer = Result<Option<Box<RawValue>>, CallError>;
@@ -68,17 +74,23 @@ impl Drop for Running<'_> {
 }
 
 impl Attempt<'_> {
-    /// Runs it to its end.
-    pub(super) async fn run(&mut self) -> End {
+    /// Runs it to its end. `exchange` is given back where it can be answered by another attempt.
+    pub(super) async fn run(&mut self, exchange: &mut Option<Exchange>) -> End {
         let input = &self.invocation.input;
+        let mut door = Door::new(exchange.take());
         let body = InvokeBody {
             timeout_ms: millis(self.deadline.saturating_duration_since(Instant::now())),
             seed: self.seed,
+            handler: input.handler,
+            exchange: door.kind(),
             args: input.args.iter().map(|a| a.get().as_bytes()).collect(),
             context: input.context.get().as_bytes(),
         };
         let id = self.pool.next_id();
-        let Some(mut events) = self.link.begin(id, body.encode()) else { return End::NotStarted };
+        let Some(mut events) = self.link.begin(id, body.encode(), door.is_exchange()) else {
+            *exchange = door.into_exchange();
+            return End::NotStarted;
+        };
         let link = self.link.clone();
         let mut running = Running { pool: self.pool, link: &link, id, deadline: self.deadline, answered: false };
         let own = self.deadline;
@@ -93,15 +105,17 @@ impl Attempt<'_> {
                 biased;
                 event = events.recv() => match event {
                     None => {
-                        if self.host_calls > 0 {
+                        self.spent |= door.is_spent();
+                        if self.host_calls > 0 || self.spent {
                             self.flush(&mut lines);
                         }
                         running.answered = true;
+                        *exchange = door.into_exchange();
                         return End::Died;
                     }
                     Some(Event::Log(line)) => {
                         lines.push(line);
-                        if self.host_calls > 0 {
+                        if self.host_calls > 0 || door.is_spent() {
                             self.flush(&mut lines);
                         }
                     }
@@ -111,21 +125,34 @@ impl Attempt<'_> {
                         let answer = self.invocation.host.call(&method, args);
                         calls.push(Box::pin(async move { (call, answer.await) }));
                     }
+                    Some(Event::Taken(bytes)) => door.taken(bytes),
+                    Some(Event::Head(head)) => {
+                        self.flush(&mut lines);
+                        if !door.begin(&head) {
+                            self.pool.end(&link);
+                        }
+                        self.deadline = door.limit().unwrap_or(self.deadline);
+                        running.deadline = self.deadline;
+                        clock.as_mut().reset(door.next_look(self.invocation.timeout));
+                    }
+                    Some(Event::Piece(piece)) => door.piece(piece),
                     Some(Event::Done(body)) => {
                         running.answered = true;
                         self.flush(&mut lines);
-                        return End::Answered(self.answer(body, &mut refused, shortened));
+                        return End::Answered(self.answer(body, &mut refused, shortened, &mut door));
                     }
                 },
                 Some((call, answer)) = calls.next(), if !calls.is_empty() => {
                     // A transaction that the call opened or ended moves the end; nothing moves it beyond the invocation's own.
                     let held = self.invocation.host.deadline();
-                    let deadline = held.map_or(own, |held| held.min(own));
-                    shortened = deadline < own;
-                    if deadline != self.deadline {
-                        self.deadline = deadline;
-                        running.deadline = deadline;
-                        clock.as_mut().reset(deadline + GRACE);
+                    if !door.is_streaming() {
+                        let deadline = held.map_or(own, |held| held.min(own));
+                        shortened = deadline < own;
+                        if deadline != self.deadline {
+                            self.deadline = deadline;
+                            running.deadline = deadline;
+                            clock.as_mut().reset(deadline + GRACE);
+                        }
                     }
                     let body = self.reply(call, &answer, held.is_some());
                     if let Err(error) = answer && refused.len() < MAX_REMEMBERED {
@@ -133,10 +160,39 @@ impl Attempt<'_> {
                     }
                     link.reply(id, call, body);
                 }
+                moved = door.next(), if door.is_exchange() => match moved {
+                    Moved::Piece(piece) => link.feed(id, &piece),
+                    Moved::End(problem) => link.feed_end(id, problem.as_deref()),
+                    Moved::Credit(bytes) => {
+                        link.credit(id, bytes);
+                        self.deadline = door.limit().unwrap_or(self.deadline);
+                        running.deadline = self.deadline;
+                    }
+                    Moved::Gone => {
+                        link.gone(id);
+                        if door.is_streaming() {
+                            door.end_within(GONE_GRACE);
+                            clock.as_mut().reset(door.next_look(self.invocation.timeout));
+                        }
+                    }
+                },
                 () = clock.as_mut() => {
+                    let now = Instant::now();
+                    if let Some(limit) = door.limit() {
+                        let is_stuck = link.busy_for(now) > self.invocation.timeout + GRACE;
+                        if now < limit && !is_stuck {
+                            clock.as_mut().reset(door.next_look(self.invocation.timeout));
+                            continue;
+                        }
+                        self.flush(&mut lines);
+                        if link.is_stuck(now) {
+                            self.pool.end(&link);
+                        }
+                        return End::Answered(Err(if is_stuck { timeout(false, None) } else { door.cut(now) }));
+                    }
                     self.flush(&mut lines);
                     // What yields will forget it when told to; what doesn't is beyond telling.
-                    if link.is_stuck(Instant::now()) {
+                    if link.is_stuck(now) {
                         self.pool.end(&link);
                     }
                     return End::Answered(Err(timeout(shortened, None)));
@@ -169,16 +225,27 @@ impl Attempt<'_> {
                 (DONE_FAILURE, failure.as_bytes())
             }
         };
+        // While an answer streams, this is not what ends the call.
         let left_ms = millis(self.deadline.saturating_duration_since(Instant::now()));
         ReplyBody { call, status, left_ms, held, json }.encode()
     }
 
     /// Reads the last message of a run.
-    fn answer(&self, mut body: Vec<u8>, refused: &mut HashMap<u32, CallError>, shortened: bool) -> Result<Option<Box<RawValue>>, Failure> {
+    fn answer(
+        &self,
+        mut body: Vec<u8>,
+        refused: &mut HashMap<u32, CallError>,
+        shortened: bool,
+        door: &mut Door,
+    ) -> Result<Option<Box<RawValue>>, Failure> {
         let unreadable = || Failure::Crashed { had_host_calls: self.host_calls > 0 };
         let payload = if body.is_empty() { Vec::new() } else { body.split_off(1) };
         match body.first() {
-            Some(&DONE_UNDEFINED) => Ok(None),
+            Some(&DONE_UNDEFINED) => {
+                door.end();
+                Ok(None)
+            }
+            Some(&DONE_ANSWER) if door.whole(&payload) => Ok(None),
             Some(&DONE_JSON) => match raw_json(payload) {
                 Some(value) => Ok(Some(value)),
                 None => {

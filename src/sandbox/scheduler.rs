@@ -3,14 +3,15 @@
 //! A call goes to a worker that has yielded lately; where none has, the unit gets another one, up to its share; past that the call
 //! waits. It knows nothing of processes: the pool starts and ends them.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
-use super::Unit;
 use super::link::Link;
+use super::{Loaded, Unit};
 
 /// One unit with its workers.
 pub(super) struct Crew {
@@ -25,6 +26,10 @@ pub(super) struct Crew {
     pub(super) changed: Notify,
     /// Set once, when the unit is no longer used.
     retired: AtomicBool,
+    /// What it said about itself at its first load; every later one must say the same.
+    pub(super) loaded: OnceLock<Loaded>,
+    /// The files of packages that its loads asked for, so that the next needs no asking. Short sections only.
+    pub(super) found: Mutex<BTreeMap<String, Option<Arc<str>>>>,
 }
 
 #[derive(Default)]
@@ -62,6 +67,8 @@ impl Crew {
             waiting: AtomicUsize::new(0),
             changed: Notify::new(),
             retired: AtomicBool::new(false),
+            loaded: OnceLock::new(),
+            found: Mutex::default(),
         }
     }
 

@@ -1,15 +1,17 @@
-//! From the engine's stack texts to the author's coordinates: lines, columns, code frames.
+//! From the engine's stack texts to the author's coordinates: files, lines, columns, code frames.
 //!
-//! The body of a runtime extension is compiled inside a wrapper whose first line is ours, so the author's line is the engine's minus
-//! one. Frames of our own glue have file names that begin with `trellis:` and are left out.
+//! The body of a runtime extension is compiled inside a wrapper whose first line is ours, and TypeScript is compiled as the JavaScript
+//! that was made of it: [`Sources`] knows how to come back from there. Frames of our own glue have file names that begin with `trellis:`
+//! and are left out.
 
+use std::collections::HashMap;
+
+use super::failure::Problem;
 use super::limits::MAX_STACK_TEXT;
+use super::strip::PlaceMap;
 
 /// Begins the file name of every script of ours.
 pub(super) const OWN: &str = "trellis:";
-
-/// Lines of the wrapper before the author's first.
-const WRAPPER_LINES: u32 = 1;
 
 /// Characters of a code line in a frame.
 const WIDTH: usize = 120;
@@ -21,35 +23,86 @@ pub(super) struct Place {
     pub column: u32,
 }
 
-/// The stack in the author's lines, and the innermost place that is the author's.
-pub(super) fn author_stack(raw: &str, file: &str, code: &str) -> (String, Option<Place>) {
-    let last_line = u32::try_from(code.lines().count()).unwrap_or(u32::MAX).max(1);
-    let mut text = String::new();
-    let mut first = None;
-    for line in raw.lines() {
-        if text.len() > MAX_STACK_TEXT {
-            break;
-        }
-        let Some((before, name, place)) = location(line) else {
-            push_line(&mut text, line);
-            continue;
-        };
-        if name.starts_with(OWN) {
-            // The built-in through which our glue called the author's code.
-            text.truncate(text.strip_suffix("    at apply (native)").map_or(text.len(), |t| t.trim_end().len()));
-            continue;
-        }
-        if name != file {
-            push_line(&mut text, line);
-            continue;
-        }
-        // An error at the end of the text is reported in the wrapper's last line.
-        let place = Place { line: place.line.saturating_sub(WRAPPER_LINES).clamp(1, last_line), column: place.column };
-        first.get_or_insert(place);
-        let close = if line.ends_with(')') { ")" } else { "" };
-        push_line(&mut text, &format!("{before}{name}:{}:{}{close}", place.line, place.column));
+/// One text of the author's, and how to come back to it from what was compiled.
+#[derive(Debug, Default)]
+pub(super) struct SourceText {
+    /// The path within the folder. A unit that is one text has none.
+    pub file: Option<String>,
+    pub text: String,
+    /// Lines of ours before the author's first.
+    pub wrapper_lines: u32,
+    /// Where the pieces of what was compiled come from, if it is another text.
+    pub places: Option<PlaceMap>,
+}
+
+/// The author's texts by the names that their scripts have in the engine's stack texts.
+#[derive(Debug, Default)]
+pub(super) struct Sources(HashMap<String, SourceText>);
+
+/// Where something happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// The path within the folder, if there is a folder.
+    pub file: Option<String>,
+    pub place: Place,
+    /// The lines around it.
+    pub frame: String,
+}
+
+impl Spot {
+    /// What is wrong there.
+    pub(super) fn problem(spot: Option<Self>, message: String) -> Problem {
+        let Some(spot) = spot else { return Problem::general(message) };
+        Problem { message, file: spot.file, line: Some(spot.place.line), column: Some(spot.place.column), frame: Some(spot.frame) }
     }
-    (text, first)
+}
+
+impl Sources {
+    pub(super) fn add(&mut self, script: String, text: SourceText) {
+        self.0.insert(script, text);
+    }
+
+    /// The stack in the author's lines, and the innermost place that is the author's: their own file before one of a package.
+    pub(super) fn author_stack(&self, raw: &str) -> (String, Option<Spot>) {
+        let mut text = String::new();
+        let mut spot: Option<(&SourceText, Place)> = None;
+        for line in raw.lines() {
+            if text.len() > MAX_STACK_TEXT {
+                break;
+            }
+            let Some((before, script, place)) = location(line) else {
+                push_line(&mut text, line);
+                continue;
+            };
+            if script.starts_with(OWN) {
+                // The built-in through which our glue called the author's code.
+                text.truncate(text.strip_suffix("    at apply (native)").map_or(text.len(), |t| t.trim_end().len()));
+                continue;
+            }
+            let Some(source) = self.0.get(script) else {
+                push_line(&mut text, line);
+                continue;
+            };
+            let place = source.author(place);
+            let is_own = |source: &SourceText| source.file.as_deref().is_none_or(|file| !file.contains("node_modules/"));
+            if spot.is_none_or(|(first, _)| !is_own(first) && is_own(source)) {
+                spot = Some((source, place));
+            }
+            let close = if line.ends_with(')') { ")" } else { "" };
+            push_line(&mut text, &format!("{before}{script}:{}:{}{close}", place.line, place.column));
+        }
+        let spot = spot.map(|(source, place)| Spot { file: source.file.clone(), place, frame: code_frame(&source.text, place) });
+        (text, spot)
+    }
+}
+
+impl SourceText {
+    fn author(&self, place: Place) -> Place {
+        let place = self.places.as_ref().map_or(place, |places| places.author(place));
+        // An error at the end of the text is reported in the wrapper's last line.
+        let last_line = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX).max(1);
+        Place { line: place.line.saturating_sub(self.wrapper_lines).clamp(1, last_line), column: place.column }
+    }
 }
 
 fn push_line(text: &mut String, line: &str) {
@@ -102,28 +155,51 @@ fn visible(c: char) -> char {
     if c.is_control() { ' ' } else { c }
 }
 
-/// A name that can stand in the engine's stack texts and be found again.
-pub(super) fn file_name(unit: &str) -> String {
-    let cleaned: String = unit.chars().filter(|c| !c.is_control() && !matches!(c, '(' | ')' | ':')).take(80).collect();
-    if cleaned.is_empty() { "extension".into() } else { cleaned }
+/// The name of a unit's script, or of one of its modules: one that can stand in the engine's stack texts and be found again.
+pub(super) fn script_name(unit: &str, path: Option<&str>) -> String {
+    let clean = |text: &str, max| text.chars().filter(|c| !c.is_control() && !matches!(c, '(' | ')' | ':')).take(max).collect::<String>();
+    let unit = clean(unit, 80);
+    let unit = if unit.is_empty() { "extension".to_owned() } else { unit };
+    match path {
+        Some(path) => format!("{unit}/{}", clean(path, 1_000)),
+        None => unit,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn sources(script: &str, text: &str) -> Sources {
+        let mut sources = Sources::default();
+        sources.add(script.to_owned(), SourceText { text: text.to_owned(), wrapper_lines: 1, ..SourceText::default() });
+        sources
+    }
+
+    #[test]
+    fn the_authors_own_file_comes_before_one_of_a_package() {
+        let mut sources = Sources::default();
+        for file in ["index.mjs", "node_modules/p/i.js"] {
+            sources
+                .add(format!("x/{file}"), SourceText { file: Some(file.to_owned()), text: "a\nb\nc".to_owned(), ..SourceText::default() });
+        }
+        let (text, spot) = sources.author_stack("    at deep (x/node_modules/p/i.js:1:1)\n    at <anonymous> (x/index.mjs:3:2)\n");
+        assert!(text.starts_with("    at deep (x/node_modules/p/i.js:1:1)"), "{text}");
+        assert_eq!(spot.map(|s| (s.file, s.place)), Some((Some("index.mjs".to_owned()), Place { line: 3, column: 2 })));
+    }
+
     #[test]
     fn frames_are_moved_to_the_authors_lines_and_ours_left_out() {
         let raw = "    at total (Order total:4:11)\n    at map (native)\n    at <anonymous> (Order total:2:5)\n    at apply (native)\n    at run (trellis:run:9:1)\n";
-        let (text, first) = author_stack(raw, "Order total", "a\nb\nc\nd");
+        let (text, spot) = sources("Order total", "a\nb\nc\nd").author_stack(raw);
         assert_eq!(text, "    at total (Order total:3:11)\n    at map (native)\n    at <anonymous> (Order total:1:5)");
-        assert_eq!(first, Some(Place { line: 3, column: 11 }));
+        assert_eq!(spot.map(|s| s.place), Some(Place { line: 3, column: 11 }));
     }
 
     #[test]
     fn a_syntax_error_has_its_place_without_parentheses() {
-        let (_, first) = author_stack("    at my ext:3:9\n", "my ext", "a\nb");
-        assert_eq!(first, Some(Place { line: 2, column: 9 }));
+        let (_, spot) = sources("my ext", "a\nb").author_stack("    at my ext:3:9\n");
+        assert_eq!(spot.map(|s| s.place), Some(Place { line: 2, column: 9 }));
     }
 
     #[test]

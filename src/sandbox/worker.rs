@@ -11,11 +11,15 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::compile::{self, LoadBody, Loaded, Program};
+use super::compile::{self, Code, Compiled, Compiler, LoadAnswer, LoadStep, Loaded, Program};
 use super::failure::{LoadFailure, Report};
-use super::isolate::{Isolate, Step};
-use super::limits::{IDLE_BYTES, IDLE_ISOLATES, ISOLATE_IDLE_END, MAX_FRAME, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK};
-use super::protocol::{AckBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, ReplyBody, Violation, write_message};
+use super::isolate::{Feed, Isolate, NotMade, Step};
+use super::limits::{
+    IDLE_BYTES, IDLE_ISOLATES, ISOLATE_IDLE_END, LOAD_TIMEOUT, MAX_FRAME, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK,
+};
+use super::protocol::{
+    AckBody, CreditBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, PieceBody, ReplyBody, Violation, write_message,
+};
 
 /// The JS half of one service. `js` is a function expression `(host, primordials, { tx, make, data }) => service`: `host(method, ...args)`
 /// asks the host and answers a promise; `tx` is the open transaction that these services belong to, `make(tx)` makes the services of
@@ -39,7 +43,7 @@ unsafe extern "C" {
 
 /// Runs a worker until its host is gone: the whole of `trellis worker`.
 #[expect(clippy::disallowed_methods, reason = "a worker has no settings: this is for its C library")]
-pub fn main(services: Vec<ServiceSource>) -> ExitCode {
+pub fn main(services: Vec<ServiceSource>, sdk: &'static str) -> ExitCode {
     // SAFETY: the only thread so far. The first local date reads the zone; without a name it would look for a file.
     unsafe {
         std::env::set_var("TZ", "UTC0");
@@ -57,7 +61,7 @@ pub fn main(services: Vec<ServiceSource>) -> ExitCode {
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     // SAFETY: descriptor 0 is the socket that the host gave, and nothing else here uses it.
     let socket = unsafe { UnixStream::from_raw_fd(0) };
-    let run = move || serve(socket, &services);
+    let run = move || serve(socket, &services, sdk);
     match std::thread::Builder::new().stack_size(THREAD_STACK).spawn(run).map(std::thread::JoinHandle::join) {
         Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
         Ok(Ok(Err(problem))) => {
@@ -68,14 +72,16 @@ pub fn main(services: Vec<ServiceSource>) -> ExitCode {
     }
 }
 
-fn serve(socket: UnixStream, services: &[ServiceSource]) -> Result<(), String> {
-    let program = Program::compile(services)?;
+fn serve(socket: UnixStream, services: &[ServiceSource], sdk: &str) -> Result<(), String> {
+    let program = Program::compile(services, sdk)?;
     let mut worker = Worker {
         socket,
         decoder: Decoder::default(),
         out: Vec::new(),
         program,
+        loading: None,
         unit: None,
+        registered: Vec::new(),
         running: HashMap::new(),
         runnable: Vec::new(),
         ready: Vec::new(),
@@ -93,7 +99,11 @@ struct Worker {
     /// Frames to write.
     out: Vec<u8>,
     program: Rc<Program>,
+    /// A unit that lacks files, and by when it must be loaded.
+    loading: Option<(Compiler, Instant)>,
     unit: Option<Rc<Loaded>>,
+    /// JSON text of what the unit registered: every isolate's must be the same.
+    registered: Vec<u8>,
     running: HashMap<u64, Isolate>,
     /// Whose slice was too short.
     runnable: Vec<u64>,
@@ -186,14 +196,28 @@ impl Worker {
                         self.drive(id);
                     }
                     Err(problem) => {
-                        eprintln!("worker: {problem}");
+                        let report = match problem {
+                            NotMade::Ours(why) => {
+                                eprintln!("worker: {why}");
+                                Report::OutOfMemory
+                            }
+                            NotMade::Unit(failure) => Report::NotLoaded(failure),
+                        };
                         let mut done = vec![DONE_FAILURE];
-                        serde_json::to_writer(&mut done, &Report::OutOfMemory).map_err(|_| Violation("no report"))?;
+                        serde_json::to_writer(&mut done, &report).map_err(|_| Violation("no report"))?;
                         write_message(&mut self.out, Kind::Done, id, &done);
                         self.recycle = true;
                     }
                 }
             }
+            Kind::Feed => self.feed(id, &Feed::Piece(PieceBody::decode(&body)?.bytes)),
+            Kind::FeedEnd => {
+                let why = PieceBody::decode(&body)?.bytes;
+                let why = std::str::from_utf8(why).map_err(|_| Violation("an error that isn't text"))?;
+                self.feed(id, &if why.is_empty() { Feed::End } else { Feed::Error(why) });
+            }
+            Kind::Credit => self.feed(id, &Feed::Credit(CreditBody::decode(&body)?.bytes)),
+            Kind::Gone => self.feed(id, &Feed::Gone),
             Kind::Reply => {
                 let reply = ReplyBody::decode(&body)?;
                 // The invocation may have ended while the answer was on its way.
@@ -207,30 +231,68 @@ impl Worker {
                 self.runnable.retain(|r| *r != id);
                 self.spent.extend(self.running.remove(&id));
             }
-            Kind::Loaded | Kind::Call | Kind::Log | Kind::Done | Kind::Ack => return Err(Violation("a message of the wrong way")),
+            Kind::Loaded | Kind::Call | Kind::Log | Kind::Done | Kind::Ack | Kind::Head | Kind::Piece | Kind::Taken => {
+                return Err(Violation("a message of the wrong way"));
+            }
         }
         Ok(())
     }
 
+    /// Hands on what an exchange brings. The invocation may have ended while it was on its way.
+    fn feed(&mut self, id: u64, feed: &Feed<'_>) {
+        if let Some(isolate) = self.running.get(&id) {
+            isolate.feed(feed);
+            self.drive(id);
+        }
+    }
+
     fn load(&mut self, body: &[u8]) {
-        let loaded = serde_json::from_slice::<LoadBody>(body)
-            .map_err(|_| LoadFailure { message: "The code could not be read".into(), line: None, column: None, frame: None })
-            .and_then(compile::compile)
-            .map(Rc::new);
-        let failure = loaded.and_then(|unit| self.first_isolate(unit)).err();
-        let answer = serde_json::to_vec(&failure).unwrap_or_else(|_| b"{}".to_vec());
+        let answer = self.load_step(body).unwrap_or_else(LoadAnswer::Failed);
+        // Texts, numbers and lists only.
+        let answer = serde_json::to_vec(&answer).expect("an answer is plain data");
         write_message(&mut self.out, Kind::Loaded, 0, &answer);
     }
 
-    /// Loads the unit into an isolate, so that what can't be loaded is known now and the first call need not wait.
-    fn first_isolate(&mut self, unit: Rc<Loaded>) -> Result<(), LoadFailure> {
-        let isolate = Isolate::new(&self.program, &unit).map_err(|problem| {
-            eprintln!("worker: {problem}");
-            LoadFailure::general("The code could not be loaded within the memory limit of the extension")
-        })?;
+    fn load_step(&mut self, body: &[u8]) -> Result<LoadAnswer, LoadFailure> {
+        let step = serde_json::from_slice(body).map_err(|_| LoadFailure::general("The code could not be read"))?;
+        let (compiled, until) = match (step, self.loading.take()) {
+            (LoadStep::Begin(body), _) => (compile::compile(body)?, Instant::now() + LOAD_TIMEOUT),
+            (LoadStep::Files(files), Some((compiler, until))) => (compiler.with(files)?, until),
+            (LoadStep::Files(_), None) => return Err(LoadFailure::general("There are files, and nothing is being loaded")),
+        };
+        match compiled {
+            Compiled::Lacks(compiler, need) => {
+                self.loading = Some((compiler, until));
+                Ok(LoadAnswer::Need(need))
+            }
+            Compiled::Whole(unit) => self.first_isolates(Rc::new(unit), until),
+        }
+    }
+
+    /// Loads the unit into an isolate, so that what can't be loaded is known now and the first call need not wait. A unit that registers
+    /// is loaded twice: what it registers must be the same in every isolate.
+    fn first_isolates(&mut self, unit: Rc<Loaded>, until: Instant) -> Result<LoadAnswer, LoadFailure> {
+        let told = |problem| match problem {
+            NotMade::Unit(failure) => failure,
+            NotMade::Ours(why) => {
+                eprintln!("worker: {why}");
+                LoadFailure::general("The code could not be loaded")
+            }
+        };
+        let (isolate, registered) = Isolate::new(&self.program, &unit, until).map_err(told)?;
         self.ready = vec![isolate];
+        self.registered = registered.json;
+        if matches!(unit.code, Code::Modules(_)) {
+            let (second, again) = Isolate::new(&self.program, &unit, until).map_err(told)?;
+            if again.json != self.registered {
+                return Err(differs());
+            }
+            self.ready.push(second);
+        }
         self.unit = Some(unit);
-        Ok(())
+        let registrations =
+            serde_json::from_slice(&self.registered).map_err(|_| LoadFailure::general("What was registered can't be read"))?;
+        Ok(LoadAnswer::Loaded { registrations, lines: registered.lines })
     }
 
     /// Runs what is pending of one invocation and ends it if it came to an end.
@@ -271,7 +333,7 @@ impl Worker {
     }
 
     /// An isolate for a call.
-    fn isolate(&mut self) -> Result<Isolate, String> {
+    fn isolate(&mut self) -> Result<Isolate, NotMade> {
         // What ran last is still in the processor's caches.
         while let Some(mut isolate) = self.spent.pop() {
             if isolate.restore() {
@@ -284,9 +346,10 @@ impl Worker {
         }
     }
 
-    fn prepare(&self) -> Result<Isolate, String> {
-        let unit = self.unit.as_ref().ok_or("there is no unit")?;
-        Isolate::new(&self.program, unit)
+    fn prepare(&self) -> Result<Isolate, NotMade> {
+        let unit = self.unit.as_ref().ok_or_else(|| NotMade::Ours("there is no unit".into()))?;
+        let (isolate, registered) = Isolate::new(&self.program, unit, Instant::now() + LOAD_TIMEOUT)?;
+        if registered.json == self.registered { Ok(isolate) } else { Err(NotMade::Unit(differs())) }
     }
 
     fn wants_isolate(&self) -> bool {
@@ -325,13 +388,20 @@ impl Worker {
     }
 }
 
+fn differs() -> LoadFailure {
+    LoadFailure::general(
+        "What `register` registers differs from one isolate to the next: it must not depend on the time, on chance or on anything else that changes",
+    )
+}
+
 /// What the host may send, and how much of it.
 fn accept(kind: Kind, _id: u64) -> Option<usize> {
     match kind {
         // Escaped in JSON, a source may take six times its length.
         Kind::Load => Some(MAX_SOURCE * 6 + MAX_FRAME),
         Kind::Invoke | Kind::Reply => Some(usize::MAX),
-        Kind::Abort => Some(0),
-        Kind::Loaded | Kind::Call | Kind::Log | Kind::Done | Kind::Ack => None,
+        Kind::Abort | Kind::Gone => Some(0),
+        Kind::Feed | Kind::FeedEnd | Kind::Credit => Some(MAX_FRAME),
+        Kind::Loaded | Kind::Call | Kind::Log | Kind::Done | Kind::Ack | Kind::Head | Kind::Piece | Kind::Taken => None,
     }
 }

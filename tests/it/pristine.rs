@@ -251,7 +251,7 @@ async fn what_a_call_left_undone_stays_undone() {
     }
     // One that is given up by its caller leaves as little.
     let host = Arc::new(TestHost::default());
-    let waiting = pool.invoke(invocation(&unit, &json!({}), 5_000, host));
+    let waiting = pool.invoke(invocation(&unit, &json!({}), 5_000, host), None);
     assert!(tokio::time::timeout(Duration::from_millis(20), waiting).await.is_err());
     let next = call(&pool, &unit, json!({}), 1_000).await;
     assert_eq!((value(&next), next.host_calls), (json!("done"), 0));

@@ -22,7 +22,7 @@ pub fn unit_with(code: &str, memory_limit: usize, warm: bool) -> Arc<Unit> {
     // Code that calls the host does so as `call(what, ...args)`, over a real service whose arguments it passes through.
     let calls = code.replace(".call(", "").contains("call");
     let prefix = if calls { "const call = async (what, ...args) => (await services.fields()).readOne(what, args); " } else { "" };
-    Unit::new("Order total", Source::Body { code: format!("{prefix}{code}"), params }, memory_limit, warm)
+    Unit::new("Order total", Source::Body { code: format!("{prefix}{code}"), params, answers: false }, memory_limit, warm)
 }
 
 pub fn unit(code: &str) -> Arc<Unit> {
@@ -93,6 +93,7 @@ impl Host for TestHost {
 pub fn invocation(unit: &Arc<Unit>, payload: &Value, timeout_ms: u64, host: Arc<dyn Host>) -> Invocation {
     let raw = |v: &Value| to_raw_value(v).expect("a value");
     let input = Input {
+        handler: 0,
         args: vec![raw(payload), raw(&json!({ "event": "orders.items.create" }))],
         context: raw(&json!({ "requestId": "r-1", "accountability": { "user": "u-1", "roles": ["a"] } })),
     };
@@ -100,7 +101,7 @@ pub fn invocation(unit: &Arc<Unit>, payload: &Value, timeout_ms: u64, host: Arc<
 }
 
 pub async fn call(pool: &Pool, unit: &Arc<Unit>, payload: Value, timeout_ms: u64) -> Outcome {
-    pool.invoke(invocation(unit, &payload, timeout_ms, Arc::new(TestHost::default()))).await
+    pool.invoke(invocation(unit, &payload, timeout_ms, Arc::new(TestHost::default())), None).await
 }
 
 async fn run(pool: &Pool, code: &str) -> Outcome {
@@ -221,7 +222,7 @@ async fn at_most_64_host_calls_are_in_flight() {
     let host = Arc::new(TestHost::default());
     let unit =
         unit("const all = []; for (let i = 0; i < 300; i++) all.push(call('slow', i)); return (await Promise.all(all)).map(a => a[0])");
-    let outcome = pool.invoke(invocation(&unit, &json!(1), 3_000, host.clone())).await;
+    let outcome = pool.invoke(invocation(&unit, &json!(1), 3_000, host.clone()), None).await;
     assert_eq!(value(&outcome), json!((0..300).collect::<Vec<_>>()));
     assert_eq!(outcome.host_calls, 300);
     let most = host.most_open.load(Ordering::SeqCst);
@@ -321,7 +322,7 @@ async fn the_host_can_shorten_the_deadline() {
     let pool = Pool::start(options());
     let host = Arc::new(TestHost { deadline_after_call: Some(Duration::from_millis(100)), ..TestHost::default() });
     let unit = unit("await call('echo'); await new Promise(() => {})");
-    let outcome = pool.invoke(invocation(&unit, &json!(1), 5_000, host)).await;
+    let outcome = pool.invoke(invocation(&unit, &json!(1), 5_000, host), None).await;
     assert!(matches!(outcome.result, Err(Failure::HostDeadline)), "{outcome:?}");
     assert!(outcome.elapsed < Duration::from_millis(400), "{:?}", outcome.elapsed);
 }
@@ -351,10 +352,11 @@ async fn memory_is_bounded_and_catching_it_does_not_help() {
 async fn syntax_errors_say_where() {
     let pool = Pool::start(options());
     let failure = pool.check(&unit("const a = 1;\nconst b = ;\nreturn b")).await.expect_err("no expression");
+    let [failure] = &failure.problems[..] else { panic!("{failure:?}") };
     assert_eq!((failure.line, failure.column.is_some()), (Some(2), true), "{failure:?}");
     assert!(failure.frame.as_deref().is_some_and(|f| f.contains("> 2 | const b = ;") && f.contains('^')), "{failure:?}");
     let open = pool.check(&unit("if (payload) {\n  return 1")).await.expect_err("a brace is open");
-    assert!(open.line.is_some_and(|l| l <= 2), "{open:?}");
+    assert!(open.problems[0].line.is_some_and(|l| l <= 2), "{open:?}");
     let invoked = run(&pool, "return (").await;
     assert!(matches!(invoked.result, Err(Failure::Load(_))), "{invoked:?}");
     pool.check(&unit("return await 1")).await.expect("fine");
@@ -487,7 +489,7 @@ async fn the_console_formats_and_is_cut() {
     let pool = Pool::start(options());
     let lines = async |code: &str| {
         let host = Arc::new(TestHost::default());
-        let outcome = pool.invoke(invocation(&unit(code), &json!({}), 1_000, host.clone())).await;
+        let outcome = pool.invoke(invocation(&unit(code), &json!({}), 1_000, host.clone()), None).await;
         assert!(outcome.result.is_ok(), "{outcome:?}");
         let lines = host.lines.lock().expect("not poisoned");
         lines.iter().map(|l| format!("{:?} {}", l.level, l.message)).collect::<Vec<_>>()
@@ -605,7 +607,7 @@ async fn too_many_calls_are_busy() {
     assert_eq!((fine, busy), (2, 4));
     let mut nested = invocation(&unit, &json!({}), 2_000, Arc::new(TestHost::default()));
     nested.nested = true;
-    assert!(pool.invoke(nested).await.result.is_ok());
+    assert!(pool.invoke(nested, None).await.result.is_ok());
 }
 
 #[tokio::test]
@@ -616,7 +618,8 @@ async fn dropping_a_call_drops_its_host_calls_and_leaves_the_worker_usable() {
     pool.check(&unit).await.expect("it compiles");
     let pid = pool.stats().workers[0].pid;
     let abandoned =
-        tokio::time::timeout(Duration::from_millis(200), pool.invoke(invocation(&unit, &json!({ "wait": 1 }), 5_000, host.clone()))).await;
+        tokio::time::timeout(Duration::from_millis(200), pool.invoke(invocation(&unit, &json!({ "wait": 1 }), 5_000, host.clone()), None))
+            .await;
     assert!(abandoned.is_err());
     assert_eq!(host.open.load(Ordering::SeqCst), 0);
     for _ in 0..3 {

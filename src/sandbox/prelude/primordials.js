@@ -34,18 +34,18 @@ const JSONStringify = JSON.stringify;
 const JSONParse = JSON.parse;
 const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
 
+const put = (object, key, value) =>
+  ObjectDefineProperty(object, key, { __proto__: null, value, writable: true, configurable: true, enumerable: true });
+
 /** What the JS half of a service may use. */
 const primordials = ObjectFreeze({
   __proto__: null, Array, ArrayIsArray, DateToISOString, Error, JSONParse, JSONStringify, Map, MapGet, MapHas, MapSet, NumberIsInteger,
   ObjectAssign, ObjectCreate, ObjectDefineProperty, ObjectFreeze, ObjectHasOwn, ObjectKeys, Promise, PromiseThen, RangeError,
-  ReflectApply, Set, String, StringIndexOf, StringSlice, TypeError, Uint8Array, isObject, uncurry,
+  ReflectApply, Set, String, StringIndexOf, StringSlice, TypeError, Uint8Array, isObject, put, uncurry,
 });
 
 const define = (object, name, value) =>
   ObjectDefineProperty(object, name, { __proto__: null, value, writable: true, configurable: true, enumerable: false });
-
-const put = (object, key, value) =>
-  ObjectDefineProperty(object, key, { __proto__: null, value, writable: true, configurable: true, enumerable: true });
 
 /** An own or inherited data property, without running a getter. */
 const dataProperty = (object, key) => {

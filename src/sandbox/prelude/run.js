@@ -66,9 +66,26 @@ const fail = (error) => {
 const aside = { __proto__: null, env: 1, previous: 1, keepsFirst: 1 };
 
 let open;
+let currentHost;
+// How long before the limit of the call its signal tells that the time is up, in ms.
+const SIGNAL_AHEAD = 100;
 
-/** `args` ends where `context` and `services` are added. Answers the promise of the body. */
-const run = (body, args, data) => {
+/** The signal of a call, made when it is first asked for. */
+const timeSignal = () => {
+  const { signal, abort } = web().signal();
+  const id = ++lastTimer;
+  const left = native.left() - SIGNAL_AHEAD;
+  const wait = left > 0 ? left : 0;
+  timers[id] = { __proto__: null, callback: () => abort(new Error('The time limit of the call is near')), rest: [], wait, repeat: false };
+  native.timer(id, wait);
+  return signal;
+};
+
+/**
+ * `body` is the function to call, or undefined for the registered handler of that number. `args` ends where `context` and `services` are
+ * added; `exchange` is 0, or 1 and 2 for a request without and with a body. Answers the promise of what was called.
+ */
+const run = (body, args, data, handler, exchange) => {
   if (open !== undefined && !open.closed) throw new TypeError('One call at a time');
   timers = { __proto__: null };
   calls = { __proto__: null };
@@ -76,7 +93,9 @@ const run = (body, args, data) => {
   queueHead = queueTail = openCalls = lastCall = 0;
   const opened = openHost();
   open = opened.state;
+  currentHost = opened.host;
   held = false;
+  inflow = outflow = goneSignal = undefined;
   const context = {};
   const keys = ObjectKeys(data);
   for (let i = 0; i < keys.length; i++) if (!(keys[i] in aside)) put(context, keys[i], deepFreeze(data[keys[i]]));
@@ -104,19 +123,31 @@ const run = (body, args, data) => {
   };
   const services = make(undefined);
   put(context, 'services', services);
+  let signal;
+  ObjectDefineProperty(context, 'signal', { __proto__: null, enumerable: true, configurable: false, get: () => signal ??= timeSignal() });
   ObjectFreeze(context);
   const first = args[0];
   if (data.previous) put(args[1], 'previous', async () => opened.host('meta.previous', {}));
+  if (exchange !== 0) put(args, 0, openRequest(args[0], exchange === 2));
   put(args, args.length, context);
-  put(args, args.length, services);
-  const promise = ReflectApply(body, undefined, args);
-  if (data.keepsFirst) {
-    // A filter that returns nothing has changed its payload in place, or not at all.
-    PromiseThen(promise, (value) => native.done(value === undefined ? first : value), fail);
-    return promise;
-  }
-  PromiseThen(promise, native.done, fail);
+  // In a body the services are a variable of their own; a handler has them in its context.
+  if (body !== undefined) put(args, args.length, services);
+  const promise = called(body ?? handlers[handler], args);
+  if (exchange !== 0) PromiseThen(promise, tryRespond, failOrRespond);
+  // A filter that returns nothing has changed its payload in place, or not at all.
+  else if (data.keepsFirst) PromiseThen(promise, (value) => native.done(value === undefined ? first : value, 'payload'), fail);
+  else PromiseThen(promise, (value) => native.done(value, 'result'), fail);
   return promise;
+};
+
+/** A handler may answer at once, by a promise, or throw. */
+const called = (handler, args) => {
+  try {
+    const result = ReflectApply(handler, undefined, args);
+    return native.isPromise(result) ? result : new Promise((resolve) => resolve(result));
+  } catch (error) {
+    return rejected(error);
+  }
 };
 
 /** Nothing of the call that ended reaches the host again. */
@@ -124,4 +155,4 @@ const close = () => {
   open.closed = true;
 };
 
-return { __proto__: null, run, settle, fire, close };
+return { __proto__: null, run, settle, fire, close, feed, load, loaded };

@@ -143,6 +143,7 @@ impl Origin {
             event: event.qualified(&self.template.collection),
             item_key,
             meta: Value::Object(meta.clone()),
+            ordered: hook.ordered,
             ..self.template.clone()
         }
     }

@@ -1,0 +1,419 @@
+//! The extensions that lie in folders: loaded aside, swapped in when they load, kept at work when the next version doesn't.
+//!
+//! A folder that exists and doesn't load still guards what its last good version guarded, also after a restart: what that registered is
+//! kept in the database. [`Extensions`] calls in here at start and for each change that the watch reports.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::definition::Settings;
+use super::failure::load_report;
+use super::files::{self, Folder};
+use super::folder_settings::FolderSettings;
+use super::registered::{self, Registered};
+use super::routes::Table;
+use super::set::{Extension, Shared};
+use super::store::Extensions;
+use crate::db::{Db, Filter, Op, Query, Sql, sql, system, timestamp};
+use crate::error::Result;
+use crate::hooks::outbox;
+use crate::sandbox::{LoadFailure, LogLevel, Problem, Source, Unit};
+use crate::services::Item;
+
+/// The namespace of the ids that are made of folders' names.
+const NAMESPACE: Uuid = Uuid::from_u128(0x7472_656c_6c69_735f_6578_7465_6e73_696f);
+
+/// Folders that are read and loaded at once, per processor.
+const PARALLEL: usize = 2;
+
+/// The id of the extension in the folder called `name`: the same on every host and after every restart.
+pub fn folder_id(name: &str) -> String {
+    Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string()
+}
+
+/// Whether an id may be that of a folder.
+pub fn is_folder_id(id: &str) -> bool {
+    Uuid::parse_str(id).is_ok_and(|id| id.get_version_num() == 5)
+}
+
+/// The folders of this host.
+#[derive(Default)]
+pub struct Folders {
+    /// By name. Changed under the lock on changes only; short sections.
+    states: Mutex<BTreeMap<String, FolderState>>,
+}
+
+/// One folder.
+#[derive(Clone)]
+pub struct FolderState {
+    /// What its settings say, or said when they could last be read.
+    pub settings: Settings,
+    /// For people.
+    pub description: Option<String>,
+    /// Whether it is to run.
+    pub enabled: bool,
+    /// The version that runs; or, if none ever loaded on this host, a stand-in that guards what the last good one registered.
+    pub serving: Option<Arc<Extension>>,
+    /// Why the version on disk isn't the one that runs; empty if it is.
+    pub problems: Vec<Problem>,
+    /// Of the version that was last looked at.
+    fingerprint: Option<[u8; 32]>,
+    /// Another extension has a route of it: worth another look when others change.
+    conflicts: bool,
+}
+
+/// What came of looking at a folder.
+enum Looked {
+    /// It is as it was.
+    Same,
+    /// It is switched off.
+    Off { settings: Settings, description: Option<String>, fingerprint: [u8; 32] },
+    /// A version that loads.
+    Good(Box<Candidate>),
+    /// One that doesn't.
+    Bad { settings: Option<(Settings, Option<String>)>, fingerprint: Option<[u8; 32]>, failure: LoadFailure },
+}
+
+/// A version that loads and isn't in the set yet.
+struct Candidate {
+    extension: Arc<Extension>,
+    description: Option<String>,
+    fingerprint: [u8; 32],
+    folder: Arc<Folder>,
+    registrations: Vec<Value>,
+}
+
+impl Folders {
+    fn states(&self) -> MutexGuard<'_, BTreeMap<String, FolderState>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What belongs in the set.
+    pub fn serving(&self) -> Vec<Arc<Extension>> {
+        self.states().values().filter_map(|state| state.serving.clone()).collect()
+    }
+
+    /// The folder with this id, and its name.
+    pub fn find(&self, id: &str) -> Option<(String, FolderState)> {
+        self.all().into_iter().find(|(_, state)| state.settings.id == id)
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> Vec<(String, FolderState)> {
+        self.states().iter().map(|(name, state)| (name.clone(), state.clone())).collect()
+    }
+
+    /// Those that lost their routes to others.
+    pub(super) fn conflicting(&self) -> BTreeSet<String> {
+        self.states().iter().filter(|(_, state)| state.conflicts).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+impl Extensions {
+    /// Looks at every folder on disk and in memory: at start, and when the watch can't tell which changed.
+    pub async fn load_folders(&self) -> Result<()> {
+        self.look_at(None).await
+    }
+
+    /// Looks at the folders with these names, which may have changed, come or gone.
+    pub async fn reload_folders(&self, names: BTreeSet<String>) -> Result<()> {
+        self.look_at(Some(names)).await
+    }
+
+    async fn look_at(&self, names: Option<BTreeSet<String>>) -> Result<()> {
+        if self.safe_mode {
+            return Ok(());
+        }
+        let _one = self.change.lock().await;
+        let root = self.shared.core.config.extensions_path.clone();
+        let on_disk = list(&root).await;
+        let known: BTreeSet<String> = self.folders.states().keys().cloned().collect();
+        let mut names = names.unwrap_or_else(|| on_disk.union(&known).cloned().collect());
+        names.extend(self.folders.conflicting());
+        let (here, gone): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| on_disk.contains(name));
+        let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let looked: Vec<(String, Looked)> = futures_util::stream::iter(here)
+            .map(|name| {
+                let before = self.folders.states().get(&name).cloned();
+                let (root, shared) = (root.clone(), Arc::clone(&self.shared));
+                async move {
+                    let looked = look(&root, &name, before, &shared).await;
+                    (name, looked)
+                }
+            })
+            .buffer_unordered(processors * PARALLEL)
+            .collect()
+            .await;
+        let kept = kept(&self.shared.core.db).await?;
+        self.apply(looked, &kept).await?;
+        for name in gone {
+            self.remove_folder(&name, kept.contains_key(&folder_id(&name))).await?;
+        }
+        self.swap().await
+    }
+
+    /// Takes over what was found. Nothing of it is in use before the swap.
+    async fn apply(&self, looked: Vec<(String, Looked)>, kept: &HashMap<String, Item>) -> Result<()> {
+        let mut good: BTreeMap<String, Box<Candidate>> = BTreeMap::new();
+        let mut bad = Vec::new();
+        for (name, looked) in looked {
+            match looked {
+                Looked::Same => {}
+                Looked::Off { settings, description, fingerprint } => {
+                    tracing::info!(extension = name, "extension folder is switched off");
+                    self.note_folder(&name, None, kept).await;
+                    let state = FolderState {
+                        settings,
+                        description,
+                        enabled: false,
+                        serving: None,
+                        problems: Vec::new(),
+                        fingerprint: Some(fingerprint),
+                        conflicts: false,
+                    };
+                    self.folders.states().insert(name, state);
+                }
+                Looked::Good(candidate) => drop(good.insert(name, candidate)),
+                Looked::Bad { settings, fingerprint, failure } => bad.push((name, settings, fingerprint, failure, false)),
+            }
+        }
+        // What can't have its routes beside the others isn't taken; what it would have replaced stays, which may get in another's way.
+        loop {
+            let losers = self.losers(&good);
+            if losers.is_empty() {
+                break;
+            }
+            for (name, message) in losers {
+                if let Some(candidate) = good.remove(&name) {
+                    let settings = Some((candidate.extension.settings.clone(), candidate.description));
+                    bad.push((name, settings, Some(candidate.fingerprint), LoadFailure::from(Problem::general(message)), true));
+                }
+            }
+        }
+        for (name, candidate) in good {
+            let Candidate { extension, description, fingerprint, folder, registrations } = *candidate;
+            // From now on every worker of this version gets what the first got.
+            folder.close();
+            self.note_folder(&name, Some(&registrations), kept).await;
+            let (hooks, routes) = (extension.hooks.len(), extension.routes.len());
+            tracing::info!(extension = extension.settings.name, folder = name, hooks, routes, "extension folder loaded");
+            let state = FolderState {
+                settings: extension.settings.clone(),
+                description,
+                enabled: true,
+                serving: Some(extension),
+                problems: Vec::new(),
+                fingerprint: Some(fingerprint),
+                conflicts: false,
+            };
+            self.folders.states().insert(name, state);
+        }
+        for (name, settings, fingerprint, failure, conflicts) in bad {
+            self.folder_failed(name, settings, fingerprint, failure, conflicts, kept).await?;
+        }
+        Ok(())
+    }
+
+    /// The candidates that lose a conflict of routes, with what is to be said about it.
+    fn losers(&self, good: &BTreeMap<String, Box<Candidate>>) -> Vec<(String, String)> {
+        let set = self.current();
+        let rows = set.by_id.values().filter(|extension| !is_folder_id(&extension.settings.id)).cloned();
+        let staying = self.folders.states();
+        let staying = staying.iter().filter(|(name, _)| !good.contains_key(*name)).filter_map(|(_, state)| state.serving.clone());
+        let all = rows.chain(staying).chain(good.values().map(|candidate| Arc::clone(&candidate.extension)));
+        let (_, conflicts) = Table::build(all.flat_map(|extension| extension.routes.clone()).collect());
+        let named = |id: &str| good.iter().find(|(_, candidate)| candidate.extension.settings.id == id).map(|(name, _)| name.clone());
+        conflicts.into_iter().filter_map(|conflict| Some((named(&conflict.loser)?, conflict.message))).collect()
+    }
+
+    async fn folder_failed(
+        &self,
+        name: String,
+        settings: Option<(Settings, Option<String>)>,
+        fingerprint: Option<[u8; 32]>,
+        failure: LoadFailure,
+        conflicts: bool,
+        kept: &HashMap<String, Item>,
+    ) -> Result<()> {
+        let before = self.folders.states().get(&name).cloned();
+        let (settings, description) = settings
+            .or_else(|| before.as_ref().map(|state| (state.settings.clone(), state.description.clone())))
+            .unwrap_or_else(|| (settings_of(&name, &FolderSettings::of(&name)), None));
+        let report = load_report(&failure);
+        // With the version before this one it goes on as if nothing had happened; without one, what is known to be guarded stays so.
+        let running = before.and_then(|state| state.serving).filter(|extension| extension.broken().is_none());
+        let goes_on = running.is_some();
+        let serving = running.or_else(|| guard(&settings, kept.get(&settings.id)?, &report, &self.shared));
+        tracing::warn!(extension = settings.name, folder = name, goes_on, report, "extension folder doesn't load");
+        self.note_folder(&name, None, kept).await;
+        self.shared.stats.note_error(&settings.id, &report);
+        let problems = failure.problems;
+        let state = FolderState { settings, description, enabled: true, serving, problems, fingerprint, conflicts };
+        self.folders.states().insert(name, state);
+        Ok(())
+    }
+
+    /// Removing a folder is a decision: it guards nothing any more, and what is owed to it is given up.
+    async fn remove_folder(&self, name: &str, is_kept: bool) -> Result<()> {
+        let known = self.folders.states().remove(name);
+        if known.is_none() && !is_kept {
+            return Ok(());
+        }
+        tracing::info!(folder = name, "extension folder is gone");
+        let (core, id) = (&self.shared.core, folder_id(name));
+        let this = Filter::field("id", Op::Eq(json!(id)));
+        self.write(sql::delete_where(core.db.dialect(), &system::extension_folders_table(), &this)?).await?;
+        self.write(outbox::give_up(core.db.dialect(), &id, core.clock.now())?).await
+    }
+
+    /// Makes sure that there is a row for the folder, with what it registered if it loaded. What can't be written is missed at the next
+    /// start only.
+    async fn note_folder(&self, name: &str, registrations: Option<&[Value]>, kept: &HashMap<String, Item>) {
+        let statement = match self.folder_statement(name, registrations, kept) {
+            Ok(None) => return,
+            Ok(Some(statement)) => self.write(statement).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = statement {
+            tracing::warn!(folder = name, %error, "what an extension folder registered could not be kept");
+        }
+    }
+
+    fn folder_statement(&self, name: &str, registrations: Option<&[Value]>, kept: &HashMap<String, Item>) -> Result<Option<Sql>> {
+        let (core, table, id) = (&self.shared.core, system::extension_folders_table(), folder_id(name));
+        let (dialect, now) = (core.db.dialect(), json!(timestamp(core.clock.now())));
+        let mut row = Item::new();
+        if let Some(list) = registrations {
+            row.insert("registered".to_owned(), json!(list));
+            row.insert("loaded_at".to_owned(), now.clone());
+        }
+        let Some(before) = kept.get(&id) else {
+            row.extend([("id".to_owned(), json!(id)), ("name".to_owned(), json!(name)), ("created_at".to_owned(), now)]);
+            return sql::insert(dialect, &table, &row, &[]).map(Some);
+        };
+        if row.get("registered").is_none_or(|registered| before.get("registered") == Some(registered)) {
+            return Ok(None);
+        }
+        sql::update_by_keys(dialect, &table, &[json!(id)], None, &row, &[]).map(Some)
+    }
+}
+
+/// The names of the folders on disk; none where the directory isn't there.
+async fn list(root: &Path) -> BTreeSet<String> {
+    let root = root.to_owned();
+    let listed = tokio::task::spawn_blocking(move || files::names(&root)).await;
+    match listed {
+        Ok(Ok(names)) => {
+            for name in names.refused {
+                tracing::warn!(folder = name, "not an extension: its name must have letters, digits, `.`, `_` and `-` only");
+            }
+            names.extensions.into_iter().collect()
+        }
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "`EXTENSIONS_PATH` can't be read");
+            BTreeSet::new()
+        }
+        Err(error) => {
+            tracing::error!(%error, "the task that lists extension folders ended badly");
+            BTreeSet::new()
+        }
+    }
+}
+
+/// Reads a folder and loads it into a worker, if it is another version than the one before.
+async fn look(root: &Path, name: &str, before: Option<FolderState>, shared: &Shared) -> Looked {
+    let (root, owned) = (root.to_owned(), name.to_owned());
+    let read = match tokio::task::spawn_blocking(move || files::read(&root, &owned)).await {
+        Ok(read) => read,
+        Err(error) => Err(vec![Problem::general(format!("The folder could not be read: {error}"))]),
+    };
+    let mut folder = match read {
+        Ok(folder) => folder,
+        Err(problems) => return Looked::Bad { settings: None, fingerprint: None, failure: LoadFailure { problems } },
+    };
+    let fingerprint = folder.fingerprint;
+    // What didn't load may load now, for reasons that lie outside of the folder.
+    if before.is_some_and(|state| state.fingerprint == Some(fingerprint) && state.problems.is_empty()) {
+        return Looked::Same;
+    }
+    let settings = settings_of(name, &folder.settings);
+    let description = folder.settings.description.clone();
+    if !folder.settings.enabled {
+        return Looked::Off { settings, description, fingerprint };
+    }
+    let files = Arc::new(std::mem::take(&mut folder.files));
+    let folder = Arc::new(folder);
+    let source = Source::Modules { entry: folder.entry.clone(), files, packages: Arc::clone(&folder) as Arc<_> };
+    let unit = Unit::new(name, source, settings.memory_limit, settings.warm);
+    let failure = match shared.pool.check(&unit).await {
+        Ok(loaded) => {
+            for line in &loaded.lines {
+                let message = &line.message;
+                match line.level {
+                    LogLevel::Debug => tracing::debug!(target: "trellis::extension", extension = name, "{message}"),
+                    LogLevel::Info => tracing::info!(target: "trellis::extension", extension = name, "{message}"),
+                    LogLevel::Warn | LogLevel::Error => tracing::warn!(target: "trellis::extension", extension = name, "{message}"),
+                }
+            }
+            match registered::read(&settings, &loaded.registrations) {
+                Ok(Registered { hooks, routes }) => {
+                    let extension = Extension::of_folder(settings, hooks, routes, unit, &shared.pool);
+                    let registrations = loaded.registrations;
+                    return Looked::Good(Box::new(Candidate { extension, description, fingerprint, folder, registrations }));
+                }
+                Err(problems) => LoadFailure { problems },
+            }
+        }
+        Err(failure) => failure,
+    };
+    shared.pool.retire(unit.id);
+    Looked::Bad { settings: Some((settings, description)), fingerprint: Some(fingerprint), failure }
+}
+
+/// Guards what the last good version registered, and runs nothing.
+fn guard(settings: &Settings, row: &Item, why: &str, shared: &Shared) -> Option<Arc<Extension>> {
+    let registrations = row.get("registered")?.as_array()?;
+    // What was good once is good still, unless a newer version of the host says otherwise: then the event isn't there to be guarded.
+    let Registered { hooks, routes } = registered::read(settings, registrations).ok()?;
+    let nothing = Source::Body { code: String::new(), params: Vec::new(), answers: false };
+    let unit = Unit::new(settings.name.clone(), nothing, settings.memory_limit, false);
+    let extension = Extension::of_folder(settings.clone(), hooks, routes, unit, &shared.pool);
+    extension.set_broken(why);
+    Some(extension)
+}
+
+fn settings_of(folder: &str, said: &FolderSettings) -> Settings {
+    Settings {
+        id: folder_id(folder),
+        name: said.name.clone(),
+        sort: said.sort,
+        timeout: said.timeout,
+        stream_timeout: said.stream_timeout,
+        memory_limit: said.memory_limit,
+        fail_open: said.fail_open,
+        warm: said.warm,
+    }
+}
+
+/// What the database knows of folders, by id.
+pub(super) async fn kept(db: &Db) -> Result<HashMap<String, Item>> {
+    let table = system::extension_folders_table();
+    let names: Vec<String> = table.fields.iter().map(|field| field.name.clone()).collect();
+    let columns: Vec<&str> = names.iter().map(String::as_str).collect();
+    let statement = db.sql(&sql::select(db.dialect(), &table, &columns, &Query::default())?);
+    let job: Arc<(Sql, _)> = Arc::new((statement, sql::types(&table, &columns)?));
+    let rows = db
+        .read(move |conn| {
+            let job = Arc::clone(&job);
+            Box::pin(async move { conn.select(&job.0, &job.1).await })
+        })
+        .await?;
+    let items = rows.into_iter().map(|row| names.iter().cloned().zip(row).collect::<Item>());
+    Ok(items.filter_map(|item| Some((item.get("id")?.as_str()?.to_owned(), item))).collect())
+}

@@ -1,0 +1,161 @@
+// A call that answers a request: the request is made of what the host sends, the answer goes out whole or in pieces under credit.
+const FED = 0;
+const FED_ALL = 1;
+const FED_ERROR = 2;
+const CREDIT = 3;
+const GONE = 4;
+const STREAM_CREDIT = 262144;
+
+let inflow;
+let outflow;
+let goneSignal;
+
+/** The body of the request: pieces that have come and not been read, and who waits for one. */
+const openInflow = () => {
+  const pieces = { __proto__: null };
+  let first = 0;
+  let last = 0;
+  let ended = false;
+  let problem;
+  let waiting;
+  const take = () => {
+    const piece = pieces[first];
+    delete pieces[first++];
+    native.taken(piece.length);
+    return piece;
+  };
+  const give = () => {
+    if (waiting === undefined) return;
+    const { resolve, reject } = waiting;
+    if (first < last) resolve(take());
+    else if (problem !== undefined) reject(problem);
+    else if (ended) resolve(undefined);
+    else return;
+    waiting = undefined;
+  };
+  return {
+    __proto__: null,
+    /** One piece, or undefined at the end. */
+    pull() {
+      return new Promise((resolve, reject) => {
+        waiting = { __proto__: null, resolve, reject };
+        give();
+      });
+    },
+    /** What comes is let pass. */
+    cancel() {
+      while (first < last) take();
+      ended = true;
+    },
+    fed(piece) {
+      if (ended) {
+        native.taken(piece.length);
+        return;
+      }
+      pieces[last++] = piece;
+      give();
+    },
+    end(error) {
+      ended = true;
+      if (error !== undefined) problem = new TypeError(`The request's body could not be read: ${error}`);
+      give();
+    },
+  };
+};
+
+/** Sends a streaming body, piece by piece, as the host takes them. */
+const pump = async (reader) => {
+  const flow = outflow = { __proto__: null, credit: STREAM_CREDIT, wake: undefined, gone: false, reader };
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || flow.gone) return;
+    for (let at = 0; at < value.length;) {
+      if (flow.credit <= 0) {
+        await new Promise((resolve) => { flow.wake = resolve; });
+        if (flow.gone) return;
+      }
+      const sent = native.piece(value, at, flow.credit);
+      at += sent;
+      flow.credit -= sent;
+    }
+  }
+};
+
+const oneShot = (bytes) => {
+  let given = false;
+  return {
+    __proto__: null,
+    async read() {
+      const result = { __proto__: null, done: given, value: given ? undefined : bytes };
+      given = true;
+      return result;
+    },
+    async cancel() {
+      given = true;
+    },
+  };
+};
+
+/** Sends what a handler answered, or what it threw if that is an answer. */
+const respond = (value) => {
+  const { status, headers, body } = web().answer(value);
+  const head = JSONStringify({ __proto__: null, status, headers });
+  if (body === null || typeof body === 'string' || native.isBytes(body)) {
+    // What is too long for one message goes in pieces.
+    if (native.answer(head, body)) return;
+    native.head(head);
+    PromiseThen(pump(oneShot(native.toBytes(body))), () => native.done(undefined, 'answer'), fail);
+    return;
+  }
+  native.head(head);
+  PromiseThen(pump(body), () => native.done(undefined, 'answer'), fail);
+};
+
+const tryRespond = (value) => {
+  try {
+    respond(value);
+  } catch (error) {
+    fail(error);
+  }
+};
+
+const failOrRespond = (error) => {
+  let isAnswer = false;
+  try {
+    isAnswer = web().isResponse(error);
+  } catch {
+    // A proxy with traps of its own: not one of ours.
+  }
+  if (isAnswer) tryRespond(error);
+  else fail(error);
+};
+
+/** The request of this call. */
+const openRequest = (head, hasBody) => {
+  inflow = hasBody ? openInflow() : undefined;
+  outflow = undefined;
+  goneSignal = web().signal();
+  return web().request({ __proto__: null, method: head.method, url: head.url, headers: head.headers, body: hasBody ? inflow : null, signal: goneSignal.signal });
+};
+
+/** Something of the exchange came from the host. */
+const feed = (what, value) => {
+  if (what === FED) inflow?.fed(value);
+  else if (what === FED_ALL) inflow?.end();
+  else if (what === FED_ERROR) inflow?.end(value);
+  else if (what === CREDIT) {
+    if (outflow === undefined) return;
+    outflow.credit += value;
+    const { wake } = outflow;
+    outflow.wake = undefined;
+    if (wake !== undefined) wake();
+  } else if (what === GONE) {
+    const flow = outflow;
+    if (flow !== undefined) {
+      flow.gone = true;
+      if (flow.wake !== undefined) flow.wake();
+      PromiseThen(flow.reader.cancel('The client has gone'), undefined, () => {});
+    }
+    goneSignal?.abort();
+  }
+};

@@ -1,0 +1,388 @@
+//! Which file an import means: relative paths inside the folder, packages in its `node_modules`, and what the host brings itself.
+//!
+//! Pure: it asks for files by path and knows no disk. A path that isn't known yet is remembered as needed, and the import is looked at
+//! again when it is. Nothing outside the folder can be named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// The specifiers of the module that stands for the SDK: its types are the package's, at run time there is nothing in it.
+const SDK: [&str; 2] = ["@trellis/sdk", "@microbuild/sdk"];
+
+/// Conditions of a package's `exports` that hold here, beside `default`.
+const CONDITIONS: [&str; 5] = ["trellis", "import", "module", "worker", "browser"];
+
+/// Endings that an import may leave out.
+const ENDINGS: [&str; 5] = [".mjs", ".js", ".ts", ".mts", ".json"];
+
+/// Modules that a server-side JavaScript has built in and this one hasn't.
+const SERVER_BUILT_INS: &[&str] = &[
+    "assert",
+    "async_hooks",
+    "buffer",
+    "child_process",
+    "cluster",
+    "crypto",
+    "dgram",
+    "dns",
+    "events",
+    "fs",
+    "http",
+    "http2",
+    "https",
+    "module",
+    "net",
+    "os",
+    "path",
+    "perf_hooks",
+    "process",
+    "querystring",
+    "readline",
+    "stream",
+    "string_decoder",
+    "timers",
+    "tls",
+    "tty",
+    "url",
+    "util",
+    "v8",
+    "vm",
+    "worker_threads",
+    "zlib",
+];
+
+/// What an import means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// A file of the folder.
+    File(String),
+    /// The module that stands for the SDK.
+    Sdk,
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+/// The files of a folder as far as they are known.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// By path; `None` is known to be absent. Paths outside of `node_modules` are absent unless they are here.
+    files: BTreeMap<String, Option<Arc<str>>>,
+    /// Asked for and not known.
+    need: BTreeSet<String>,
+}
+
+impl Known {
+    /// Takes note of files.
+    pub(super) fn add(&mut self, files: impl IntoIterator<Item = (String, Option<Arc<str>>)>) {
+        self.files.extend(files);
+    }
+
+    /// What was asked for and isn't known yet.
+    pub(super) fn take_need(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.need).into_iter().collect()
+    }
+
+    /// Whether anything is asked for that isn't known yet.
+    pub(super) fn is_lacking(&self) -> bool {
+        !self.need.is_empty()
+    }
+
+    /// The text of a file, if there is one and it is known.
+    pub(super) fn text(&mut self, path: &str) -> Option<Arc<str>> {
+        match self.files.get(path) {
+            Some(text) => text.clone(),
+            None => {
+                if is_package_path(path) {
+                    self.need.insert(path.to_owned());
+                }
+                None
+            }
+        }
+    }
+
+    /// Takes note again of what was taken out.
+    pub(super) fn need_again(&mut self, need: Vec<String>) {
+        self.need.extend(need);
+    }
+
+    /// The first of `candidates` that is there. Those that aren't known are asked for together, unless the first has an ending of its own:
+    /// then it will mostly be the one.
+    fn first(&mut self, candidates: Vec<String>) -> Option<String> {
+        let mut lacking = false;
+        let has_ending =
+            candidates.first().is_some_and(|path| ENDINGS.iter().any(|ending| path.ends_with(ending)) || path.ends_with(".cjs"));
+        for path in candidates {
+            match self.files.get(&path) {
+                Some(Some(_)) if !lacking => return Some(path),
+                Some(_) => {}
+                None if is_package_path(&path) => {
+                    self.need.insert(path);
+                    lacking = true;
+                    if has_ending {
+                        break;
+                    }
+                }
+                None => {}
+            }
+        }
+        None
+    }
+}
+
+fn is_package_path(path: &str) -> bool {
+    path.starts_with("node_modules/") || path.contains("/node_modules/")
+}
+
+/// What `specifier` means in the file `base`. The answer holds only if nothing became lacking meanwhile.
+pub(super) fn resolve(known: &mut Known, base: &str, specifier: &str) -> Target {
+    if specifier.starts_with("./") || specifier.starts_with("../") || specifier == "." || specifier == ".." {
+        let Some(path) = join(parent(base), specifier) else {
+            return Target::Nothing("it leads out of the extension's folder".to_owned());
+        };
+        return match known.first(spellings(&path)) {
+            Some(file) => Target::File(file),
+            None => Target::Nothing("there is no such file in the extension's folder".to_owned()),
+        };
+    }
+    if SDK.contains(&specifier) {
+        return Target::Sdk;
+    }
+    if specifier.starts_with('/') {
+        return Target::Nothing("absolute paths aren't possible: import by a path that begins with `./`".to_owned());
+    }
+    if specifier.starts_with('#') {
+        return Target::Nothing("a package's private imports (`#…`) aren't possible: import by a path that begins with `./`".to_owned());
+    }
+    if let Some((scheme, rest)) = specifier.split_once(':') {
+        return Target::Nothing(match scheme {
+            "node" => no_server(rest),
+            _ => "modules come from the extension's folder only, not from an address".to_owned(),
+        });
+    }
+    package(known, base, specifier)
+}
+
+fn no_server(name: &str) -> String {
+    format!("the built-in `{name}` of Node.js isn't there: use `context.services` and the web platform's classes")
+}
+
+fn package(known: &mut Known, base: &str, specifier: &str) -> Target {
+    let parts = if specifier.starts_with('@') { 2 } else { 1 };
+    let mut segments = specifier.split('/');
+    let name = segments.by_ref().take(parts).collect::<Vec<_>>().join("/");
+    let subpath = segments.collect::<Vec<_>>().join("/");
+    if name.is_empty() || name.split('/').count() < parts || specifier.contains('\\') || !specifier.split('/').all(is_segment) {
+        return Target::Nothing("it is neither a path that begins with `./` nor the name of a package".to_owned());
+    }
+    // From the importing file upwards, as far as the folder reaches.
+    let mut at = Some(parent(base));
+    while let Some(directory) = at {
+        let in_modules = directory == "node_modules" || directory.ends_with("/node_modules");
+        if !in_modules {
+            let root = join_plain(directory, &format!("node_modules/{name}"));
+            if let Some(manifest) = known.text(&format!("{root}/package.json")) {
+                return in_package(known, &root, &name, &subpath, &manifest);
+            }
+            if known.is_lacking() {
+                return Target::Nothing("it isn't known yet".to_owned());
+            }
+        }
+        at = if directory.is_empty() { None } else { Some(parent(directory)) };
+    }
+    if SERVER_BUILT_INS.contains(&name.as_str()) {
+        return Target::Nothing(no_server(&name));
+    }
+    Target::Nothing(format!("there is no package `{name}` in the folder's `node_modules`: install it there"))
+}
+
+fn in_package(known: &mut Known, root: &str, name: &str, subpath: &str, manifest: &str) -> Target {
+    let manifest: Value = match serde_json::from_str(manifest) {
+        Ok(manifest) => manifest,
+        Err(error) => return Target::Nothing(format!("the `package.json` of `{name}` can't be read: {error}")),
+    };
+    if let Some(exports) = manifest.get("exports").filter(|exports| !exports.is_null()) {
+        let wanted = if subpath.is_empty() { ".".to_owned() } else { format!("./{subpath}") };
+        let Some(relative) = exported(exports, &wanted) else {
+            return Target::Nothing(format!("the package `{name}` doesn't export `{wanted}` as an ES module"));
+        };
+        return match relative.strip_prefix("./").and_then(|relative| join(root, relative)).filter(|path| is_inside(root, path)) {
+            Some(path) => file_of_package(known, vec![path], name),
+            None => Target::Nothing(format!("the package `{name}` exports a path that leads out of it")),
+        };
+    }
+    if !subpath.is_empty() {
+        return file_of_package(known, spellings(&join_plain(root, subpath)), name);
+    }
+    let main = ["module", "main"].iter().find_map(|member| manifest.get(*member)?.as_str()).unwrap_or("index.js");
+    match join(root, main).filter(|path| is_inside(root, path)) {
+        Some(path) => file_of_package(known, spellings(&path), name),
+        None => Target::Nothing(format!("the package `{name}` names a file that lies outside of it")),
+    }
+}
+
+fn file_of_package(known: &mut Known, candidates: Vec<String>, name: &str) -> Target {
+    match known.first(candidates) {
+        Some(path) if path.ends_with(".cjs") => {
+            Target::Nothing(format!("the package `{name}` has CommonJS there, and only ES modules can be imported"))
+        }
+        Some(path) => Target::File(path),
+        None => Target::Nothing(format!("the package `{name}` has no such file")),
+    }
+}
+
+/// The path that a package's `exports` give for `wanted` (`.` or `./sub/path`).
+fn exported(exports: &Value, wanted: &str) -> Option<String> {
+    let is_map = exports.as_object().is_some_and(|map| map.keys().any(|key| key.starts_with('.')));
+    if !is_map {
+        return if wanted == "." { condition(exports, None) } else { None };
+    }
+    let map = exports.as_object()?;
+    if let Some(target) = map.get(wanted) {
+        return condition(target, None);
+    }
+    // The pattern with the longest part before its star wins.
+    let patterns = map.iter().filter_map(|(pattern, target)| {
+        let (before, after) = pattern.split_once('*')?;
+        let inner = wanted.strip_prefix(before)?.strip_suffix(after)?;
+        (!inner.is_empty()).then_some((before.len(), target, inner))
+    });
+    let (_, target, inner) = patterns.max_by_key(|(length, ..)| *length)?;
+    condition(target, Some(inner))
+}
+
+/// What holds of a target of `exports`; `star` stands for its `*`.
+fn condition(target: &Value, star: Option<&str>) -> Option<String> {
+    match target {
+        Value::String(path) => Some(star.map_or_else(|| path.clone(), |star| path.replace('*', star))),
+        Value::Array(list) => list.iter().find_map(|target| condition(target, star)),
+        Value::Object(map) => map
+            .iter()
+            .filter(|(name, _)| *name == "default" || CONDITIONS.contains(&name.as_str()))
+            .find_map(|(_, target)| condition(target, star)),
+        _ => None,
+    }
+}
+
+/// The files that an import of `path` may mean, in the order of preference.
+fn spellings(path: &str) -> Vec<String> {
+    let mut all = vec![path.to_owned()];
+    // TypeScript authors write the name that the compiled file would have.
+    for (written, meant) in [(".js", ".ts"), (".mjs", ".mts")] {
+        all.extend(path.strip_suffix(written).map(|stem| format!("{stem}{meant}")));
+    }
+    all.extend(ENDINGS.iter().map(|ending| format!("{path}{ending}")));
+    all.extend(ENDINGS.iter().map(|ending| join_plain(path, &format!("index{ending}"))));
+    all
+}
+
+fn is_segment(segment: &str) -> bool {
+    !segment.is_empty() && segment != "." && segment != ".."
+}
+
+fn is_inside(root: &str, path: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The folder of a file or folder; the top is the empty text.
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+fn join_plain(directory: &str, rest: &str) -> String {
+    if directory.is_empty() { rest.to_owned() } else { format!("{directory}/{rest}") }
+}
+
+/// Follows `relative` from `directory`; `None` where it leads out of the top.
+fn join(directory: &str, relative: &str) -> Option<String> {
+    let mut segments: Vec<&str> = directory.split('/').filter(|s| !s.is_empty()).collect();
+    for segment in relative.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()?),
+            name => segments.push(name),
+        }
+    }
+    Some(segments.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn known(files: &[(&str, &str)]) -> Known {
+        let mut known = Known::default();
+        known.add(files.iter().map(|(path, text)| ((*path).to_owned(), Some(Arc::from(*text)))));
+        known
+    }
+
+    /// Resolves until nothing is lacking: what isn't among `files` is absent.
+    fn settled(known: &mut Known, base: &str, specifier: &str) -> Target {
+        loop {
+            let target = resolve(known, base, specifier);
+            let need = known.take_need();
+            if need.is_empty() {
+                return target;
+            }
+            known.add(need.into_iter().map(|path| (path, None)));
+        }
+    }
+
+    fn file(path: &str) -> Target {
+        Target::File(path.to_owned())
+    }
+
+    #[test]
+    fn paths_stay_in_the_folder() {
+        let mut k = known(&[("index.mjs", ""), ("lib/a.mjs", ""), ("lib/b.ts", ""), ("lib/index.js", ""), ("data.json", "{}")]);
+        assert_eq!(resolve(&mut k, "index.mjs", "./lib/a.mjs"), file("lib/a.mjs"));
+        assert_eq!(resolve(&mut k, "index.mjs", "./lib/b.js"), file("lib/b.ts"));
+        assert_eq!(resolve(&mut k, "index.mjs", "./lib"), file("lib/index.js"));
+        assert_eq!(resolve(&mut k, "lib/a.mjs", "../data.json"), file("data.json"));
+        for out in
+            ["../x.mjs", "./lib/../../x.mjs", "/etc/passwd", "file:///etc/passwd", "https://host/x.mjs", "#own", "..", "lib\\a", "", "@x"]
+        {
+            assert!(matches!(resolve(&mut k, "index.mjs", out), Target::Nothing(_)), "{out}");
+        }
+        assert!(!k.is_lacking());
+    }
+
+    #[test]
+    fn packages_are_looked_for_upwards_and_read_by_their_exports() {
+        let exports = json!({ "exports": { ".": { "types": "./t.d.ts", "require": "./c.cjs", "import": "./dist/i.js" }, "./sub/*": "./dist/*.js", "./no": null } });
+        let mut k = known(&[
+            ("index.mjs", ""),
+            ("node_modules/p/package.json", &exports.to_string()),
+            ("node_modules/p/dist/i.js", ""),
+            ("node_modules/p/dist/q.js", ""),
+            ("node_modules/p/node_modules/r/package.json", r#"{"main":"lib"}"#),
+            ("node_modules/p/node_modules/r/lib/index.js", ""),
+            ("node_modules/@s/t/package.json", r#"{"module":"./m.mjs","main":"./c.cjs"}"#),
+            ("node_modules/@s/t/m.mjs", ""),
+        ]);
+        assert_eq!(settled(&mut k, "index.mjs", "p"), file("node_modules/p/dist/i.js"));
+        assert_eq!(settled(&mut k, "index.mjs", "p/sub/q"), file("node_modules/p/dist/q.js"));
+        assert_eq!(settled(&mut k, "node_modules/p/dist/i.js", "r"), file("node_modules/p/node_modules/r/lib/index.js"));
+        assert_eq!(settled(&mut k, "a/b/c.mjs", "@s/t"), file("node_modules/@s/t/m.mjs"));
+        for (specifier, why) in [("p/no", "doesn't export"), ("r", "no package `r`"), ("fs", "Node.js"), ("node:fs/promises", "Node.js")] {
+            let Target::Nothing(told) = settled(&mut k, "index.mjs", specifier) else { panic!("{specifier}") };
+            assert!(told.contains(why), "{specifier}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_package_can_not_name_files_outside_of_it() {
+        for manifest in [
+            r#"{"main":"../../../etc/passwd"}"#,
+            r#"{"exports":"./../../secret.js"}"#,
+            r#"{"exports":"/etc/passwd"}"#,
+            "[1",
+            r#"{"main":"../q/index.js"}"#,
+        ] {
+            let mut k = known(&[("node_modules/p/package.json", manifest), ("node_modules/q/index.js", ""), ("secret.js", "")]);
+            assert!(matches!(settled(&mut k, "index.mjs", "p"), Target::Nothing(_)), "{manifest}");
+        }
+    }
+}
