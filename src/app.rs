@@ -14,6 +14,7 @@ use crate::config::{Config, Secret};
 use crate::db::{Db, DbOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
+use crate::extensions::rate_limit::RateLimiter;
 use crate::extensions::watch::{self, Watch};
 use crate::http::{self, Api};
 use crate::sandbox::{self, Pool, PoolOptions};
@@ -102,7 +103,7 @@ impl App {
             tokio::spawn(reload(watch, Arc::downgrade(&extensions), stopped.clone()));
         }
         let flushing = tokio::spawn(flush(Arc::clone(&extensions), stopped));
-        let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions });
+        let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions, limiter: RateLimiter::default() });
         Ok(Self { api, pool, dispatching, flushing, stop, new_admin })
     }
 

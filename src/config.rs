@@ -51,6 +51,11 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "EXTENSIONS_PATH", default: "extensions", doc: "directory whose folders are extensions; it needn't exist" },
     Setting { name: "EXTENSIONS_WATCH", default: "true", doc: "`false` reads the folders at start only" },
     Setting { name: "EXTENSIONS_SAFE_MODE", default: "false", doc: "`true` starts with no extension active" },
+    Setting {
+        name: "EXTENSION_ORIGIN",
+        default: "",
+        doc: "an origin of its own for routes that answer HTML, such as `https://ext.example.com`: requests that come to it are answered without `Content-Security-Policy: sandbox`",
+    },
     Setting { name: "EXTENSION_MAX_PAYLOAD", default: "10485760", doc: "largest argument or result of a hook in bytes, 1024 to 104857600" },
     Setting { name: "EXTENSION_MAX_DEPTH", default: "8", doc: "how deep hooks may trigger hooks, 1 to 64" },
     Setting { name: "EXTENSION_MAX_IN_FLIGHT", default: "64", doc: "calls of one extension that run at once, 1 to 10000" },
@@ -145,6 +150,8 @@ pub struct Config {
     pub watch: bool,
     /// `EXTENSIONS_SAFE_MODE`.
     pub safe_mode: bool,
+    /// `EXTENSION_ORIGIN`, as browsers write it.
+    pub extension_origin: Option<String>,
     /// `EXTENSION_MAX_PAYLOAD`, in bytes.
     pub extension_max_payload: usize,
     /// `EXTENSION_MAX_DEPTH`.
@@ -179,8 +186,9 @@ impl Config {
             data_path: PathBuf::from(reader.text("DATA_PATH")),
             host: reader.text("HOST"),
             port: reader.number("PORT", 0, u64::from(u16::MAX)) as u16,
-            public_url: reader.optional("PUBLIC_URL", "a URL that begins with `http://` or `https://`", |v| {
-                (v.starts_with("http://") || v.starts_with("https://")).then(|| v.trim_end_matches('/').to_owned())
+            public_url: reader.optional("PUBLIC_URL", "a URL with `http://` or `https://`, a host and at most a path", |v| {
+                let url = url::Url::parse(v).ok().filter(is_web)?;
+                (url.query().is_none() && url.fragment().is_none()).then(|| url.as_str().trim_end_matches('/').to_owned())
             }),
             secret: reader.secret("SECRET", 16),
             admin_email: reader.checked("ADMIN_EMAIL", "an e-mail address", |v| v.contains('@').then(|| v.trim().to_lowercase())),
@@ -194,6 +202,11 @@ impl Config {
             extensions_path: PathBuf::from(reader.text("EXTENSIONS_PATH")),
             watch: reader.flag("EXTENSIONS_WATCH"),
             safe_mode: reader.flag("EXTENSIONS_SAFE_MODE"),
+            extension_origin: reader.optional(
+                "EXTENSION_ORIGIN",
+                "an origin, `http://` or `https://` and a host with an optional port, such as `https://ext.example.com`",
+                origin,
+            ),
             extension_max_payload: reader.number("EXTENSION_MAX_PAYLOAD", 1024, 104_857_600) as usize,
             extension_max_depth: reader.number("EXTENSION_MAX_DEPTH", 1, 64) as u32,
             extension_max_in_flight: reader.number("EXTENSION_MAX_IN_FLIGHT", 1, 10_000) as usize,
@@ -210,6 +223,16 @@ impl Config {
         };
         if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
     }
+}
+
+/// A URL that is nothing but scheme, host and port, in the one spelling that browsers use.
+fn origin(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok().filter(is_web)?;
+    (url.path() == "/" && url.query().is_none() && url.fragment().is_none()).then(|| url.origin().ascii_serialization())
+}
+
+fn is_web(url: &url::Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
 }
 
 /// The variables that code may read: names on a whitelist, and those with a public prefix, which is stripped. A listed name wins.
@@ -335,6 +358,19 @@ mod tests {
         .expect("valid");
         let seen: Vec<_> = config.extension_env.iter().map(|(k, v)| (k.as_str(), v.reveal())).collect();
         assert_eq!(seen, [("API_URL", "listed"), ("COLOR", "red")]);
+    }
+
+    #[test]
+    fn addresses_have_one_spelling_and_nothing_beyond_what_they_may() {
+        let config =
+            read(&[("EXTENSION_ORIGIN", "HTTPS://Ext.Example.com:443/"), ("PUBLIC_URL", "http://example.com/base/")]).expect("valid");
+        assert_eq!(config.extension_origin.as_deref(), Some("https://ext.example.com"));
+        assert_eq!(config.public_url.as_deref(), Some("http://example.com/base"));
+        for wrong in ["ext.example.com", "ftp://example.com", "http://", "http://a:b@example.com", "http://example.com/?a", "http://a b"] {
+            let mistakes = read(&[("EXTENSION_ORIGIN", wrong), ("PUBLIC_URL", wrong)]).expect_err(wrong);
+            assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+        }
+        assert!(read(&[("EXTENSION_ORIGIN", "http://example.com/path")]).is_err());
     }
 
     #[test]

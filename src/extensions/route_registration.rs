@@ -25,6 +25,8 @@ const MAX_RATE: u64 = 1_000_000;
 /// Window of a rate limit in milliseconds.
 const WINDOW_MS: std::ops::RangeInclusive<u64> = 100..=86_400_000;
 
+/// What the sandbox adds to what an author wrote.
+const GLUE: &[&str] = &["kind", "at"];
 const GROUP: &[&str] = &["name", "basePath", "description", "routes"];
 const ROUTE: &[&str] = &["method", "path", "description", "requiredPermission", "public", "rateLimit", "parameters", "handler"];
 const RATE_LIMIT: &[&str] = &["max", "windowMs"];
@@ -141,7 +143,7 @@ impl Reader {
     }
 
     fn members(&mut self, place: &Value, object: &Item, known: &[&str], what: &str) {
-        for key in object.keys().filter(|key| *key != "at" && !known.contains(&key.as_str())) {
+        for key in object.keys().filter(|key| !GLUE.contains(&key.as_str()) && !known.contains(&key.as_str())) {
             let near = nearest(key, known.iter().copied());
             let near = if near.is_empty() { format!("; there are {}", list(known)) } else { near };
             self.say(place, format!("{what}: there is no member `{}`{near}", clip(key)));
@@ -267,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_registered_is_read_whole() {
         let routes = routes_of(&json!({
-            "name": "stock", "basePath": "stock/", "description": "Stock levels", "at": { "file": "index.mjs", "line": 3, "column": 1 },
+            "kind": "routes", "name": "stock", "basePath": "stock/", "description": "Stock levels", "at": { "file": "index.mjs", "line": 3, "column": 1 },
             "routes": [
                 { "method": "get", "path": "/:sku", "requiredPermission": "products.read", "description": "One", "handler": 4 },
                 { "method": "POST", "path": "/", "public": true, "rateLimit": { "max": 5, "windowMs": 60000.0 }, "handler": 5,

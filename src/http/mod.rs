@@ -5,6 +5,8 @@
 mod auth;
 mod collections;
 mod error;
+mod ext;
+mod ext_headers;
 mod extensions;
 mod items;
 mod page;
@@ -15,8 +17,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -26,6 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::{Error, ErrorCode};
 use crate::extensions::Extensions;
+use crate::extensions::rate_limit::RateLimiter;
 use crate::services::Core;
 use crate::services::sessions::Sessions;
 use error::ApiError;
@@ -39,14 +42,20 @@ pub struct Api {
     pub sessions: Sessions,
     /// The extensions.
     pub extensions: Arc<Extensions>,
+    /// How often callers ask the extensions' routes.
+    pub limiter: RateLimiter,
 }
+
+/// Where the server listens.
+#[derive(Debug, Clone, Copy)]
+struct Listening(SocketAddr);
 
 type App = State<Arc<Api>>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Every route of the host.
-pub fn router(api: Arc<Api>) -> Router {
+/// Every route of the host, which listens at `address`.
+pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
     let system = |name: &'static str| items::system(name);
     Router::new()
         .route("/", get(page::home))
@@ -65,8 +74,10 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(items::routes())
         .merge(collections::routes())
         .merge(extensions::routes())
+        .merge(ext::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(Extension(Listening(address)))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), around))
         .with_state(api)
@@ -74,7 +85,8 @@ pub fn router(api: Arc<Api>) -> Router {
 
 /// Serves until `stop` resolves, then finishes what runs.
 pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-    axum::serve(listener, router(api).into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop).await
+    let address = listener.local_addr()?;
+    axum::serve(listener, router(api, address).into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop).await
 }
 
 /// Around every request: its id, and one log line when it has been answered.
@@ -87,7 +99,10 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if let Some(failed) = response.extensions_mut().remove::<ApiError>() {
         failed.log(&id);
+        // Which methods there are is known where the route is, and belongs to a 405.
+        let allow = response.headers_mut().remove(header::ALLOW);
         response = failed.answer(api.core.config.full_errors);
+        response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -109,8 +124,11 @@ async fn health(State(api): App) -> Response {
 }
 
 async fn not_found(request: Request) -> ApiError {
-    let path = crate::services::query::clip(request.uri().path()).to_owned();
-    Error::new(ErrorCode::RouteNotFound, format!("There is no route `{path}`")).into()
+    no_route(request.uri().path()).into()
+}
+
+fn no_route(path: &str) -> Error {
+    Error::new(ErrorCode::RouteNotFound, format!("There is no route `{}`", crate::services::query::clip(path)))
 }
 
 async fn method_not_allowed(request: Request) -> ApiError {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, FromRequest, Path, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -19,6 +20,9 @@ use crate::services::{Item, query};
 
 /// Largest JSON body in bytes.
 const MAX_BODY: usize = 10 << 20;
+
+/// The name of a token in the query. No handler and no extension sees it.
+pub const ACCESS_TOKEN: &str = "access_token";
 
 /// The id of a request: taken over from the caller, or made.
 #[derive(Debug, Clone)]
@@ -40,23 +44,15 @@ impl FromRequest<Arc<Api>> for Call {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let id = parts.extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
+        let id = request_id(&parts);
         let mut pairs = pairs(parts.uri.query().unwrap_or_default())?;
-        let mut in_query = None;
-        pairs.retain(|(name, value)| {
-            let is_token = name == "access_token";
-            if is_token {
-                in_query = Some(value.clone());
-            }
-            !is_token
-        });
-        let origin = origin(&parts.headers, parts.extensions.get::<ConnectInfo<SocketAddr>>());
-        let mut who = match bearer(&parts.headers)?.or(in_query) {
-            Some(token) => api.sessions.bearer(&token).await?,
-            None => api.sessions.anonymous().await?,
+        pairs.retain(|(name, _)| name != ACCESS_TOKEN);
+        let origin = origin(&parts);
+        let who = match Credentials::of(&parts)? {
+            Credentials::Bearer(token) | Credentials::Query(token) => api.sessions.bearer(&token).await?,
+            Credentials::Nobody => api.sessions.anonymous().await?,
         };
-        who.ip = origin.ip.as_deref().map(Arc::from);
-        who.user_agent = origin.user_agent.as_deref().map(Arc::from);
+        let who = located(who, &origin);
         let body = to_bytes(body, MAX_BODY)
             .await
             .map_err(|_| Error::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {MAX_BODY} bytes, or it was cut off")))?;
@@ -105,21 +101,64 @@ impl Call {
 }
 
 /// The names and values of a query string, decoded.
-fn pairs(query: &str) -> Result<Vec<(String, String)>> {
+pub fn pairs(query: &str) -> Result<Vec<(String, String)>> {
     serde_urlencoded::from_str(query).map_err(|e| Error::query(format!("The query string can't be read: {e}")))
 }
 
-fn bearer(headers: &HeaderMap) -> Result<Option<String>> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let malformed = || Error::new(ErrorCode::InvalidCredentials, "`Authorization` must be `Bearer` and a token");
-    let text = value.to_str().map_err(|_| malformed())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
-    if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() { Ok(Some(token.trim().to_owned())) } else { Err(malformed()) }
+/// How a caller says who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// By a token in `Authorization`.
+    Bearer(String),
+    /// By a token in the query. It counts where there is no `Authorization`.
+    Query(String),
+    /// Not at all.
+    Nobody,
 }
 
-fn origin(headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> Origin {
-    let user_agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(|v| v.chars().take(255).collect());
+impl Credentials {
+    /// What the head of a request says.
+    ///
+    /// # Errors
+    /// `InvalidCredentials` for an `Authorization` of another form.
+    pub fn of(parts: &Parts) -> Result<Self> {
+        if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
+            let malformed = || Error::new(ErrorCode::InvalidCredentials, "`Authorization` must be `Bearer` and a token");
+            return bearer(value).map(Self::Bearer).ok_or_else(malformed);
+        }
+        Ok(in_query(parts).pop().map_or(Self::Nobody, Self::Query))
+    }
+}
+
+/// The token of an `Authorization: Bearer …`.
+pub fn bearer(value: &HeaderValue) -> Option<String> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim().to_owned())
+}
+
+/// The tokens of the query. Of several the last counts.
+pub fn in_query(parts: &Parts) -> Vec<String> {
+    let pairs = pairs(parts.uri.query().unwrap_or_default()).unwrap_or_default();
+    pairs.into_iter().filter(|(name, _)| name == ACCESS_TOKEN).map(|(_, token)| token).collect()
+}
+
+/// The id that `around` gave the request.
+pub fn request_id(parts: &Parts) -> Arc<str> {
+    parts.extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0))
+}
+
+/// From where a request comes.
+pub fn origin(parts: &Parts) -> Origin {
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).map(|v| v.chars().take(255).collect());
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     Origin { ip: peer.map(|ConnectInfo(address)| address.ip().to_string()), user_agent }
+}
+
+/// Somebody, there.
+pub fn located(mut who: Accountability, origin: &Origin) -> Accountability {
+    who.ip = origin.ip.as_deref().map(Arc::from);
+    who.user_agent = origin.user_agent.as_deref().map(Arc::from);
+    who
 }
 
 /// A path parameter that is taken as text, whatever it is. One that isn't UTF-8 is refused.
@@ -128,7 +167,7 @@ pub struct Key<T>(pub T);
 impl<T: serde::de::DeserializeOwned + Send> axum::extract::FromRequestParts<Arc<Api>> for Key<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
         match Path::<T>::from_request_parts(parts, api).await {
             Ok(Path(key)) => Ok(Self(key)),
             Err(_) => Err(Error::new(ErrorCode::InvalidId, "The path isn't valid UTF-8").into()),

@@ -148,14 +148,25 @@ impl Sessions {
 
     /// Who a bearer token stands for, or why it stands for nobody.
     pub async fn bearer(&self, bearer: &str) -> Result<Accountability> {
-        let unknown = || Error::new(ErrorCode::InvalidCredentials, "The access token isn't valid");
-        let user = if token::looks_signed(bearer) {
-            let claims = self.core.signer.check(bearer)?;
-            self.core.directory.user(&claims.id).await?
-        } else {
-            self.core.directory.by_token(&token::fingerprint(bearer)).await?
-        };
-        user.map(Accountability::user).ok_or_else(unknown)
+        self.recognise(bearer).await?.ok_or_else(unknown)
+    }
+
+    /// Who a bearer token stands for; `None` for one that this host never made, which may be somebody else's.
+    ///
+    /// # Errors
+    /// `TokenExpired`, and `InvalidCredentials` for a token of ours whose user isn't active any more.
+    pub async fn recognise(&self, bearer: &str) -> Result<Option<Accountability>> {
+        if !token::looks_signed(bearer) {
+            return Ok(self.core.directory.by_token(&token::fingerprint(bearer)).await?.map(Accountability::user));
+        }
+        match self.core.signer.check(bearer) {
+            Ok(claims) => {
+                let user = self.core.directory.user(&claims.id).await?.ok_or_else(unknown)?;
+                Ok(Some(Accountability::user(user)))
+            }
+            Err(error) if error.code() == ErrorCode::InvalidCredentials => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A caller without credentials.
@@ -278,6 +289,10 @@ struct Session {
 
 fn wrong() -> Error {
     Error::new(ErrorCode::InvalidCredentials, "E-mail or password isn't right")
+}
+
+fn unknown() -> Error {
+    Error::new(ErrorCode::InvalidCredentials, "The access token isn't valid")
 }
 
 fn invalid() -> Error {
