@@ -1,7 +1,7 @@
 //! What the documents say is held to what the program does.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::snippets;
 use crate::support::*;
@@ -11,7 +11,31 @@ fn document(path: &str) -> String {
     fs::read_to_string(&whole).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-both!(every_snippet_of_the_readme_works_as_printed, async |app| snippets::run(app, "README.md", &document("README.md")));
+both!(every_snippet_of_the_readme_works_as_printed, async |app| {
+    snippets::run(app, "README.md", &document("README.md")).await;
+});
+
+both!(every_snippet_of_the_authors_guide_works_as_printed, async |app| {
+    snippets::run(app, "docs/EXTENSIONS.md", &document("docs/EXTENSIONS.md")).await;
+});
+
+both!(every_example_does_what_its_readme_shows, async |app| {
+    let mut examples: Vec<PathBuf> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("extensions"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    examples.sort();
+    assert!(examples.len() >= 6, "{examples:?}");
+    // All of them side by side, as a server that is started in the repository has them.
+    for example in &examples {
+        snippets::install(app, example).await;
+    }
+    for example in &examples {
+        let name = format!("extensions/{}/README.md", example.file_name().unwrap().to_string_lossy());
+        snippets::run(app, &name, &document(&name)).await;
+    }
+});
 
 #[test]
 fn the_readme_has_one_command_to_run_and_one_to_test() {

@@ -1,0 +1,39 @@
+/**
+ * Types for extensions of Trellis.
+ *
+ * An extension is an ES module that exports {@link Register | `register(sdk)`}. This package holds no code: everything arrives through
+ * the arguments of `register` and of the handlers.
+ */
+
+export * from './context.js';
+export * from './errors.js';
+export * from './events.js';
+export * from './query.js';
+export * from './routes.js';
+export * from './services.js';
+
+import type { Emitter } from './events.js';
+import type { Item } from './query.js';
+import type { RouteGroup } from './routes.js';
+import type { ItemsService, ServiceOptions } from './services.js';
+
+/**
+ * What an extension's module exports under the name `register`. It runs once per load, under the limits of a call, with neither services nor
+ * a caller; what it registers must be the same in every load.
+ */
+export type Register = (sdk: RegisterSdk) => void | Promise<void>;
+
+/** What `register` is given. */
+export interface RegisterSdk {
+  /** Subscribes hooks to events. */
+  readonly emitter: Emitter;
+
+  /**
+   * The items of one collection with the rights of the system, not of the caller. Returns at once; awaiting it is harmless. May be made in
+   * `register` and used in handlers: what it does belongs to the operation that is running. Used outside of one it throws.
+   */
+  createItemsService<T extends Item = Item>(collection: string, options?: ServiceOptions): ItemsService<T>;
+
+  /** Adds routes under `/api/ext` + `basePath`. Only within `register`. */
+  registerRoutes(group: RouteGroup): void;
+}

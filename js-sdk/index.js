@@ -1,0 +1,2 @@
+// The package is types. Importing it at run time is harmless and gives nothing.
+export {};

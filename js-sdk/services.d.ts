@@ -1,0 +1,159 @@
+import type { AggregateQuery, Item, Key, KeyQuery, Query, ReadOptions } from './query.js';
+
+/** `context.services`: what an extension may ask of the host. Every method rejects with a {@link ServiceError}. */
+export interface Services {
+  /** The items of one collection, with the rights of the caller unless told otherwise. */
+  items<T extends Item = Item>(collection: string, options?: ServiceOptions): Promise<ItemsService<T>>;
+
+  /** What collections there are. */
+  collections(): Promise<CollectionsService>;
+
+  /** What fields collections have. */
+  fields(): Promise<FieldsService>;
+
+  /**
+   * What `work` does with the services that it is given is one transaction: kept when it returns, undone when it throws. Inside a filter, or
+   * inside another one, it is a savepoint. Held for `TX_MAX_MS` at most, and nothing in it may wait for anything but the database.
+   */
+  transaction<R>(work: (services: Services) => R | Promise<R>): Promise<R>;
+
+  /** Lines of the host's log. */
+  readonly log: LogService;
+
+  /** Variables that the host lets code read. Frozen. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** How `services.items` acts. */
+export interface ServiceOptions {
+  /** Skips permission checks. The user stays the one of the call, for columns such as `user_created`. */
+  readonly elevated?: boolean;
+  /** `false` fires no hooks. */
+  readonly emitEvents?: boolean;
+}
+
+/** The items of one collection. */
+export interface ItemsService<T extends Item = Item> {
+  /** The rows that the query finds. Without `limit` all of them, and an error past `QUERY_LIMIT_MAX`: never a silent cut. */
+  readByQuery(query?: Query<T>): Promise<T[]>;
+  /** The same, and how many there are regardless of `limit` and `page`. */
+  readByQueryWithCount(query?: Query<T>): Promise<{ items: T[]; count: number }>;
+  /** The row with that key; rejects with `NOT_FOUND`. */
+  readOne(key: KeyInput, query?: KeyQuery<T>, options?: ReadOptions): Promise<T>;
+  /** Those of the rows that are there, in the order of the keys. */
+  readMany(keys: readonly KeyInput[], query?: KeyQuery<T>, options?: ReadOptions): Promise<T[]>;
+  /** Counts, sums and their kin: one row per group, as in `{ status: 'open', count: 3, sum: { price: 12 } }`. */
+  readAggregate(query: AggregateQuery<T>): Promise<Item[]>;
+  /** The keys of the rows that the query finds. */
+  getKeysByQuery(query?: Query<T>): Promise<Key[]>;
+  /** Inserts a row and answers its key. */
+  createOne(data: Partial<T>): Promise<Key>;
+  /** Inserts rows, all or none. */
+  createMany(data: readonly Partial<T>[]): Promise<Key[]>;
+  /** Changes a row; rejects with `NOT_FOUND`. */
+  updateOne(key: KeyInput, data: Partial<T>): Promise<Key>;
+  /** Makes the same changes to several rows, all or none. */
+  updateMany(keys: readonly KeyInput[], data: Partial<T>): Promise<Key[]>;
+  /** Makes the same changes to the rows that the query finds. */
+  updateByQuery(query: Query<T>, data: Partial<T>): Promise<Key[]>;
+  /** Changes each of several rows: each holds its key. */
+  updateBatch(rows: readonly Partial<T>[]): Promise<Key[]>;
+  /** Changes the row if its key is there already, else inserts it. */
+  upsertOne(data: Partial<T>): Promise<Key>;
+  upsertMany(data: readonly Partial<T>[]): Promise<Key[]>;
+  /** Removes a row. Null where a filter hook kept it. */
+  deleteOne(key: KeyInput): Promise<Key | null>;
+  /** Removes rows and answers the keys of those that went. */
+  deleteMany(keys: readonly KeyInput[]): Promise<Key[]>;
+  /** Removes the rows that the query finds. Refused without a condition, a search or a limit. */
+  deleteByQuery(query: Query<T>): Promise<Key[]>;
+}
+
+/** A primary key as methods take it. */
+export type KeyInput = Key | bigint;
+
+/** Collections. Changes need an admin as the caller, and are refused in filters and in transactions (`DDL_IN_FILTER`). */
+export interface CollectionsService {
+  readByQuery(): Promise<CollectionInfo[]>;
+  readOne(collection: string): Promise<CollectionInfo>;
+  readMany(collections: readonly string[]): Promise<CollectionInfo[]>;
+  /** Makes a collection with its fields and answers its name. */
+  createOne(data: NewCollection): Promise<string>;
+  deleteOne(collection: string): Promise<string>;
+}
+
+/** A collection as the REST API shows it. */
+export interface CollectionInfo {
+  collection: string;
+  meta: { collection: string; singleton: boolean; note: string | null; system: boolean; [member: string]: any };
+  schema: { name: string };
+}
+
+/** A collection to be made. Without a primary key among its fields it gets an `id` that counts by itself. */
+export interface NewCollection {
+  collection: string;
+  meta?: Item | null;
+  schema?: Item;
+  fields?: NewField[] | null;
+}
+
+/** Fields. The rules of {@link CollectionsService} hold. */
+export interface FieldsService {
+  readAll(collection?: string): Promise<FieldInfo[]>;
+  readOne(collection: string, field: string): Promise<FieldInfo>;
+  createField(collection: string, field: NewField): Promise<FieldInfo>;
+  /** What `changes` doesn't say stays. */
+  updateField(collection: string, field: string, changes: Partial<NewField>): Promise<FieldInfo>;
+  deleteField(collection: string, field: string): Promise<string>;
+}
+
+export type FieldType =
+  | 'string'
+  | 'text'
+  | 'integer'
+  | 'bigInteger'
+  | 'float'
+  | 'decimal'
+  | 'boolean'
+  | 'uuid'
+  | 'dateTime'
+  | 'timestamp'
+  | 'json';
+
+/** A field as the REST API shows it. */
+export interface FieldInfo {
+  collection: string;
+  field: string;
+  type: FieldType;
+  meta: { special: string[]; note: string | null; required: boolean; validation: any; sort: number; [member: string]: any };
+  schema: FieldSchema & { name: string; table: string };
+}
+
+/** A field to be made. */
+export interface NewField {
+  field: string;
+  type: FieldType;
+  meta?: { special?: string[] | string | null; note?: string | null; required?: boolean; [member: string]: any } | null;
+  schema?: Partial<FieldSchema> | null;
+}
+
+/** The column of a field. */
+export interface FieldSchema {
+  default_value: any;
+  max_length: number | null;
+  numeric_precision: number | null;
+  numeric_scale: number | null;
+  is_nullable: boolean;
+  is_unique: boolean;
+  is_indexed: boolean;
+  is_primary_key: boolean;
+  has_auto_increment: boolean;
+}
+
+/** `services.log`. The lines carry the extension and the request; `fields` are written behind the message as JSON. */
+export interface LogService {
+  debug(message: string, fields?: Item): void;
+  info(message: string, fields?: Item): void;
+  warn(message: string, fields?: Item): void;
+  error(message: string, fields?: Item): void;
+}

@@ -1,0 +1,46 @@
+// What must compile, and behind `@ts-expect-error` what must not: the globals of the sandbox.
+
+export async function web(): Promise<string> {
+  const url = new URL('/a?b=1', 'http://localhost');
+  for (const [name, value] of url.searchParams) console.log(name, value);
+  const headers = new Headers({ 'x-a': '1' });
+  headers.append('set-cookie', 'a=1');
+  const request = new Request(url, { method: 'POST', headers, body: new URLSearchParams({ a: '1' }), signal: AbortSignal.timeout(10) });
+  const form = await request.formData();
+  form.set('file', new File(['text'], 'a.txt', { type: 'text/plain' }));
+  const lines = ReadableStream.from(['a', 'b']).pipeThrough(
+    new TransformStream<string, string>({ transform: (line, controller) => controller.enqueue(line.toUpperCase()) }),
+  );
+  for await (const line of lines) console.info(line.length);
+  const reader = new Response('text').body?.getReader();
+  const chunk = await reader?.read();
+  const bytes: Uint8Array | undefined = chunk?.value;
+  const copy = structuredClone(new Map([['a', bytes]]));
+  const timer = setTimeout((text: string) => console.debug(text), 5, 'text');
+  clearTimeout(timer);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  queueMicrotask(() => console.warn(performance.now(), copy.size));
+  if (!URL.canParse('x')) throw new DOMException('Bad', 'SyntaxError');
+  return btoa(atob('')) + new TextDecoder('utf-8', { fatal: true }).decode(new TextEncoder().encode('ä')) + (self === globalThis);
+}
+
+export function absent(): void {
+  // @ts-expect-error not there
+  fetch('http://localhost');
+  // @ts-expect-error not there
+  process.exit();
+  // @ts-expect-error not there
+  require('fs');
+  // @ts-expect-error not there
+  document.title;
+  // @ts-expect-error not there
+  crypto.randomUUID();
+  // @ts-expect-error not there
+  Buffer.from('');
+  // @ts-expect-error not there
+  console.table([]);
+  // @ts-expect-error made by a controller only
+  new AbortSignal();
+  // @ts-expect-error readers that bring their own buffer aren't there
+  new ReadableStream().getReader({ mode: 'byob' });
+}

@@ -1,0 +1,88 @@
+// What must compile, and behind `@ts-expect-error` what must not: services.
+import type { EventContext, Item, Key, ServiceError } from '@trellis/sdk';
+
+interface Product {
+  id: number;
+  sku: string;
+  price: string;
+  left: number;
+}
+
+export async function items({ services }: EventContext): Promise<void> {
+  const products = await services.items<Product>('products', { elevated: true, emitEvents: false });
+  const rows: Product[] = await products.readByQuery({
+    filter: { _and: [{ left: { _gt: 0 } }, { _or: [{ sku: { _starts_with: 'A' } }, { price: { _null: true } }] }] },
+    sort: ['-left', 'sku'],
+    fields: ['id', 'sku'],
+    limit: -1,
+  });
+  const one: Product = await products.readOne(rows[0]?.id ?? 1, { fields: '*' });
+  const held: Product[] = await products.readMany([one.id, 2n], { fields: ['left'] }, { lock: true });
+  const key: Key = await products.createOne({ sku: 'A1', left: held.length });
+  const { items, count } = await products.readByQueryWithCount({ search: 'A', page: 2, limit: 10 });
+  const kept: Key | null = await products.deleteOne(key);
+  const groups: Item[] = await products.readAggregate({ aggregate: { count: ['*'], sum: ['left'] }, groupBy: ['sku'] });
+  await products.updateMany([1, 2], { left: items.length + count + groups.length });
+  await products.updateBatch([{ id: 1, left: 2 }]);
+
+  // @ts-expect-error there is no such field
+  await products.readByQuery({ fields: ['colour'] });
+  // @ts-expect-error nor here
+  await products.readByQuery({ filter: { colour: { _eq: 'red' } } });
+  // @ts-expect-error there is no such operator
+  await products.readByQuery({ filter: { sku: { _like: 'A%' } } });
+  // @ts-expect-error a number is compared with numbers
+  await products.readByQuery({ filter: { left: { _gt: 'many' } } });
+  // @ts-expect-error there is no such parameter
+  await products.readByQuery({ where: {} });
+  // @ts-expect-error a key is never missing
+  await products.readOne(undefined);
+  // @ts-expect-error the type of a value
+  await products.updateOne(1, { left: 'none' });
+  // @ts-expect-error lock is a flag
+  await products.readMany([1], {}, { lock: 'yes' });
+  // @ts-expect-error there is no such aggregate
+  await products.readAggregate({ aggregate: { median: ['left'] } });
+  // @ts-expect-error services.items answers a promise
+  services.items('products').readByQuery();
+  // @ts-expect-error there is no such option
+  await services.items('products', { admin: true });
+  // @ts-expect-error kept may be null
+  const sure: Key = kept;
+
+  // Without a type of its own a row is whatever it is.
+  const loose = await services.items('anything');
+  const [row] = await loose.readByQuery({ filter: { a: { _eq: 1 }, b: 'text', _or: [{ c: { _in: [1, null] } }] }, sort: '-a,b' });
+  await loose.updateOne(row?.id, { a: row?.a + 1, sure });
+}
+
+export async function others({ services }: EventContext): Promise<number> {
+  const made: string = await (await services.collections()).createOne({
+    collection: 'products',
+    fields: [{ field: 'sku', type: 'string', schema: { is_unique: true }, meta: { required: true } }],
+  });
+  // @ts-expect-error there is no such type
+  await (await services.fields()).createField(made, { field: 'colour', type: 'enum' });
+  services.log.info('made', { made });
+  const region: string | undefined = services.env.REGION;
+  // @ts-expect-error env is frozen
+  services.env.REGION = 'eu';
+  // @ts-expect-error not there
+  services.mail;
+  // @ts-expect-error not there
+  services.fetch;
+  return services.transaction(async (inside) => {
+    await (await inside.items('log')).createOne({ region });
+    return 1;
+  });
+}
+
+export async function refusals({ services }: EventContext): Promise<Item | undefined> {
+  try {
+    return await (await services.items('products')).readOne(1);
+  } catch (error) {
+    const refusal = error as ServiceError;
+    if (refusal.code === 'NOT_FOUND' && refusal.status === 404) return undefined;
+    throw error;
+  }
+}
