@@ -395,7 +395,7 @@ impl Image {
 }
 
 fn too_large(listing: &Listing) -> Problem {
-    let mebibytes = |size: u64| format!("{}.{} MiB", size >> 20, (size % (1 << 20)) * 10 >> 20);
+    let mebibytes = |size: u64| format!("{}.{} MiB", size >> 20, ((size % (1 << 20)) * 10) >> 20);
     let mut files: Vec<_> = listing.files.iter().map(|(key, file)| (file.size, key)).collect();
     files.sort_unstable_by(|a, b| b.cmp(a));
     let largest: Vec<String> = files.iter().take(3).map(|(size, key)| format!("`{key}` ({})", mebibytes(*size))).collect();

@@ -3,7 +3,7 @@
 //! It says which folders, never what is in them: whoever loads extensions reads them (`files`) and compares fingerprints, so a report
 //! too many costs a read and nothing else. Start the watch first and load then; what changes in between is reported.
 //!
-//! [`tree`] knows the disk and the operating system's notices, this file knows the time.
+//! `tree` knows the disk and the operating system's notices, this file knows the time.
 
 mod tree;
 

@@ -17,6 +17,7 @@ mod errors;
 mod extensions;
 mod failures;
 mod filters;
+mod folders;
 mod hostile;
 mod items;
 mod operation;

@@ -418,7 +418,7 @@ impl Place {
     /// A hash of the names, sizes and times of everything that counts.
     fn stamp(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.at.hash(&mut hasher);
+        (&self.at, &self.packages).hash(&mut hasher);
         let mut add = |path: &Path| {
             if let Ok(data) = path.metadata() {
                 (path, data.is_dir(), data.ino()).hash(&mut hasher);

@@ -6,6 +6,7 @@
 pub mod app;
 pub mod client;
 pub mod data;
+pub mod folders;
 pub mod postgres;
 pub mod process;
 pub mod snippets;
