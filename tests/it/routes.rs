@@ -1,6 +1,5 @@
 //! Routes of extensions as clients see them: which one answers, who may ask, and what crosses in both directions.
 
-use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,23 +19,14 @@ async fn route(admin: &Client, event: &str, code: &str) -> String {
     extension(admin, json!({ "event": event, "type": "route", "code": code })).await
 }
 
-/// Puts one file into a folder of its own and starts the program with it.
-async fn folder(app: &mut TestApp, name: &str, source: &str) {
-    assert!(app.stop().await.success());
-    let path = app.dir().join("extensions").join(name);
-    fs::create_dir_all(&path).unwrap();
-    fs::write(path.join("index.mjs"), source).unwrap();
-    app.launch().await;
-}
-
 /// A folder of routes: `basePath` is its name, `routes` the text between the brackets. `mirror` and `say(text)` are handlers.
-async fn routes(app: &mut TestApp, name: &str, routes: &str) {
+async fn routes(app: &TestApp, name: &str, routes: &str) {
     let source = format!(
         "const mirror = async (request, context) => {{ {MIRROR} }};
          const say = (text) => () => new Response(text);
          export function register({{ registerRoutes }}) {{ registerRoutes({{ name: '{name}', basePath: '/{name}', routes: [{routes}] }}); }}"
     );
-    folder(app, name, &source).await;
+    app.load_folder(name, &[("index.mjs", &source)]).await;
 }
 
 /// A request byte for byte, and all that comes back.
@@ -289,13 +279,9 @@ both!(who_may_ask_is_told_by_token_and_policies, async |app| {
 });
 
 both!(a_rate_limit_counts_each_caller_and_says_when_to_come_back, async |app| {
-    routes(
-        app,
-        "limited",
-        "{ method: 'GET', path: '/a', public: true, rateLimit: { max: 3, windowMs: 3600000 }, handler: say('a') },
-         { method: 'GET', path: '/b', rateLimit: { max: 1, windowMs: 3600000 }, handler: say('b') }",
-    )
-    .await;
+    let declared = "{ method: 'GET', path: '/a', public: true, rateLimit: { max: 3, windowMs: 3600000 }, handler: say('a') },
+         { method: 'GET', path: '/b', rateLimit: { max: 1, windowMs: 3600000 }, handler: say('b') }";
+    routes(app, "limited", declared).await;
     let nobody = app.anonymous();
     for _ in 0..2 {
         nobody.get("/api/ext/limited/a").await.expect(200);
@@ -310,6 +296,9 @@ both!(a_rate_limit_counts_each_caller_and_says_when_to_come_back, async |app| {
     one.client.get("/api/ext/limited/b").await.expect(429);
     two.client.get("/api/ext/limited/b").await.expect(200);
     nobody.get("/api/ext/limited/b").await.expect(401);
+    routes(app, "limited", &declared.replace("say('a')", "say('changed')")).await;
+    assert_eq!(app.get("/api/ext/limited/a").await.expect(200).body, "changed");
+    nobody.get("/api/ext/limited/a").await.expect(429);
 });
 
 both!(headers_that_are_the_host_s_stay_with_it, async |app| {
