@@ -2,6 +2,7 @@
 //!
 //! The engine that compiles is thrown away afterwards; the isolates that run have no compiler.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::rc::Rc;
@@ -20,6 +21,20 @@ use super::trace::{self, OWN, SourceText, Sources, Spot};
 /// Heap for compiling our own scripts.
 const OWN_HEAP: usize = 64 * 1024 * 1024;
 
+/// What lets tests reach the glue from code that they run; nothing does otherwise.
+#[cfg(test)]
+macro_rules! seam {
+    () => {
+        "define(globalThis, 'glue', need);\n"
+    };
+}
+#[cfg(not(test))]
+macro_rules! seam {
+    () => {
+        ""
+    };
+}
+
 /// The glue: one function of `native` and the names of the services.
 const PRELUDE: &str = concat!(
     "(function (native, serviceNames) {\n",
@@ -28,21 +43,48 @@ const PRELUDE: &str = concat!(
     include_str!("prelude/console.js"),
     include_str!("prelude/timers.js"),
     include_str!("prelude/host.js"),
+    include_str!("prelude/globals.js"),
     include_str!("prelude/register.js"),
     include_str!("prelude/exchange.js"),
+    seam!(),
     include_str!("prelude/run.js"),
     "\n})"
 );
 
 /// Scripts of ours that most calls never need, in the order of their numbers in the glue: loading them would double the cost of an
 /// isolate.
-const LATER: &[(&str, &str)] = &[("inspect", include_str!("prelude/inspect.js")), ("clone", include_str!("prelude/clone.js"))];
+const LATER: &[(&str, &str)] = &[
+    ("inspect", include_str!("prelude/inspect.js")),
+    ("clone", include_str!("prelude/clone.js")),
+    ("web/common", include_str!("prelude/web/common.js")),
+    ("web/url", include_str!("prelude/web/url.js")),
+    ("web/encoding", include_str!("prelude/web/encoding.js")),
+    ("web/events", include_str!("prelude/web/events.js")),
+    (
+        "web/streams",
+        concat!(
+            include_str!("prelude/web/streams_readable.js"),
+            include_str!("prelude/web/streams_writable.js"),
+            include_str!("prelude/web/streams_transform.js")
+        ),
+    ),
+    ("web/forms", include_str!("prelude/web/forms.js")),
+    (
+        "web/fetch",
+        concat!(
+            include_str!("prelude/web/fetch_headers.js"),
+            include_str!("prelude/web/fetch_body.js"),
+            include_str!("prelude/web/fetch.js")
+        ),
+    ),
+];
 
 /// Our own scripts, compiled.
 pub(super) struct Program {
     pub prelude: Vec<u8>,
-    /// What the glue loads when it is first needed.
-    pub later: Vec<Vec<u8>>,
+    /// What the glue loads when it is first needed: compiled then, because all of it takes several times as long as the rest of a
+    /// worker's start.
+    later: Vec<OnceCell<Vec<u8>>>,
     /// Names with bytecode, in the order of declaration.
     pub services: Vec<(String, Vec<u8>)>,
     /// What makes the object that `register` is given.
@@ -53,17 +95,32 @@ impl Program {
     /// Compiles the glue and the JS halves of the services; an error is a mistake of ours and names the script.
     pub(super) fn compile(services: &[ServiceSource], sdk: &str) -> Result<Rc<Self>, String> {
         let engine = Engine::new(OWN_HEAP, true).ok_or("no memory to start with")?;
-        let own = |name: &str, source: &str| {
-            let file = CString::new(format!("{OWN}{name}")).map_err(|_| "a name with a zero")?;
-            engine.js().compile(source, &file).map_err(|Exception| format!("{name}: {}", thrown_text(engine.js())))
-        };
+        let own = |name: &str, source: &str| compile_own(&engine, name, source);
         let prelude = own("prelude", PRELUDE)?;
-        let later = LATER.iter().map(|(name, js)| own(name, &format!("(\n{js}\n)"))).collect::<Result<_, String>>()?;
+        let later = LATER.iter().map(|_| OnceCell::new()).collect();
         let services =
             services.iter().map(|s| Ok((s.name.to_owned(), own(s.name, &format!("(\n{}\n)", s.js))?))).collect::<Result<_, String>>()?;
         let sdk = own("sdk", &format!("(\n{sdk}\n)"))?;
         Ok(Rc::new(Self { prelude, later, services, sdk }))
     }
+
+    /// A script that the glue loads later. An error is a mistake of ours, or the system has no memory.
+    pub(super) fn later(&self, index: usize) -> Result<&[u8], String> {
+        let (Some(cell), Some((name, js))) = (self.later.get(index), LATER.get(index)) else {
+            return Err("There is no such script".into());
+        };
+        if let Some(code) = cell.get() {
+            return Ok(code);
+        }
+        let engine = Engine::new(OWN_HEAP, true).ok_or("no memory to compile with")?;
+        let code = compile_own(&engine, name, &format!("(\n{js}\n)"))?;
+        Ok(cell.get_or_init(|| code))
+    }
+}
+
+fn compile_own(engine: &Engine, name: &str, source: &str) -> Result<Vec<u8>, String> {
+    let file = CString::new(format!("{OWN}{name}")).map_err(|_| "a name with a zero")?;
+    engine.js().compile(source, &file).map_err(|Exception| format!("{name}: {}", thrown_text(engine.js())))
 }
 
 /// A step of loading a unit, as the host sends it.

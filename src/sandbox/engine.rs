@@ -4,7 +4,7 @@
 //! at which its heap is put back: they live on the stack of a call only. What an isolate keeps for longer is the bare value, whose
 //! hold goes with the heap.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::ptr::NonNull;
 
 use rquickjs::qjs::{self, JSContext, JSRuntime, JSValue};
@@ -23,6 +23,9 @@ pub(super) struct Engine {
 /// How much a call may allocate in a sealed heap before garbage is looked for. All that a call leaves goes when the heap is put back,
 /// and looking means touching everything that was loaded, so it is worth it for calls that use much only.
 const GARBAGE: usize = 1024 * 1024;
+
+/// A native function as the engine calls it.
+pub(super) type Native = unsafe extern "C" fn(*mut JSContext, JSValue, c_int, *mut JSValue) -> JSValue;
 
 /// The engine threw; the exception waits in the context.
 #[derive(Debug)]
@@ -168,6 +171,18 @@ impl Js {
     pub(super) fn array(self) -> Result<Val, Exception> {
         // SAFETY: a live context.
         self.own(unsafe { qjs::JS_NewArray(self.raw()) })
+    }
+
+    /// An object of native functions: names, numbers of arguments, functions.
+    pub(super) fn functions(self, functions: &[(&CStr, c_int, Native)]) -> Result<Val, Exception> {
+        let object = self.object()?;
+        for (name, length, function) in functions {
+            let kind = qjs::JSCFunctionEnum_JS_CFUNC_generic;
+            // SAFETY: a live context, a name with a zero, a function of the generic shape.
+            let function = unsafe { qjs::JS_NewCFunction2(self.raw(), Some(*function), name.as_ptr(), *length, kind, 0) };
+            self.set(&object, name, self.own(function)?)?;
+        }
+        Ok(object)
     }
 
     pub(super) fn string(self, text: &[u8]) -> Result<Val, Exception> {

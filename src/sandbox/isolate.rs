@@ -196,6 +196,12 @@ impl Isolate {
         self.engine.heap().resident()
     }
 
+    /// How much of its heap is in use, in bytes.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> usize {
+        self.engine.heap().used()
+    }
+
     fn js(&self) -> Js {
         self.engine.js()
     }
@@ -423,12 +429,12 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::compile::{Compiled, LoadBody, LoadSource, compile};
     use super::super::protocol::ExchangeKind;
     use super::*;
 
-    fn unit(code: &str, params: &[&str], memory_limit: usize) -> Loaded {
+    pub fn unit(code: &str, params: &[&str], memory_limit: usize) -> Loaded {
         let params = params.iter().map(|name| (*name).to_owned()).collect();
         let source = LoadSource::Body { code: code.to_owned(), params, answers: false };
         match compile(LoadBody { name: "test".into(), source, memory_limit, max_payload: 1 << 20, warm: false }).expect("it compiles") {
@@ -437,7 +443,7 @@ mod tests {
         }
     }
 
-    fn made(unit: Loaded) -> Result<Isolate, NotMade> {
+    pub fn made(unit: Loaded) -> Result<Isolate, NotMade> {
         let program = Program::compile(&[], "() => ({})").expect("our own compiles");
         Isolate::new(&program, &Rc::new(unit), Instant::now() + LOAD_TIMEOUT).map(|(isolate, _)| isolate)
     }

@@ -18,6 +18,7 @@ mod isolate;
 mod limits;
 mod link;
 mod modules;
+mod multipart;
 mod native;
 mod pool;
 mod process;
@@ -28,6 +29,9 @@ mod run;
 mod scheduler;
 mod strip;
 mod trace;
+mod web;
+#[cfg(test)]
+mod web_tests;
 pub mod worker;
 
 use std::collections::BTreeMap;

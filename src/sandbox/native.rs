@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::alloc::Heap;
 use super::compile::{Code, Loaded, Program};
 use super::convert::{Refusal, class_name, to_json};
-use super::engine::{Engine, Exception, Js, Val};
+use super::engine::{Engine, Exception, Js, Native, Val};
 use super::failure::{Report, ThrownReport, cut};
 use super::flow;
 use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_FRAME, MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS, OPEN_BYTES_FACTOR};
@@ -220,6 +220,12 @@ impl Shared {
         self.open.borrow_mut().remove(&call);
     }
 
+    /// The limit of the heap in bytes.
+    pub(super) fn heap_limit(&self) -> usize {
+        // SAFETY: the heap belongs to the engine, which outlives this.
+        unsafe { &*self.heap }.limit()
+    }
+
     pub(super) fn date_to_iso(&self) -> JSValue {
         self.date_to_iso
     }
@@ -294,7 +300,6 @@ impl Shared {
 
 /// The object `native` of the glue.
 pub(super) fn natives(js: Js) -> Result<Val, Exception> {
-    type Native = unsafe extern "C" fn(*mut JSContext, JSValue, c_int, *mut JSValue) -> JSValue;
     const ALL: &[(&CStr, c_int, Native)] = &[
         (c"done", 1, done),
         (c"fail", 8, fail),
@@ -321,15 +326,9 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"left", 0, flow::left),
         (c"place", 1, flow::place),
         (c"sdk", 0, flow::sdk),
+        (c"web", 0, web),
     ];
-    let object = js.object()?;
-    for (name, length, function) in ALL {
-        // SAFETY: a live context, a name with a zero, a function of the generic shape.
-        let function =
-            unsafe { qjs::JS_NewCFunction2(js.raw(), Some(*function), name.as_ptr(), *length, qjs::JSCFunctionEnum_JS_CFUNC_generic, 0) };
-        js.set(&object, name, js.own(function)?)?;
-    }
-    Ok(object)
+    js.functions(ALL)
 }
 
 /// `date => text`, made before any code of an extension could patch what it uses.
@@ -622,9 +621,9 @@ native! {
     /// `script(index)`: a part of the glue that is loaded when it is first needed.
     script(ask) => {
         let program = ask.shared.program.clone();
-        match ask.integer(0).and_then(|index| program.later.get(index as usize)) {
-            Some(code) => ask.js.load(code).map_or(qjs::JS_EXCEPTION, Val::into_raw),
-            None => ask.type_error("There is no such script"),
+        match program.later(ask.integer(0).map_or(usize::MAX, |index| index as usize)) {
+            Ok(code) => ask.js.load(code).map_or(qjs::JS_EXCEPTION, Val::into_raw),
+            Err(message) => ask.type_error(&message),
         }
     };
 
@@ -633,6 +632,9 @@ native! {
         // SAFETY: asks about a live value.
         if unsafe { qjs::JS_GetTypedArrayType(ask.arg(0)) } >= 0 { qjs::JS_TRUE } else { qjs::JS_FALSE }
     };
+
+    /// `web()`: the native half of the web platform, made when something of it is first used.
+    web(ask) => super::web::natives(ask.js).map_or(qjs::JS_EXCEPTION, Val::into_raw);
 
     /// `service(index)`: the JS half of a service, evaluated when it is first used.
     service(ask) => {

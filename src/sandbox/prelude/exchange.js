@@ -6,6 +6,9 @@ const CREDIT = 3;
 const GONE = 4;
 const STREAM_CREDIT = 262144;
 
+/** What the web platform hands to the glue for requests and answers. */
+const web = () => need('fetch');
+
 let inflow;
 let outflow;
 let goneSignal;
