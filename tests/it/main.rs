@@ -26,6 +26,7 @@ mod pristine;
 mod queries;
 mod read_events;
 mod regressions;
+mod routes;
 mod sandbox;
 mod services;
 mod transactions;
