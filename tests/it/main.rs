@@ -28,6 +28,8 @@ mod read_events;
 mod regressions;
 mod routes;
 mod sandbox;
+mod sdk;
 mod services;
+mod streaming;
 mod transactions;
 mod types;

@@ -1,0 +1,176 @@
+//! The package `@trellis/sdk`: its types fit the examples, and what they name is there, no more and no less.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn members() -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("js-sdk/test/members.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn names(list: &Value) -> BTreeSet<String> {
+    list.as_array().unwrap().iter().map(|name| name.as_str().unwrap().trim_end_matches('?').to_owned()).collect()
+}
+
+#[test]
+fn the_types_hold_for_the_examples_and_for_tests_of_their_own() {
+    if !npm::available() {
+        return;
+    }
+    let folder = npm::installed("js-sdk");
+    let output = Command::new("npm").args(["run", "check"]).current_dir(folder).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+/// What each interface has in a live isolate, as `look` tells it.
+const LOOK: &str = "
+const own = (value) => Object.keys(value);
+export function register(sdk) {
+  const { emitter, registerRoutes, createItemsService } = sdk;
+  const seen = { RegisterSdk: own(sdk), Emitter: own(emitter) };
+  registerRoutes({ basePath: '/look', routes: [{ method: 'GET', path: '/:x', public: true, handler: async (request, context) => {
+    const services = context.services;
+    Object.assign(seen, {
+      RouteContext: own(context), Services: own(services), Accountability: own(context.accountability), ExtensionInfo: own(context.extension),
+      ItemsService: own(await services.items('articles')), SystemItemsService: own(createItemsService('articles')),
+      CollectionsService: own(await services.collections()), FieldsService: own(await services.fields()), LogService: own(services.log),
+    });
+    return seen;
+  } }] });
+  emitter.onFilter('articles.items.create', (payload, meta, context) => {
+    throw Object.assign(new Error(JSON.stringify({ EventContext: own(context), FilterMeta: own(meta) })), { status: 418 });
+  });
+  emitter.onFilter('articles.items.update', (payload, meta) => { throw new Error(JSON.stringify({ WriteFilterMeta: own(meta) })); });
+}
+";
+
+both!(what_the_types_name_is_there_and_nothing_else, async |app| {
+    articles(app).await;
+    create(app, "articles", json!({ "title": "one" })).await;
+    app.load_folder("look", &[("index.mjs", LOOK)]).await;
+    let told = members();
+    let mut seen = app.anonymous().get("/api/ext/look/1").await.expect(200).json();
+    for answer in [app.post("/api/items/articles", json!({})).await.expect(418), app.patch("/api/items/articles/1", json!({})).await] {
+        let more: Value = serde_json::from_str(&answer.message()).unwrap();
+        seen.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    }
+    let seen = seen.as_object().unwrap();
+    assert!(seen.len() >= 13, "{seen:?}");
+    for (interface, live) in seen {
+        let interface = if interface == "SystemItemsService" { "ItemsService" } else { interface };
+        assert_eq!(names(live), names(&told["interfaces"][interface]), "{interface}");
+    }
+});
+
+/// Every global of a live isolate that isn't the language's, with what its class and its instances have.
+const GLOBALS: &str = "
+const language = new Set(LANGUAGE);
+const inherited = (prototype) => {
+  const names = new Set();
+  for (let at = prototype; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    for (const name of Object.getOwnPropertyNames(at)) if (name !== 'constructor') names.add(name);
+  }
+  return [...names];
+};
+const seen = {};
+for (const name of Object.getOwnPropertyNames(globalThis)) {
+  if (language.has(name)) continue;
+  const value = globalThis[name];
+  if (typeof value === 'function' && value.prototype !== undefined && Object.getOwnPropertyNames(value.prototype).length > 1) {
+    const statics = Object.getOwnPropertyNames(value).filter((own) => !['length', 'name', 'prototype'].includes(own));
+    seen[name] = { static: statics, instance: inherited(value.prototype) };
+  } else seen[name] = { static: typeof value === 'object' && name !== 'self' ? Object.keys(value) : [] };
+}
+return seen;";
+
+both!(every_global_of_the_sandbox_has_its_type_and_every_type_its_global, async |app| {
+    let language = [
+        "AggregateError",
+        "Array",
+        "ArrayBuffer",
+        "Atomics",
+        "BigInt",
+        "BigInt64Array",
+        "BigUint64Array",
+        "Boolean",
+        "DataView",
+        "Date",
+        "Error",
+        "EvalError",
+        "FinalizationRegistry",
+        "Float16Array",
+        "Float32Array",
+        "Float64Array",
+        "Function",
+        "Infinity",
+        "Int16Array",
+        "Int32Array",
+        "Int8Array",
+        "InternalError",
+        "Iterator",
+        "JSON",
+        "Map",
+        "Math",
+        "NaN",
+        "Number",
+        "Object",
+        "Promise",
+        "Proxy",
+        "RangeError",
+        "ReferenceError",
+        "Reflect",
+        "RegExp",
+        "Set",
+        "String",
+        "SuppressedError",
+        "DisposableStack",
+        "AsyncDisposableStack",
+        "Symbol",
+        "SyntaxError",
+        "TypeError",
+        "URIError",
+        "Uint16Array",
+        "Uint32Array",
+        "Uint8Array",
+        "Uint8ClampedArray",
+        "WeakMap",
+        "WeakRef",
+        "WeakSet",
+        "decodeURI",
+        "decodeURIComponent",
+        "encodeURI",
+        "encodeURIComponent",
+        "escape",
+        "eval",
+        "globalThis",
+        "isFinite",
+        "isNaN",
+        "parseFloat",
+        "parseInt",
+        "undefined",
+        "unescape",
+        // There to say what to use instead.
+        "SharedArrayBuffer",
+        "WebAssembly",
+        "require",
+    ];
+    let code = GLOBALS.replace("LANGUAGE", &json!(language).to_string());
+    extension(app, json!({ "event": "GET /globals", "type": "route", "code": code })).await;
+    let seen = app.get("/api/ext/globals").await.expect(200).json();
+    let told = members();
+    let (seen, told) = (seen.as_object().unwrap(), told["globals"].as_object().unwrap());
+    let keys = |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(keys(seen), keys(told));
+    for (name, typed) in told {
+        for side in ["static", "instance"] {
+            let Some(typed) = typed.get(side) else { continue };
+            let missing: Vec<String> = names(typed).difference(&names(&seen[name][side])).cloned().collect();
+            assert!(missing.is_empty(), "{name} has a type for {missing:?}, and they aren't there");
+        }
+    }
+});
