@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::folders::{FolderState, folder_id, kept};
 use super::store::Extensions;
+use crate::db::timestamp;
 use crate::error::{Error, Result};
 use crate::hooks::HookKind;
 use crate::sandbox::Problem;
@@ -44,6 +45,9 @@ impl Extensions {
         ]);
         for member in COUNTED {
             row.insert(member.to_owned(), kept.and_then(|kept| kept.get(member)).cloned().unwrap_or_default());
+        }
+        if let Some(at) = state.loaded_at {
+            row.insert("loaded_at".to_owned(), json!(timestamp(at)));
         }
         self.shared.stats.add_to(&mut row);
         let set = self.current();

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -45,7 +46,7 @@ pub fn is_folder_id(id: &str) -> bool {
 #[derive(Default)]
 pub struct Folders {
     /// By name. Changed under the lock on changes only; short sections.
-    states: Mutex<BTreeMap<String, FolderState>>,
+    states: Mutex<States>,
 }
 
 /// One folder.
@@ -65,7 +66,11 @@ pub struct FolderState {
     fingerprint: Option<[u8; 32]>,
     /// Another extension has a route of it: worth another look when others change.
     conflicts: bool,
+    /// When the version that runs was loaded on this host.
+    pub loaded_at: Option<DateTime<Utc>>,
 }
+
+type States = BTreeMap<String, FolderState>;
 
 /// What came of looking at a folder.
 enum Looked {
@@ -89,7 +94,7 @@ struct Candidate {
 }
 
 impl Folders {
-    fn states(&self) -> MutexGuard<'_, BTreeMap<String, FolderState>> {
+    fn states(&self) -> MutexGuard<'_, States> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -150,15 +155,30 @@ impl Extensions {
             .collect()
             .await;
         let kept = kept(&self.shared.core.db).await?;
-        self.apply(looked, &kept).await?;
-        for name in gone {
-            self.remove_folder(&name, kept.contains_key(&folder_id(&name))).await?;
+        // What is told of a folder is told when it is so: the new states are shown after the swap.
+        let mut states = self.folders.states().clone();
+        let loaded = self.apply(looked, &kept, &mut states).await;
+        let gone: Vec<String> =
+            gone.into_iter().filter(|name| states.remove(name).is_some() || kept.contains_key(&folder_id(name))).collect();
+        self.swap_in(states.values().filter_map(|state| state.serving.clone()).collect()).await?;
+        *self.folders.states() = states;
+        for (name, extension) in loaded {
+            let (hooks, routes) = (extension.hooks.len(), extension.routes.len());
+            tracing::info!(extension = extension.settings.name, folder = name, hooks, routes, "extension folder loaded");
         }
-        self.swap().await
+        for name in gone {
+            self.forget_folder(&name).await?;
+        }
+        Ok(())
     }
 
-    /// Takes over what was found. Nothing of it is in use before the swap.
-    async fn apply(&self, looked: Vec<(String, Looked)>, kept: &HashMap<String, Item>) -> Result<()> {
+    /// Takes over what was found into the next states. Answers the versions that are new.
+    async fn apply(
+        &self,
+        looked: Vec<(String, Looked)>,
+        kept: &HashMap<String, Item>,
+        states: &mut States,
+    ) -> Vec<(String, Arc<Extension>)> {
         let mut good: BTreeMap<String, Box<Candidate>> = BTreeMap::new();
         let mut bad = Vec::new();
         for (name, looked) in looked {
@@ -175,8 +195,9 @@ impl Extensions {
                         problems: Vec::new(),
                         fingerprint: Some(fingerprint),
                         conflicts: false,
+                        loaded_at: None,
                     };
-                    self.folders.states().insert(name, state);
+                    states.insert(name, state);
                 }
                 Looked::Good(candidate) => drop(good.insert(name, candidate)),
                 Looked::Bad { settings, fingerprint, failure } => bad.push((name, settings, fingerprint, failure, false)),
@@ -184,7 +205,7 @@ impl Extensions {
         }
         // What can't have its routes beside the others isn't taken; what it would have replaced stays, which may get in another's way.
         loop {
-            let losers = self.losers(&good);
+            let losers = self.losers(&good, states);
             if losers.is_empty() {
                 break;
             }
@@ -195,13 +216,13 @@ impl Extensions {
                 }
             }
         }
+        let mut loaded = Vec::new();
         for (name, candidate) in good {
             let Candidate { extension, description, fingerprint, folder, registrations } = *candidate;
             // From now on every worker of this version gets what the first got.
             folder.close();
             self.note_folder(&name, Some(&registrations), kept).await;
-            let (hooks, routes) = (extension.hooks.len(), extension.routes.len());
-            tracing::info!(extension = extension.settings.name, folder = name, hooks, routes, "extension folder loaded");
+            loaded.push((name.clone(), Arc::clone(&extension)));
             let state = FolderState {
                 settings: extension.settings.clone(),
                 description,
@@ -210,60 +231,60 @@ impl Extensions {
                 problems: Vec::new(),
                 fingerprint: Some(fingerprint),
                 conflicts: false,
+                loaded_at: Some(self.shared.core.clock.now()),
             };
-            self.folders.states().insert(name, state);
+            states.insert(name, state);
         }
         for (name, settings, fingerprint, failure, conflicts) in bad {
-            self.folder_failed(name, settings, fingerprint, failure, conflicts, kept).await?;
+            let state = self.failed_folder(&name, settings, fingerprint, failure, conflicts, kept, states.get(&name)).await;
+            states.insert(name, state);
         }
-        Ok(())
+        loaded
     }
 
     /// The candidates that lose a conflict of routes, with what is to be said about it.
-    fn losers(&self, good: &BTreeMap<String, Box<Candidate>>) -> Vec<(String, String)> {
+    fn losers(&self, good: &BTreeMap<String, Box<Candidate>>, states: &States) -> Vec<(String, String)> {
         let set = self.current();
         let rows = set.by_id.values().filter(|extension| !is_folder_id(&extension.settings.id)).cloned();
-        let staying = self.folders.states();
-        let staying = staying.iter().filter(|(name, _)| !good.contains_key(*name)).filter_map(|(_, state)| state.serving.clone());
+        let staying = states.iter().filter(|(name, _)| !good.contains_key(*name)).filter_map(|(_, state)| state.serving.clone());
         let all = rows.chain(staying).chain(good.values().map(|candidate| Arc::clone(&candidate.extension)));
         let (_, conflicts) = Table::build(all.flat_map(|extension| extension.routes.clone()).collect());
         let named = |id: &str| good.iter().find(|(_, candidate)| candidate.extension.settings.id == id).map(|(name, _)| name.clone());
         conflicts.into_iter().filter_map(|conflict| Some((named(&conflict.loser)?, conflict.message))).collect()
     }
 
-    async fn folder_failed(
+    /// The next state of a folder whose version on disk doesn't load.
+    #[expect(clippy::too_many_arguments, reason = "what was found, and what is known from before")]
+    async fn failed_folder(
         &self,
-        name: String,
+        name: &str,
         settings: Option<(Settings, Option<String>)>,
         fingerprint: Option<[u8; 32]>,
         failure: LoadFailure,
         conflicts: bool,
         kept: &HashMap<String, Item>,
-    ) -> Result<()> {
-        let before = self.folders.states().get(&name).cloned();
+        before: Option<&FolderState>,
+    ) -> FolderState {
         let (settings, description) = settings
-            .or_else(|| before.as_ref().map(|state| (state.settings.clone(), state.description.clone())))
-            .unwrap_or_else(|| (settings_of(&name, &FolderSettings::of(&name)), None));
+            .or_else(|| before.map(|state| (state.settings.clone(), state.description.clone())))
+            .unwrap_or_else(|| (settings_of(name, &FolderSettings::of(name)), None));
         let report = load_report(&failure);
         // With the version before this one it goes on as if nothing had happened; without one, what is known to be guarded stays so.
-        let running = before.and_then(|state| state.serving).filter(|extension| extension.broken().is_none());
+        let running = before.filter(|state| state.serving.as_ref().is_some_and(|extension| extension.broken().is_none()));
+        let (serving, loaded_at) = match running {
+            Some(state) => (state.serving.clone(), state.loaded_at),
+            None => (kept.get(&settings.id).and_then(|row| guard(&settings, row, &report, &self.shared)), None),
+        };
         let goes_on = running.is_some();
-        let serving = running.or_else(|| guard(&settings, kept.get(&settings.id)?, &report, &self.shared));
         tracing::warn!(extension = settings.name, folder = name, goes_on, report, "extension folder doesn't load");
-        self.note_folder(&name, None, kept).await;
+        self.note_folder(name, None, kept).await;
         self.shared.stats.note_error(&settings.id, &report);
         let problems = failure.problems;
-        let state = FolderState { settings, description, enabled: true, serving, problems, fingerprint, conflicts };
-        self.folders.states().insert(name, state);
-        Ok(())
+        FolderState { settings, description, enabled: true, serving, problems, fingerprint, conflicts, loaded_at }
     }
 
     /// Removing a folder is a decision: it guards nothing any more, and what is owed to it is given up.
-    async fn remove_folder(&self, name: &str, is_kept: bool) -> Result<()> {
-        let known = self.folders.states().remove(name);
-        if known.is_none() && !is_kept {
-            return Ok(());
-        }
+    async fn forget_folder(&self, name: &str) -> Result<()> {
         tracing::info!(folder = name, "extension folder is gone");
         let (core, id) = (&self.shared.core, folder_id(name));
         let this = Filter::field("id", Op::Eq(json!(id)));

@@ -77,8 +77,13 @@ impl Extensions {
     }
 
     pub(super) async fn swap(&self) -> Result<()> {
+        self.swap_in(self.folders.serving()).await
+    }
+
+    /// Builds the next snapshot of the rows and these versions of folders.
+    pub(super) async fn swap_in(&self, folders: Vec<Arc<Extension>>) -> Result<()> {
         let rows = list(&self.shared.core.db).await?;
-        let (previous, folders) = (self.current.load_full(), self.folders.serving());
+        let previous = self.current.load_full();
         self.current.store(Arc::new(ExtensionSet::build(&self.shared, rows, folders, Some(&previous), self.safe_mode)));
         self.unhold().await
     }

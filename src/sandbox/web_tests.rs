@@ -1,7 +1,6 @@
 //! The web platform, tested in an isolate by JS that throws where something isn't as it should be. `glue` in there is what only the
 //! glue can reach otherwise.
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::compile::Program;

@@ -159,7 +159,7 @@ both!(every_global_of_the_sandbox_has_its_type_and_every_type_its_global, async 
         "WebAssembly",
         "require",
     ];
-    let code = GLOBALS.replace("LANGUAGE", &json!(language).to_string());
+    let code = GLOBALS.replace("LANGUAGE", &serde_json::to_string(&language[..]).unwrap());
     extension(app, json!({ "event": "GET /globals", "type": "route", "code": code })).await;
     let seen = app.get("/api/ext/globals").await.expect(200).json();
     let told = members();

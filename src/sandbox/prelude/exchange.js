@@ -12,6 +12,7 @@ const web = () => need('fetch');
 let inflow;
 let outflow;
 let goneSignal;
+let clientGone = false;
 
 /** The body of the request: pieces that have come and not been read, and who waits for one. */
 const openInflow = () => {
@@ -137,8 +138,17 @@ const failOrRespond = (error) => {
 const openRequest = (head, hasBody) => {
   inflow = hasBody ? openInflow() : undefined;
   outflow = undefined;
-  goneSignal = web().signal();
-  return web().request({ __proto__: null, method: head.method, url: head.url, headers: head.headers, body: hasBody ? inflow : null, signal: goneSignal.signal });
+  clientGone = false;
+  goneSignal = undefined;
+  // Few handlers look at it, and making it takes longer than the rest of the request.
+  const signal = () => {
+    if (goneSignal === undefined) {
+      goneSignal = web().signal();
+      if (clientGone) goneSignal.abort();
+    }
+    return goneSignal.signal;
+  };
+  return web().request({ __proto__: null, method: head.method, url: head.url, headers: head.headers, body: hasBody ? inflow : null, signal });
 };
 
 /** Something of the exchange came from the host. */
@@ -159,6 +169,7 @@ const feed = (what, value) => {
       if (flow.wake !== undefined) flow.wake();
       PromiseThen(flow.reader.cancel('The client has gone'), undefined, () => {});
     }
+    clientGone = true;
     goneSignal?.abort();
   }
 };
