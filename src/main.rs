@@ -160,6 +160,10 @@ async fn ext(config: &Config, command: Ext) -> Result<()> {
                 let text = |name: &str| row.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
                 println!("{:<9} {:<7} {:<32} {}", text("status"), text("type"), text("event"), text("name"));
             }
+            // Whether a folder is at work is a matter of what lies on disk when the server starts.
+            for name in trellis::extensions::folder_names(&db).await? {
+                println!("{:<9} {:<7} {:<32} {name}", "", "folder", "");
+            }
         }
         Ext::Disable { name } => {
             trellis::extensions::disable(&db, &name).await?;

@@ -131,10 +131,20 @@ impl Extensions {
     }
 
     async fn look_at(&self, names: Option<BTreeSet<String>>) -> Result<()> {
+        let _one = self.change.lock().await;
+        self.look_at_locked(names).await
+    }
+
+    /// After a change of rows: folders that lost their routes to one may have them now. The caller holds the lock on changes.
+    pub(super) async fn look_at_conflicting(&self) -> Result<()> {
+        let names = self.folders.conflicting();
+        if names.is_empty() { Ok(()) } else { self.look_at_locked(Some(names)).await }
+    }
+
+    async fn look_at_locked(&self, names: Option<BTreeSet<String>>) -> Result<()> {
         if self.safe_mode {
             return Ok(());
         }
-        let _one = self.change.lock().await;
         let root = self.shared.core.config.extensions_path.clone();
         let on_disk = list(&root).await;
         let known: BTreeSet<String> = self.folders.states().keys().cloned().collect();
@@ -420,6 +430,13 @@ fn settings_of(folder: &str, said: &FolderSettings) -> Settings {
         fail_open: said.fail_open,
         warm: said.warm,
     }
+}
+
+/// The names of the folders that the database knows, in order; also with the host down.
+pub async fn folder_names(db: &Db) -> Result<Vec<String>> {
+    let mut names: Vec<String> = kept(db).await?.values().filter_map(|row| row.get("name")?.as_str().map(str::to_owned)).collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// What the database knows of folders, by id.

@@ -26,6 +26,7 @@ pub mod watch;
 
 pub use definition::{Definition, Settings, Status, Trigger};
 pub use dry_run::TestRequest;
+pub use folders::folder_names;
 pub use serve::RouteRequest;
 pub use set::{Extension, ExtensionSet};
 pub use store::{Extensions, disable, list};

@@ -149,6 +149,7 @@ impl Extensions {
             })
             .await?;
         self.swap().await?;
+        self.look_at_conflicting().await?;
         row.into_iter().next().ok_or_else(|| Error::internal("a new extension has no row"))
     }
 
@@ -181,6 +182,7 @@ impl Extensions {
             })
             .await?;
         self.swap().await?;
+        self.look_at_conflicting().await?;
         if let Some(extension) = self.current().by_id.get(id) {
             extension.breaker.reset();
         }
@@ -203,6 +205,7 @@ impl Extensions {
             })
             .await?;
         self.swap().await?;
+        self.look_at_conflicting().await?;
         let core = &self.shared.core;
         self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
     }
@@ -347,7 +350,7 @@ pub async fn list(db: &Db) -> Result<Vec<Item>> {
 pub async fn disable(db: &Db, name: &str) -> Result<()> {
     let found = find(db, Filter::field("name", Op::Eq(json!(name)))).await?;
     let id = found.first().and_then(|row| row.get("id")?.as_str());
-    let id = id.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no extension `{name}`")))?;
+    let id = id.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no extension `{name}` in the database; one in a folder is switched off by `\"enabled\": false` in its `extension.json`")))?;
     set_status(db, &Filter::field("id", Op::Eq(json!(id))), "inactive").await
 }
 

@@ -66,7 +66,7 @@ impl TestApp {
 
     /// How often a version of a folder was loaded, by the log.
     pub fn loads(&self, name: &str) -> usize {
-        let is_load = |line: &Value| line["fields"]["message"] == "extension folder loaded" && line["fields"]["folder"] == name;
+        let is_load = |line: &Value| line["message"] == "extension folder loaded" && line["folder"] == name;
         self.log_lines().iter().filter(|line| is_load(line)).count()
     }
 }
