@@ -92,7 +92,8 @@ fn hook(settings: &Settings, kind: HookKind, entry: &Value) -> Result<Hook, Vec<
     let options = entry.get("options").and_then(Value::as_object).unwrap_or(&none);
     for name in options.keys().filter(|name| !known.contains(&name.as_str())) {
         let near = nearest(name, known.iter().copied());
-        problems.push(format!("{what}: there is no option `{}`{near}; there are {}", clip(name), known.join(", ")));
+        let near = if near.is_empty() { format!("; there are {}", known.join(", ")) } else { near };
+        problems.push(format!("{what}: there is no option `{}`{near}", clip(name)));
     }
     let sort = match options.get("sort") {
         None | Some(Value::Null) => settings.sort,

@@ -11,7 +11,7 @@ use rquickjs::qjs::{self, JSAtom, JSValue};
 
 use super::engine::{Exception, Js, Val, well_formed};
 use super::limits::MAX_DEPTH;
-use super::native::Shared;
+use super::shared::Shared;
 
 /// The largest integer that a JS number holds exactly, 2^53 - 1.
 const MAX_SAFE: i64 = (1 << 53) - 1;

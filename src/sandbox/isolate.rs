@@ -16,8 +16,9 @@ use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{LoadFailure, Report, ThrownReport};
 use super::limits::{Breach, LOAD_TIMEOUT, MAX_STACK_TEXT};
 use super::modules::Modules;
-use super::native::{Shared, natives, note_cut};
+use super::native::natives;
 use super::protocol::{DONE_FAILURE, DONE_JSON, InvokeBody, ReplyBody};
+use super::shared::{Shared, note_cut};
 
 /// How a list of registrations says that there are routes among them.
 const ROUTES: &[u8] = b"\"kind\":\"routes\"";

@@ -15,8 +15,8 @@ use super::compile::{mentions_web, syntax_error};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{LoadFailure, Problem};
 use super::limits::{MAX_IMPORT_DEPTH, MAX_MODULES};
-use super::native::Shared;
 use super::resolve::{Known, Target, resolve};
+use super::shared::Shared;
 use super::strip::{place_at, strip};
 use super::trace::{self, OWN, Place, SourceText, Sources};
 

@@ -3,7 +3,7 @@
 //! Called by `extensions/` (check, invoke, retire) and by `app.rs` (start, shutdown). It never blocks a runtime thread: processes are
 //! started and reaped on their own thread (`process.rs`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -14,13 +14,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 
-use super::compile::{LoadAnswer, LoadBody, LoadSource, LoadStep};
 use super::limits::{DEMOTE_AFTER, IDLE_END, LOAD_GRACE, LOAD_TIMEOUT, MAX_RERUNS, MAX_SOURCE, RETIRE_AFTER};
 use super::link::Link;
+use super::load::{NotLoaded, load_into};
 use super::process::Processes;
 use super::run::{Attempt, End};
 use super::scheduler::{Choice, Crew, Terms, Waiting};
-use super::{Exchange, Failure, Invocation, LoadFailure, Loaded, LogLevel, LogLine, Outcome, Packages, Source, Unit};
+use super::{Exchange, Failure, Invocation, LoadFailure, Loaded, Outcome, Unit};
 
 /// How often the keeper looks at the workers.
 const KEEPER_TICK: Duration = Duration::from_millis(25);
@@ -104,54 +104,6 @@ pub struct WorkerStat {
 struct Blank {
     link: Arc<Link>,
     crew: Arc<OnceLock<Arc<Crew>>>,
-}
-
-/// Why a worker didn't load a unit.
-enum NotLoaded {
-    Because(LoadFailure),
-    Died,
-}
-
-/// Has a worker load the unit of a crew, handing it the files of packages that it asks for.
-async fn load_into(link: &Link, crew: &Crew, max_payload: usize) -> Result<Loaded, NotLoaded> {
-    let unit = &crew.unit;
-    let found = || crew.found.lock().unwrap_or_else(PoisonError::into_inner);
-    let unreadable = |_| NotLoaded::Because(LoadFailure::general("The code could not be compiled: the worker gave no readable answer"));
-    let source = match &unit.source {
-        Source::Body { code, params, answers } => LoadSource::Body { code: code.clone(), params: params.clone(), answers: *answers },
-        Source::Modules { entry, files, .. } => {
-            let mut all = found().clone();
-            all.extend(files.iter().map(|(path, text)| (path.clone(), Some(Arc::clone(text)))));
-            LoadSource::Modules { entry: entry.clone(), files: all }
-        }
-    };
-    let (name, memory_limit, warm) = (unit.name.clone(), unit.memory_limit, unit.warm);
-    let mut step = LoadStep::Begin(LoadBody { name, source, memory_limit, max_payload, warm });
-    loop {
-        let body = serde_json::to_vec(&step).map_err(unreadable)?;
-        let answer = link.load(body).await.map_err(|_| NotLoaded::Died)?;
-        match serde_json::from_slice::<LoadAnswer>(&answer).map_err(unreadable)? {
-            LoadAnswer::Loaded { registrations, lines } => {
-                let lines = lines.into_iter().map(|(level, message)| LogLine { level: LogLevel::from_wire(level), message }).collect();
-                return Ok(Loaded { registrations, lines });
-            }
-            LoadAnswer::Failed(failure) => return Err(NotLoaded::Because(failure)),
-            LoadAnswer::Need(paths) => {
-                let Source::Modules { packages, .. } = &unit.source else {
-                    return Err(NotLoaded::Because(LoadFailure::general("The worker asked for files that the code doesn't have")));
-                };
-                let packages = Arc::clone(packages);
-                let read = tokio::task::spawn_blocking(move || read_all(&*packages, paths)).await;
-                let files = read.map_err(|_| NotLoaded::Died)?.map_err(|why| NotLoaded::Because(LoadFailure::general(why)))?;
-                found().extend(files.clone());
-                step = LoadStep::Files(files);
-            }
-        }
-    }
-}
-
-fn read_all(packages: &dyn Packages, paths: Vec<String>) -> Result<BTreeMap<String, Option<Arc<str>>>, String> {
-    paths.into_iter().map(|path| packages.file(&path).map(|text| (path, text))).collect()
 }
 
 /// All workers. Dropping it kills them.

@@ -138,7 +138,7 @@ both!(every_problem_of_a_load_is_told_with_its_place, async |app| {
   emitter.onAction('items.query', () => {});
   emitter.onFilter('articles.items.create', 'not a function');
   emitter.onFilter('articles.items.create', () => {}, { srt: 1 });
-  registerRoutes({ basePath: 'a b', routes: [{ method: 'GET', path: '/:x/:x', handler() {} }, { method: 'GO GO', path: '/', handler() {} }] });
+  registerRoutes({ basePath: '/', routes: [{ method: 'GET', path: '/:x/:x', handler() {} }, { method: 'GO GO', path: '/', handler() {} }] });
 }
 ";
     app.break_folder("wrong", &[("index.mjs", wrong)]).await;
@@ -170,7 +170,7 @@ export function register(sdk: RegisterSdk): void {
     app.post("/api/items/articles", json!({ "title": "boom" })).await.expect_error(500, "EXTENSION_FAILED");
     let entry = app.folder("typed").await.unwrap();
     let report = entry["last_error"].as_str().unwrap();
-    assert!(report.contains("> 9 |") && report.contains("typed/index.ts:9:"), "{report}");
+    assert!(report.contains(">  9 |") && report.contains("typed/index.ts:9:"), "{report}");
 });
 
 both!(imports_stay_in_the_folder_and_packages_come_from_its_node_modules, async |app| {

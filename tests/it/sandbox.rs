@@ -158,17 +158,17 @@ async fn values_cross_by_the_rules() {
 async fn what_cannot_cross_is_refused_by_path() {
     let pool = Pool::start(options());
     for (code, message) in [
-        ("return { lines: [1, 2, 3, { price: NaN }] }", "payload.lines[3].price is NaN"),
-        ("return { a: Infinity }", "payload.a is Infinity"),
-        ("return { 'a b': new Map() }", "payload[\"a b\"] is a Map: use Object.fromEntries"),
-        ("return [new Set()]", "payload[0] is a Set: spread it into an array"),
-        ("return { f() {} }", "payload.f is a function"),
-        ("return { s: Symbol('x') }", "payload.s is a symbol"),
-        ("const a = {}; a.b = { a }; return a", "payload.b.a is a cycle: it contains itself"),
-        ("return { x: new Uint8Array(3) }", "payload.x is of type Uint8Array, which JSON can't carry"),
-        ("return { x: Promise.resolve() }", "payload.x is a Promise: await it first"),
-        ("return { x: new Date(NaN) }", "payload.x is an invalid Date"),
-        ("const m = new Map(); Object.setPrototypeOf(m, Object.prototype); return { m }", "payload.m is a Map: use Object.fromEntries"),
+        ("return { lines: [1, 2, 3, { price: NaN }] }", "result.lines[3].price is NaN"),
+        ("return { a: Infinity }", "result.a is Infinity"),
+        ("return { 'a b': new Map() }", "result[\"a b\"] is a Map: use Object.fromEntries"),
+        ("return [new Set()]", "result[0] is a Set: spread it into an array"),
+        ("return { f() {} }", "result.f is a function"),
+        ("return { s: Symbol('x') }", "result.s is a symbol"),
+        ("const a = {}; a.b = { a }; return a", "result.b.a is a cycle: it contains itself"),
+        ("return { x: new Uint8Array(3) }", "result.x is of type Uint8Array, which JSON can't carry"),
+        ("return { x: Promise.resolve() }", "result.x is a Promise: await it first"),
+        ("return { x: new Date(NaN) }", "result.x is an invalid Date"),
+        ("const m = new Map(); Object.setPrototypeOf(m, Object.prototype); return { m }", "result.m is a Map: use Object.fromEntries"),
     ] {
         match run(&pool, code).await.result {
             Err(Failure::NotSerializable(m)) => assert_eq!(m, message, "{code}"),

@@ -82,7 +82,10 @@ for (const name of Object.getOwnPropertyNames(globalThis)) {
   if (language.has(name)) continue;
   const value = globalThis[name];
   if (typeof value === 'function' && value.prototype !== undefined && Object.getOwnPropertyNames(value.prototype).length > 1) {
-    const statics = Object.getOwnPropertyNames(value).filter((own) => !['length', 'name', 'prototype'].includes(own));
+    const statics = [];
+    for (let at = value; at !== Function.prototype; at = Object.getPrototypeOf(at)) {
+      statics.push(...Object.getOwnPropertyNames(at).filter((own) => !['length', 'name', 'prototype'].includes(own)));
+    }
     seen[name] = { static: statics, instance: inherited(value.prototype) };
   } else seen[name] = { static: typeof value === 'object' && name !== 'self' ? Object.keys(value) : [] };
 }

@@ -63,7 +63,7 @@ both!(hono_runs_unmodified_from_node_modules, async |app| {
     npm::copy(&npm::installed("tests/fixtures/extensions/hono"), &app.folder_path("library"));
     app.folder_is("library", "active", |entry| entry["status"] == "active").await;
     let client = app.anonymous();
-    let page = client.get("/api/ext/library/").await.expect(200);
+    let page = client.get("/api/ext/library").await.expect(200);
     assert_eq!((page.body.as_str(), page.header("content-security-policy")), ("<h1>Library</h1>", "sandbox"));
     assert_eq!(page.header("x-served-by"), "hono");
     let made = client.post("/api/ext/library/books", json!({ "title": "Trees" })).await.expect(201);
