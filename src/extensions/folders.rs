@@ -370,7 +370,8 @@ async fn look(root: &Path, name: &str, before: Option<FolderState>, shared: &Sha
     };
     let fingerprint = folder.fingerprint;
     // What didn't load may load now, for reasons that lie outside of the folder.
-    if before.is_some_and(|state| state.fingerprint == Some(fingerprint) && state.problems.is_empty()) {
+    let is_well = |state: &FolderState| state.problems.is_empty() && state.serving.as_ref().is_none_or(|extension| extension.broken().is_none());
+    if before.is_some_and(|state| state.fingerprint == Some(fingerprint) && is_well(&state)) {
         return Looked::Same;
     }
     let settings = settings_of(name, &folder.settings);

@@ -1,5 +1,6 @@
 //! The rows of `daas_extensions`: checked and compiled before they are stored, live for the very next request.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -84,7 +85,13 @@ impl Extensions {
     pub(super) async fn swap_in(&self, folders: Vec<Arc<Extension>>) -> Result<()> {
         let rows = list(&self.shared.core.db).await?;
         let previous = self.current.load_full();
-        self.current.store(Arc::new(ExtensionSet::build(&self.shared, rows, folders, Some(&previous), self.safe_mode)));
+        let next = ExtensionSet::build(&self.shared, rows, folders, Some(&previous), self.safe_mode);
+        let live: HashSet<u64> = next.by_id.values().map(|extension| extension.unit.id).collect();
+        self.current.store(Arc::new(next));
+        // Calls of versions that are not in use any more come to their end, in 30 s at most: also those that hold their snapshot for longer.
+        for old in previous.by_id.values().filter(|old| !live.contains(&old.unit.id)) {
+            self.shared.pool.retire(old.unit.id);
+        }
         self.unhold().await
     }
 
