@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -250,6 +250,7 @@ impl Stream for Outflow {
     }
 }
 
+/// The answer on its way out. That one to `HEAD` goes without its body, but with its length if that is known, is the router's doing.
 fn respond(answer: Answer, route: &Route, id: &str, is_head: bool, isolated: bool, mut presence: Presence) -> Result<Response> {
     let status = StatusCode::from_u16(answer.status).ok().filter(|status| (200..600).contains(&status.as_u16())).ok_or_else(|| {
         let detail =
@@ -275,16 +276,17 @@ fn respond(answer: Answer, route: &Route, id: &str, is_head: bool, isolated: boo
         presence.fulfilled();
     }
     let body = match answer.body {
+        // What was left out here has a length that isn't 0, and isn't known.
+        _ if status == StatusCode::NOT_MODIFIED || (is_head && length == Some(0)) => {
+            Body::from_stream(stream::empty::<Result<Bytes, StreamCut>>())
+        }
         // Nobody reads a stream then: its run is told so.
-        _ if has_none || is_head => Body::empty(),
+        _ if has_none => Body::empty(),
         AnswerBody::Whole(bytes) => Body::from(bytes),
         AnswerBody::Stream(pieces) => Body::from_stream(Outflow { pieces, presence }),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = crossed.headers;
-    if let Some(length) = length.filter(|_| is_head && !has_none) {
-        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
     Ok(response)
 }

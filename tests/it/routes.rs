@@ -112,16 +112,23 @@ both!(a_row_says_which_requests_it_answers, async |app| {
     }
 });
 
-both!(of_two_rows_with_one_route_the_first_answers, async |app| {
-    route(app, "GET /same/:a", "return 'first';").await;
-    let answer =
-        create_extension(app, json!({ "name": "zz", "sort": 5, "event": "GET /same/:b", "type": "route", "code": "return 'second';" }))
-            .await;
-    assert!(answer.status == 201 || answer.status == 409, "{}", answer.body);
+both!(of_two_rows_with_one_route_the_first_answers_and_the_other_says_why_it_doesn_t, async |app| {
+    let declare = async |name: &str, sort: i32, event: &str| {
+        let code = format!("return '{name}';");
+        extension(app, json!({ "name": name, "sort": sort, "event": event, "type": "route", "code": code })).await
+    };
+    let first = declare("first", 0, "GET /same/:a").await;
+    let second = declare("second", 5, "GET /same/:b").await;
     assert_eq!(app.get("/api/ext/same/1").await.expect(200).body, "first");
-    route(app, "ALL /same/:c", "return 'others';").await;
+    let live = read_extension(app, &second).await["live"].to_string();
+    for part in ["second", "first", "GET /same/:a", "GET /same/:b"] {
+        assert!(live.contains(part), "{live}");
+    }
+    declare("others", 9, "ALL /same/:c").await;
     assert_eq!(app.get("/api/ext/same/1").await.expect(200).body, "first");
     assert_eq!(app.post("/api/ext/same/1", json!({})).await.expect(200).body, "others");
+    deactivate(app, &first).await;
+    assert_eq!(app.get("/api/ext/same/1").await.expect(200).body, "second");
 });
 
 both!(odd_paths_are_answered_or_refused_and_never_read_in_two_ways, async |app| {
@@ -198,6 +205,9 @@ both!(methods_are_answered_by_the_route_that_takes_them, async |app| {
          { method: 'POST', path: '/a', public: true, handler: mirror }, { method: 'PURGE', path: '/a', public: true, handler: mirror },
          { method: 'ALL', path: '/all', public: true, handler: mirror }, { method: 'DELETE', path: '/all', public: true, handler: say('gone') },
          { method: 'OPTIONS', path: '/own', public: true, handler: () => new Response(null, { status: 200, headers: { 'x-own': '1' } }) },
+         { method: 'GET', path: '/stream', public: true, handler: () => new Response(ReadableStream.from([new Uint8Array(5)])) },
+         { method: 'HEAD', path: '/head', public: true, handler: () => new Response(null, { headers: { 'x-own': '2' } }) },
+         { method: 'GET', path: '/same', public: true, handler: () => new Response(null, { status: 304, headers: { etag: '\"1\"' } }) },
          { method: 'GET', path: '/b/:id', public: true, handler: mirror }, { method: 'PUT', path: '/b/x', public: true, handler: mirror }",
     )
     .await;
@@ -208,6 +218,13 @@ both!(methods_are_answered_by_the_route_that_takes_them, async |app| {
     let length = |answer: &Answer| answer.header("content-length").parse::<usize>().unwrap();
     assert_eq!(length(&whole), whole.body.len());
     assert!(length(&head) > 100, "{:?}", head.headers);
+    // A length that isn't known isn't made up.
+    for (method, path, status) in [("HEAD", "/stream", 200), ("HEAD", "/head", 200), ("GET", "/same", 304)] {
+        let answer = ask(method, path).await.expect(status);
+        assert!(answer.header("content-length").is_empty() && answer.body.is_empty(), "{method} {path}: {:?}", answer.headers);
+    }
+    assert_eq!(ask("HEAD", "/head").await.header("x-own"), "2");
+    assert_eq!(ask("GET", "/stream").await.expect(200).body.len(), 5);
     let options = ask("OPTIONS", "/a").await.expect(204);
     assert_eq!((options.header("allow"), options.body.as_str()), ("GET, HEAD, OPTIONS, POST, PURGE", ""));
     let refused = ask("PUT", "/a").await.expect_error(405, "METHOD_NOT_ALLOWED");
