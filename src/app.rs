@@ -1,5 +1,6 @@
 //! The composition root: builds every part once, joins them, and owns their end.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -26,6 +27,8 @@ use crate::services::setup::{self, NewAdmin};
 const FLUSH: Duration = Duration::from_secs(1);
 /// How long a folder must be left alone before it is read: a save is several writes.
 const QUIET: Duration = Duration::from_millis(150);
+/// How long to wait before changed folders that couldn't be taken over are looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long requests may take to end once the host was asked to.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -155,14 +158,21 @@ async fn flush(extensions: Arc<Extensions>, mut stop: watch_channel::Receiver<bo
 
 /// Looks at the folders that changed, until the host ends.
 async fn reload(mut watch: Watch, extensions: Weak<Extensions>, mut stop: watch_channel::Receiver<bool>) {
+    // Folders that changed and aren't taken over yet.
+    let mut names = BTreeSet::new();
     loop {
-        let changed = tokio::select! {
-            changed = watch.next() => changed,
+        tokio::select! {
+            changed = watch.next() => match changed {
+                Some(changed) => names.extend(changed.names),
+                None => return,
+            },
+            () = tokio::time::sleep(AGAIN), if !names.is_empty() => {}
             _ = stop.changed() => return,
-        };
-        let (Some(changed), Some(extensions)) = (changed, extensions.upgrade()) else { return };
-        if let Err(error) = extensions.reload_folders(changed.names).await {
-            tracing::error!(%error, "changed extension folders could not be taken over");
+        }
+        let Some(extensions) = extensions.upgrade() else { return };
+        match extensions.reload_folders(names.clone()).await {
+            Ok(()) => names.clear(),
+            Err(error) => tracing::warn!(%error, "changed extension folders could not be taken over; it is tried again"),
         }
     }
 }

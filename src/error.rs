@@ -48,6 +48,8 @@ codes! {
     ExtensionError = "EXTENSION_ERROR", 400;
     /// The code of an extension doesn't compile.
     InvalidCode = "INVALID_CODE", 400;
+    /// The body of a request came too slowly.
+    RequestBodyTimeout = "REQUEST_BODY_TIMEOUT", 408;
     /// Hooks or routes were registered after `register` had ended.
     RegistrationClosed = "REGISTRATION_CLOSED", 400;
     /// Something that waits for the world outside the database was tried while a transaction is open.

@@ -55,6 +55,12 @@ pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: std::ti
                 "It kept a transaction open for longer than `TX_MAX_MS`".to_owned(),
             )
         },
+        Failure::SlowBody => Told {
+            error: Error::new(ErrorCode::RequestBodyTimeout, "The body of the request took longer to arrive than the call may take"),
+            report: "The body of a request didn't arrive within the time limit of the call".to_owned(),
+            end: End::Unknown,
+            could_not_run: false,
+        },
         // A slow client does that to a good extension too.
         Failure::StreamCut(why) => Told {
             end: End::Ran,

@@ -64,7 +64,12 @@ pub fn names(root: &Path) -> io::Result<Names> {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(['.', '_']) || name == PACKAGES || !entry.path().is_dir() {
+        // What can't be looked at is taken for a folder: it is told as one that can't be read, and not as one that is gone.
+        let is_folder = match fs::metadata(entry.path()) {
+            Ok(found) => found.is_dir(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        };
+        if name.starts_with(['.', '_']) || name == PACKAGES || !is_folder {
             continue;
         }
         if is_name(&name) {
@@ -188,6 +193,13 @@ pub fn read(root: &Path, name: &str) -> Result<Folder, Vec<Problem>> {
             Err(problems)
         }
     }
+}
+
+/// Whether the folder's settings say that it isn't to run: asked of a folder that can't be read as a whole.
+pub fn is_switched_off(root: &Path, name: &str) -> bool {
+    let mut text = String::new();
+    let read = File::open(root.join(name).join(folder_settings::FILE)).and_then(|file| file.take(MAX_SOURCE).read_to_string(&mut text));
+    read.is_ok() && serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|settings| settings.get("enabled") == Some(&false.into()))
 }
 
 /// The file to begin in.

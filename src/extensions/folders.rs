@@ -21,7 +21,7 @@ use super::routes::Table;
 use super::set::{Extension, Shared};
 use super::store::Extensions;
 use crate::db::{Db, Filter, Op, Query, Sql, sql, system, timestamp};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::hooks::outbox;
 use crate::sandbox::{LoadFailure, LogLevel, Problem, Source, Unit};
 use crate::services::Item;
@@ -77,7 +77,7 @@ enum Looked {
     /// It is as it was.
     Same,
     /// It is switched off.
-    Off { settings: Settings, description: Option<String>, fingerprint: [u8; 32] },
+    Off { settings: Settings, description: Option<String>, fingerprint: Option<[u8; 32]> },
     /// A version that loads.
     Good(Box<Candidate>),
     /// One that doesn't.
@@ -146,8 +146,18 @@ impl Extensions {
             return Ok(());
         }
         let root = self.shared.core.config.extensions_path.clone();
-        let on_disk = list(&root).await;
-        let known: BTreeSet<String> = self.folders.states().keys().cloned().collect();
+        let kept = kept(&self.shared.core.db).await?;
+        let mut known: BTreeSet<String> = self.folders.states().keys().cloned().collect();
+        let on_disk = match list(&root).await {
+            Ok(names) => names,
+            // A directory that can't be read says nothing about what is in it, least of all that it is gone.
+            Err(why) if known.is_empty() => return self.guard_all(&kept, &why).await,
+            Err(why) => return Err(Error::internal(why)),
+        };
+        if names.is_none() {
+            // Also those that went while the host was down.
+            known.extend(kept.values().filter_map(|row| row.get("name")?.as_str().map(str::to_owned)));
+        }
         let mut names = names.unwrap_or_else(|| on_disk.union(&known).cloned().collect());
         names.extend(self.folders.conflicting());
         let (here, gone): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| on_disk.contains(name));
@@ -164,7 +174,6 @@ impl Extensions {
             .buffer_unordered(processors * PARALLEL)
             .collect()
             .await;
-        let kept = kept(&self.shared.core.db).await?;
         // What is told of a folder is told when it is so: the new states are shown after the swap.
         let mut states = self.folders.states().clone();
         let loaded = self.apply(looked, &kept, &mut states).await;
@@ -179,6 +188,20 @@ impl Extensions {
         for name in gone {
             self.forget_folder(&name).await?;
         }
+        Ok(())
+    }
+
+    /// What was guarded stays guarded while nobody can say what lies in the directory.
+    async fn guard_all(&self, kept: &HashMap<String, Item>, why: &str) -> Result<()> {
+        tracing::error!(why, "`EXTENSIONS_PATH` can't be read: what its folders guarded answers 503");
+        let mut states = States::new();
+        for name in kept.values().filter_map(|row| row.get("name")?.as_str()) {
+            let failure = LoadFailure::from(Problem::general(format!("`EXTENSIONS_PATH` can't be read: {why}")));
+            let state = self.failed_folder(name, None, None, failure, false, kept, None).await;
+            states.insert(name.to_owned(), state);
+        }
+        self.swap_in(states.values().filter_map(|state| state.serving.clone()).collect()).await?;
+        *self.folders.states() = states;
         Ok(())
     }
 
@@ -203,7 +226,7 @@ impl Extensions {
                         enabled: false,
                         serving: None,
                         problems: Vec::new(),
-                        fingerprint: Some(fingerprint),
+                        fingerprint,
                         conflicts: false,
                         loaded_at: None,
                     };
@@ -334,8 +357,8 @@ impl Extensions {
     }
 }
 
-/// The names of the folders on disk; none where the directory isn't there.
-async fn list(root: &Path) -> BTreeSet<String> {
+/// The names of the folders on disk; none where the directory isn't there. An error says why that can't be told.
+async fn list(root: &Path) -> std::result::Result<BTreeSet<String>, String> {
     let root = root.to_owned();
     let listed = tokio::task::spawn_blocking(move || files::names(&root)).await;
     match listed {
@@ -343,41 +366,42 @@ async fn list(root: &Path) -> BTreeSet<String> {
             for name in names.refused {
                 tracing::warn!(folder = name, "not an extension: its name must have letters, digits, `.`, `_` and `-` only");
             }
-            names.extensions.into_iter().collect()
+            Ok(names.extensions.into_iter().collect())
         }
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => BTreeSet::new(),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "`EXTENSIONS_PATH` can't be read");
-            BTreeSet::new()
-        }
-        Err(error) => {
-            tracing::error!(%error, "the task that lists extension folders ended badly");
-            BTreeSet::new()
-        }
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+        Ok(Err(error)) => Err(format!("extension folders can't be listed: {error}")),
+        Err(error) => Err(format!("the task that lists extension folders ended badly: {error}")),
     }
 }
 
 /// Reads a folder and loads it into a worker, if it is another version than the one before.
 async fn look(root: &Path, name: &str, before: Option<FolderState>, shared: &Shared) -> Looked {
     let (root, owned) = (root.to_owned(), name.to_owned());
-    let read = match tokio::task::spawn_blocking(move || files::read(&root, &owned)).await {
+    let read = tokio::task::spawn_blocking(move || (files::read(&root, &owned), files::is_switched_off(&root, &owned))).await;
+    let (read, is_off) = match read {
         Ok(read) => read,
-        Err(error) => Err(vec![Problem::general(format!("The folder could not be read: {error}"))]),
+        Err(error) => (Err(vec![Problem::general(format!("The folder could not be read: {error}"))]), false),
     };
     let mut folder = match read {
         Ok(folder) => folder,
+        // Switching off is always possible, whatever else is wrong.
+        Err(_) if is_off => {
+            let settings = settings_of(name, &FolderSettings::of(name));
+            return Looked::Off { settings, description: None, fingerprint: None };
+        }
         Err(problems) => return Looked::Bad { settings: None, fingerprint: None, failure: LoadFailure { problems } },
     };
     let fingerprint = folder.fingerprint;
     // What didn't load may load now, for reasons that lie outside of the folder.
-    let is_well = |state: &FolderState| state.problems.is_empty() && state.serving.as_ref().is_none_or(|extension| extension.broken().is_none());
+    let is_well =
+        |state: &FolderState| state.problems.is_empty() && state.serving.as_ref().is_none_or(|extension| extension.broken().is_none());
     if before.is_some_and(|state| state.fingerprint == Some(fingerprint) && is_well(&state)) {
         return Looked::Same;
     }
     let settings = settings_of(name, &folder.settings);
     let description = folder.settings.description.clone();
     if !folder.settings.enabled {
-        return Looked::Off { settings, description, fingerprint };
+        return Looked::Off { settings, description, fingerprint: Some(fingerprint) };
     }
     let files = Arc::new(std::mem::take(&mut folder.files));
     let folder = Arc::new(folder);

@@ -70,7 +70,7 @@ impl ExtensionSet {
             return Err(failure::unavailable(name, &who, &why, None));
         }
         let admission = extension
-            .breaker
+            .route_breaker
             .admit(Instant::now())
             .map_err(|wait| failure::unavailable(name, &who, "it is cooling down after too many faults", Some(wait.as_secs().max(1))))?;
         let event = format!("{} {}", route.method, route.pattern);

@@ -42,8 +42,10 @@ pub struct Extension {
     pub routes: Vec<Route>,
     /// What workers load.
     pub unit: Arc<Unit>,
-    /// Whether it is left alone for a while.
+    /// Whether its hooks are left alone for a while.
     pub breaker: Arc<Breaker>,
+    /// Whether its routes are: anybody may ask for those, and what they ask must not take away what the hooks guard.
+    pub route_breaker: Arc<Breaker>,
     /// Why its code doesn't load, once that was found out. Short sections only: a std mutex.
     broken: Mutex<Option<String>>,
     pool: Arc<Pool>,
@@ -81,7 +83,17 @@ impl Extension {
 
     fn new(settings: Settings, origin: Origin, hooks: Vec<Hook>, routes: Vec<Route>, unit: Arc<Unit>, pool: &Arc<Pool>) -> Arc<Self> {
         let pool = Arc::clone(pool);
-        Arc::new(Self { settings, origin, hooks, routes, unit, breaker: Arc::default(), broken: Mutex::new(None), pool })
+        Arc::new(Self {
+            settings,
+            origin,
+            hooks,
+            routes,
+            unit,
+            breaker: Arc::default(),
+            route_breaker: Arc::default(),
+            broken: Mutex::new(None),
+            pool,
+        })
     }
 
     /// Why it can't be loaded, if that is known.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -48,6 +49,8 @@ pub struct Extensions {
     /// The extensions in folders.
     pub(super) folders: Folders,
     pub(super) safe_mode: bool,
+    /// Deliveries could not be let go on at the last change. Set by whoever saw that, taken by the flush.
+    still_held: AtomicBool,
 }
 
 impl Runner for Extensions {
@@ -63,7 +66,14 @@ impl Extensions {
         let stats = Stats::new(core.db.clone(), core.clock.clone());
         let shared = Arc::new(Shared { core, pool, stats });
         let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), None, safe_mode);
-        Arc::new(Self { shared, current: ArcSwap::from_pointee(empty), change: Mutex::new(()), folders: Folders::default(), safe_mode })
+        Arc::new(Self {
+            shared,
+            current: ArcSwap::from_pointee(empty),
+            change: Mutex::new(()),
+            folders: Folders::default(),
+            safe_mode,
+            still_held: AtomicBool::new(false),
+        })
     }
 
     /// The snapshot that an operation beginning now uses.
@@ -92,12 +102,19 @@ impl Extensions {
         for old in previous.by_id.values().filter(|old| !live.contains(&old.unit.id)) {
             self.shared.pool.retire(old.unit.id);
         }
-        self.unhold().await
+        if let Err(error) = self.unhold().await {
+            tracing::warn!(%error, "what was held back for extensions that can run again could not be let go on; it is tried again");
+            self.still_held.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Writes the counters. Called once a second, and at the end.
     pub async fn flush(&self) {
         self.shared.stats.flush().await;
+        if self.still_held.swap(false, Ordering::Relaxed) && self.unhold().await.is_err() {
+            self.still_held.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A page of rows with what is known of them beyond the row.
@@ -192,6 +209,7 @@ impl Extensions {
         self.look_at_conflicting().await?;
         if let Some(extension) = self.current().by_id.get(id) {
             extension.breaker.reset();
+            extension.route_breaker.reset();
         }
         let mut row = row.into_iter().next().ok_or_else(|| Error::internal("a changed extension has no row"))?;
         self.add_live(&mut row);
@@ -292,7 +310,9 @@ fn keep_fields(row: &mut Item, query: &Item) {
 impl ExtensionSet {
     /// Whether an extension of this snapshot can run now, and why not.
     pub(super) fn live(&self, extension: &Extension) -> Value {
-        match (extension.broken(), extension.breaker.cooling(Instant::now()), self.conflicts.get(&extension.settings.id)) {
+        let now = Instant::now();
+        let cooling = extension.breaker.cooling(now).or_else(|| extension.route_breaker.cooling(now));
+        match (extension.broken(), cooling, self.conflicts.get(&extension.settings.id)) {
             (Some(why), ..) => json!({ "state": "error", "reason": why }),
             (None, _, Some(conflict)) => json!({ "state": "error", "reason": conflict }),
             (None, Some(left), None) => {

@@ -92,6 +92,12 @@ impl Engine {
         unsafe { qjs::JS_IsJobPending(self.rt.as_ptr()) }
     }
 
+    /// Looks for garbage. No code runs.
+    pub(super) fn collect(&self) {
+        // SAFETY: a live runtime in which no code runs.
+        unsafe { qjs::JS_RunGC(self.rt.as_ptr()) };
+    }
+
     /// Remembers the heap as it is; [`Heap::restore`] comes back to it. No job may be waiting. `false` if that was impossible, and then
     /// the engine must not be used again.
     pub(super) fn seal(&self) -> bool {

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::Failure;
-use super::limits::{GRACE, MAX_PIECE, STREAM_CREDIT, STREAM_IDLE};
+use super::limits::{GONE_GRACE, GRACE, MAX_PIECE, STREAM_CREDIT, STREAM_IDLE};
 use super::protocol::{AnswerBytes, ExchangeKind};
 
 /// The request's side of an invocation.
@@ -164,6 +164,8 @@ impl Door {
         let Some(exchange) = &mut self.exchange else { return Poll::Pending };
         if !self.client_gone && exchange.gone.as_mut().poll(cx).is_ready() {
             self.client_gone = true;
+            // Asked again by another attempt, it says so again.
+            exchange.gone = Box::pin(std::future::ready(()));
             return Poll::Ready(Moved::Gone);
         }
         if let Some(outflow) = &mut self.outflow
@@ -206,7 +208,8 @@ impl Door {
         let (credit, taken) = mpsc::unbounded_channel();
         let body = AnswerBody::Stream(AnswerStream { pieces: inbox, taken: credit, ended: false });
         let now = Instant::now();
-        self.outflow = Some(Outflow { pieces, taken, ends: now + exchange.stream_timeout, moved: now });
+        let longest = if self.client_gone { GONE_GRACE } else { exchange.stream_timeout };
+        self.outflow = Some(Outflow { pieces, taken, ends: now + longest, moved: now });
         exchange.answer(Answer { status: head.status, headers: head.headers, body });
         true
     }
@@ -249,10 +252,15 @@ impl Door {
     }
 
     /// A streaming answer has no client any more.
-    pub(super) fn end_within(&mut self, grace: Duration) {
+    pub(super) fn end_soon(&mut self) {
         if let Some(outflow) = &mut self.outflow {
-            outflow.ends = outflow.ends.min(Instant::now() + grace);
+            outflow.ends = outflow.ends.min(Instant::now() + GONE_GRACE);
         }
+    }
+
+    /// Whether the code may be waiting for more of the request's body: there is room for it, and the client hasn't sent it.
+    pub(super) fn awaits_body(&self) -> bool {
+        self.room > 0 && !self.body_ended && matches!(&self.exchange, Some(Exchange { body: Some(_), .. }))
     }
 
     /// Why a streaming answer is cut off at its limit.

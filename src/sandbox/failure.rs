@@ -23,6 +23,8 @@ pub enum Failure {
     },
     /// It was still running at [`Host::deadline`](super::Host::deadline).
     HostDeadline,
+    /// The body of the request that it answers didn't come in its time.
+    SlowBody,
     /// Its streaming answer was cut off at a limit; the text says which.
     StreamCut(String),
     /// It reached the memory limit of its unit.

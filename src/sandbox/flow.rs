@@ -44,10 +44,14 @@ native! {
         let sent = ask.js.with_bytes(ask.arg(0), |bytes| {
             let rest = bytes.get(at as usize..).unwrap_or_default();
             let piece = &rest[..rest.len().min(credit as usize).min(MAX_PIECE)];
+            // An empty piece costs no credit, so there could be any number of them.
+            if piece.is_empty() {
+                return 0;
+            }
             write_message(&mut ask.shared.out.borrow_mut(), Kind::Piece, id, &PieceBody { stream: OWN_STREAM, bytes: piece }.encode());
             piece.len()
         });
-        match sent.and_then(|n| i32::try_from(n).ok()) {
+        match sent.filter(|n| *n > 0).and_then(|n| i32::try_from(n).ok()) {
             Some(n) => qjs::JS_MKVAL(qjs::JS_TAG_INT, n),
             None => ask.type_error("The pieces of a streaming body are Uint8Arrays"),
         }
@@ -75,6 +79,9 @@ native! {
         // SAFETY: asks about a live value.
         if unsafe { qjs::JS_IsPromise(ask.arg(0)) } { qjs::JS_TRUE } else { qjs::JS_FALSE }
     };
+
+    /// `maxPayload()`: bytes that an argument or a result may have.
+    max_payload(ask) => qjs::__JS_NewFloat64(ask.shared.max_payload() as f64);
 
     /// `left()`: milliseconds to the end of the call.
     left(ask) => qjs::__JS_NewFloat64(ask.shared.left().as_secs_f64() * 1_000.0);

@@ -118,6 +118,11 @@ impl Isolate {
         if isolate.engine.heap().refused() {
             return Err(too_small());
         }
+        // Collecting may queue what a finalization registry was told to do: it belongs to the load.
+        isolate.engine.collect();
+        while !matches!(isolate.drive(LOAD_TIMEOUT), Step::Waiting | Step::Breached) {
+            isolate.take_outcome();
+        }
         let lines = isolate.shared.end_load();
         // What waits to be run or fired would run in every call, but only the first would have asked for it.
         isolate.sealed = !unit.warm && !isolate.engine.has_jobs();

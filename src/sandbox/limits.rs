@@ -14,6 +14,9 @@ pub(super) const MAX_MODULES: usize = 5_000;
 /// Steps from the entry of a unit to the module that is farthest away from it: the engine follows imports by recursion.
 pub(super) const MAX_IMPORT_DEPTH: usize = 250;
 
+/// What a unit registers, as JSON.
+pub(super) const MAX_REGISTERED: usize = 1024 * 1024;
+
 /// What a unit says about itself once it is loaded: registrations, load problems, console lines.
 pub(super) const MAX_LOADED: usize = 2 * 1024 * 1024;
 
@@ -25,6 +28,9 @@ pub(super) const STREAM_CREDIT: usize = 256 * 1024;
 
 /// How long a streaming answer may go without a piece taken by the client.
 pub(super) const STREAM_IDLE: Duration = Duration::from_secs(30);
+
+/// How long what runs may take to come to its end when its streaming answer has lost its client.
+pub(super) const GONE_GRACE: Duration = Duration::from_secs(1);
 
 /// Head of an answer, as JSON.
 pub(super) const MAX_HEAD: usize = 256 * 1024;

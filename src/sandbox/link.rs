@@ -58,6 +58,8 @@ struct State {
     sent: u64,
     /// Messages that the worker has dealt with.
     acked: u64,
+    /// It has work of its own to do, such as timers, although it has dealt with all messages.
+    working: bool,
     /// When it last yielded, or when it got work while it had none.
     progress: Instant,
     last_used: Instant,
@@ -120,6 +122,7 @@ impl Link {
             outbox: Outbox::default(),
             sent: 0,
             acked: 0,
+            working: false,
             progress: now,
             last_used: now,
             held: HashMap::new(),
@@ -238,7 +241,7 @@ impl Link {
     }
 
     fn send(&self, state: &mut State, kind: Kind, id: u64, body: Vec<u8>) {
-        if state.sent == state.acked {
+        if !state.is_busy() {
             state.progress = Instant::now();
         }
         state.sent += 1;
@@ -342,6 +345,7 @@ impl Link {
                     return Err(Violation("more acknowledged than sent"));
                 }
                 state.acked = ack.processed;
+                state.working = ack.working;
                 state.progress = Instant::now();
                 let acked = state.acked;
                 state.ended.retain(|id, e| {
@@ -381,7 +385,7 @@ impl Link {
     /// For how long it has worked without a yield.
     pub(super) fn busy_for(&self, now: Instant) -> Duration {
         let state = self.state();
-        if state.sent == state.acked { Duration::ZERO } else { now.saturating_duration_since(state.progress) }
+        if state.is_busy() { now.saturating_duration_since(state.progress) } else { Duration::ZERO }
     }
 
     /// Whether telling it something is of no use: it is dead, or has worked for a while without a yield.
@@ -394,7 +398,7 @@ impl Link {
     pub(super) fn watch(&self, now: Instant) -> Watch {
         let state = self.state();
         Watch {
-            busy_since: (state.sent != state.acked).then_some(state.progress),
+            busy_since: state.is_busy().then_some(state.progress),
             demoted: state.demoted,
             overdue: state.ended.values().any(|e| e.overdue < now),
             calls: state.held.len(),
@@ -444,8 +448,13 @@ impl Link {
 }
 
 impl State {
+    /// Whether it works, as far as the host knows.
+    fn is_busy(&self) -> bool {
+        self.sent != self.acked || self.working
+    }
+
     fn is_stale(&self, now: Instant) -> bool {
-        self.sent != self.acked && now.saturating_duration_since(self.progress) > STALE_AFTER
+        self.is_busy() && now.saturating_duration_since(self.progress) > STALE_AFTER
     }
 }
 
@@ -487,7 +496,7 @@ impl Held {
             }
             Kind::Piece => {
                 let length = PieceBody::decode(&body)?.bytes.len();
-                if !self.streaming || length > self.credit {
+                if !self.streaming || length == 0 || length > self.credit {
                     return Err(Violation("more of an answer than there is credit for"));
                 }
                 self.credit -= length;
@@ -496,7 +505,7 @@ impl Held {
             }
             Kind::Taken => {
                 let taken = CreditBody::decode(&body)?.bytes as usize;
-                if taken > self.fed {
+                if taken == 0 || taken > self.fed {
                     return Err(Violation("more taken than was sent"));
                 }
                 self.fed -= taken;

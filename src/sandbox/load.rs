@@ -8,6 +8,9 @@ use super::link::Link;
 use super::scheduler::Crew;
 use super::{LoadFailure, Loaded, LogLevel, LogLine, Packages, Source};
 
+/// Files of packages that one unit may ask for, those that aren't there included.
+const MAX_FOUND: usize = 50_000;
+
 /// Why a worker didn't load a unit.
 pub(super) enum NotLoaded {
     Because(LoadFailure),
@@ -42,6 +45,11 @@ pub(super) async fn load_into(link: &Link, crew: &Crew, max_payload: usize) -> R
                 let Source::Modules { packages, .. } = &unit.source else {
                     return Err(NotLoaded::Because(LoadFailure::general("The worker asked for files that the code doesn't have")));
                 };
+                // What only a worker that isn't ours any more would ask for.
+                let is_package = |path: &String| path.starts_with("node_modules/") || path.contains("/node_modules/");
+                if !paths.iter().all(is_package) || found().len() + paths.len() > MAX_FOUND {
+                    return Err(NotLoaded::Because(LoadFailure::general("The imports ask for too many files of packages")));
+                }
                 let packages = Arc::clone(packages);
                 let read = tokio::task::spawn_blocking(move || read_all(&*packages, paths)).await;
                 let files = read.map_err(|_| NotLoaded::Died)?.map_err(|why| NotLoaded::Because(LoadFailure::general(why)))?;

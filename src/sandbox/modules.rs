@@ -124,7 +124,8 @@ impl Graph {
         let Ok(name) = CString::new(script.clone()) else {
             return self.problems.push(Problem::in_file(path, "Its name holds a zero byte"));
         };
-        self.sources.add(script.clone(), SourceText { file: Some(path.to_owned()), text: text.to_string(), wrapper_lines: 0, places });
+        self.sources
+            .add(script.clone(), SourceText { file: Some(path.to_owned()), text: text.to_string(), places, ..SourceText::default() });
         let requests = RefCell::new(Vec::new());
         let compiled = {
             let _stand_ins = StandIns::new(&self.engine, &requests);

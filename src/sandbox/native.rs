@@ -44,6 +44,7 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"isBytes", 1, flow::is_bytes),
         (c"toBytes", 1, flow::to_bytes),
         (c"isPromise", 1, flow::is_promise),
+        (c"maxPayload", 0, flow::max_payload),
         (c"left", 0, flow::left),
         (c"place", 1, flow::place),
         (c"sdk", 0, flow::sdk),

@@ -19,7 +19,7 @@ use super::link::Link;
 use super::load::{NotLoaded, load_into};
 use super::process::Processes;
 use super::run::{Attempt, End};
-use super::scheduler::{Choice, Crew, Terms, Waiting};
+use super::scheduler::{Choice, Crew, Lane, Terms, Waiting};
 use super::{Exchange, Failure, Invocation, LoadFailure, Loaded, Outcome, Unit};
 
 /// How often the keeper looks at the workers.
@@ -31,7 +31,7 @@ const UNTIDY: u64 = 16 << 20;
 const KEEPER_SLOW: u32 = 40;
 
 /// What callers are told to wait when a unit has too many calls.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How many workers, how much of everything.
 #[derive(Debug, Clone)]
@@ -167,6 +167,7 @@ impl Pool {
         match loaded {
             Ok(_) => crew.loaded.get().cloned().ok_or_else(|| LoadFailure::general("The load was not noted")),
             Err(Failure::Load(failure)) => Err(failure),
+            Err(Failure::NoWorker(why)) => Err(LoadFailure::general(why)),
             Err(_) => Err(LoadFailure::general("No worker could be started to compile the code")),
         }
     }
@@ -194,7 +195,8 @@ impl Pool {
         }
         let crew = self.crew(&invocation.unit);
         let give_up = *started + self.options.max_wait;
-        let _slot = if invocation.nested { None } else { Some(self.slot(&crew, give_up).await?) };
+        let lane = if exchange.is_some() { &crew.requests } else { &crew.hooks };
+        let mut slot = if invocation.nested { None } else { Some(self.slot(lane, give_up).await?) };
         let mut deadline = None;
         let mut reruns = 0;
         loop {
@@ -206,7 +208,7 @@ impl Pool {
             });
             let seed = self.seed.wrapping_add(self.next_id().wrapping_mul(0x9E37_79B9_7F4A_7C15));
             let mut attempt = Attempt { pool: self, link, invocation, deadline, seed, host_calls: 0, spent: false };
-            let end = attempt.run(exchange).await;
+            let end = attempt.run(exchange, &mut slot, &crew.streams).await;
             *host_calls = attempt.host_calls;
             let again = *host_calls == 0 && !attempt.spent;
             match end {
@@ -301,14 +303,14 @@ impl Pool {
         self.processes.kill(link.pid);
     }
 
-    /// Waits for one of the unit's slots.
-    async fn slot<'a>(&self, crew: &'a Crew, give_up: Instant) -> Result<tokio::sync::SemaphorePermit<'a>, Failure> {
-        if let Ok(permit) = crew.slots.try_acquire() {
+    /// Waits for one of a unit's slots.
+    async fn slot<'a>(&self, lane: &'a Lane, give_up: Instant) -> Result<tokio::sync::SemaphorePermit<'a>, Failure> {
+        if let Ok(permit) = lane.slots.try_acquire() {
             return Ok(permit);
         }
         let busy = Failure::Busy { retry_after: RETRY_AFTER };
-        let Some(_waiting) = Waiting::enter(&crew.waiting, self.options.max_waiting) else { return Err(busy) };
-        match timeout_at(give_up, crew.slots.acquire()).await {
+        let Some(_waiting) = Waiting::enter(&lane.waiting, self.options.max_waiting) else { return Err(busy) };
+        match timeout_at(give_up, lane.slots.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(busy),
         }
@@ -379,10 +381,16 @@ impl Pool {
                     self.end(&link);
                     continue;
                 }
+                // Neither is a verdict on the code, which a call of code that was checked must not give: the machine may be at fault.
                 Ok(Err(NotLoaded::Died)) => {
-                    LoadFailure::general("The code could not be compiled: the parser gave up. Is something nested very deeply?")
+                    self.end(&link);
+                    let why = "The code could not be compiled: the parser gave up. Is something nested very deeply?";
+                    return Err(Failure::NoWorker(why.to_owned()));
                 }
-                Err(_) => LoadFailure::general(format!("The code could not be loaded within {} s", LOAD_TIMEOUT.as_secs())),
+                Err(_) => {
+                    self.end(&link);
+                    return Err(Failure::NoWorker(format!("The code could not be loaded within {} s", LOAD_TIMEOUT.as_secs())));
+                }
             };
             self.end(&link);
             return Err(Failure::Load(failure));

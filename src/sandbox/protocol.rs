@@ -476,17 +476,19 @@ pub(super) struct AckBody {
     pub processed: u64,
     /// It had a breach: give it nothing new and end it after its last call.
     pub recycle: bool,
+    /// It is about to work on something that no message asked for; the next acknowledgement says that it has yielded.
+    pub working: bool,
 }
 
 impl AckBody {
-    pub(super) fn encode(&self) -> [u8; 9] {
+    pub(super) fn encode(&self) -> [u8; 10] {
         let [a, b, c, d, e, f, g, h] = self.processed.to_le_bytes();
-        [a, b, c, d, e, f, g, h, u8::from(self.recycle)]
+        [a, b, c, d, e, f, g, h, u8::from(self.recycle), u8::from(self.working)]
     }
 
     pub(super) fn decode(body: &[u8]) -> Result<Self, Violation> {
         let mut r = Reader(body);
-        Ok(Self { processed: r.u64()?, recycle: r.u8()? != 0 })
+        Ok(Self { processed: r.u64()?, recycle: r.u8()? != 0, working: r.u8()? != 0 })
     }
 }
 

@@ -13,21 +13,19 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
 use super::exchange::{Door, Exchange, Moved};
 use super::failure::Report;
 use super::limits::GRACE;
 use super::link::{Event, Link, raw_json};
-use super::pool::Pool;
+use super::pool::{Pool, RETRY_AFTER};
 use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
 use super::{CallError, Failure, Invocation, LogLine};
 
 /// Errors of host calls that are remembered in case one ends the run. One past it is told apart no more.
 const MAX_REMEMBERED: usize = 1_024;
-
-/// How long what runs may take to come to its end when its streaming answer has lost its client.
-const GONE_GRACE: Duration = Duration::from_secs(1);
 
 /// How an attempt ended.
 pub(super) enum End {
@@ -75,7 +73,13 @@ impl Drop for Running<'_> {
 
 impl Attempt<'_> {
     /// Runs it to its end. `exchange` is given back where it can be answered by another attempt.
-    pub(super) async fn run(&mut self, exchange: &mut Option<Exchange>) -> End {
+    /// `slot` is given up when an answer begins to stream: streams are counted by themselves.
+    pub(super) async fn run(
+        &mut self,
+        exchange: &mut Option<Exchange>,
+        slot: &mut Option<SemaphorePermit<'_>>,
+        streams: &Semaphore,
+    ) -> End {
         let input = &self.invocation.input;
         let mut door = Door::new(exchange.take());
         let body = InvokeBody {
@@ -100,6 +104,7 @@ impl Attempt<'_> {
         // Held back until the first host call or the end: a run that is started again must not say everything twice.
         let mut lines: Vec<LogLine> = Vec::new();
         let mut clock = pin!(sleep_until(self.deadline + GRACE));
+        let mut _stream = None;
         loop {
             tokio::select! {
                 biased;
@@ -128,6 +133,9 @@ impl Attempt<'_> {
                     Some(Event::Taken(bytes)) => door.taken(bytes),
                     Some(Event::Head(head)) => {
                         self.flush(&mut lines);
+                        let Ok(stream) = streams.try_acquire() else { return End::Answered(Err(Failure::Busy { retry_after: RETRY_AFTER })) };
+                        _stream = Some(stream);
+                        slot.take();
                         if !door.begin(&head) {
                             self.pool.end(&link);
                         }
@@ -171,7 +179,7 @@ impl Attempt<'_> {
                     Moved::Gone => {
                         link.gone(id);
                         if door.is_streaming() {
-                            door.end_within(GONE_GRACE);
+                            door.end_soon();
                             clock.as_mut().reset(door.next_look(self.invocation.timeout));
                         }
                     }
@@ -195,7 +203,7 @@ impl Attempt<'_> {
                     if link.is_stuck(now) {
                         self.pool.end(&link);
                     }
-                    return End::Answered(Err(timeout(shortened, None)));
+                    return End::Answered(Err(if door.awaits_body() { Failure::SlowBody } else { timeout(shortened, None) }));
                 }
             }
         }
@@ -254,6 +262,7 @@ impl Attempt<'_> {
                 }
             },
             Some(&DONE_FAILURE) => match serde_json::from_slice::<Report>(&payload) {
+                Ok(Report::Timeout { .. }) if door.awaits_body() => Err(Failure::SlowBody),
                 Ok(Report::Timeout { stack }) => Err(timeout(shortened, stack)),
                 Ok(report) => Err(report.into_failure(|call| refused.remove(&call))),
                 Err(_) => {

@@ -18,10 +18,12 @@ pub(super) struct Crew {
     pub(super) unit: Arc<Unit>,
     /// Changed by whoever starts, chooses or loses a worker; never held across an await.
     members: Mutex<Members>,
-    /// Calls in flight.
-    pub(super) slots: Semaphore,
-    /// Calls that wait for a slot or a worker: only for the limit on them.
-    pub(super) waiting: AtomicUsize,
+    /// Calls that answer no request: hooks. No client can keep them out by asking often or slowly.
+    pub(super) hooks: Lane,
+    /// Calls that answer a request.
+    pub(super) requests: Lane,
+    /// Answers that stream.
+    pub(super) streams: Semaphore,
     /// A worker yielded, came or went.
     pub(super) changed: Notify,
     /// Set once, when the unit is no longer used.
@@ -30,6 +32,20 @@ pub(super) struct Crew {
     pub(super) loaded: OnceLock<Loaded>,
     /// The files of packages that its loads asked for, so that the next needs no asking. Short sections only.
     pub(super) found: Mutex<BTreeMap<String, Option<Arc<str>>>>,
+}
+
+/// Calls of one kind.
+pub(super) struct Lane {
+    /// Those in flight.
+    pub(super) slots: Semaphore,
+    /// Those that wait for a slot: only for the limit on them.
+    pub(super) waiting: AtomicUsize,
+}
+
+impl Lane {
+    fn new(max_in_flight: usize) -> Self {
+        Self { slots: Semaphore::new(max_in_flight), waiting: AtomicUsize::new(0) }
+    }
 }
 
 #[derive(Default)]
@@ -63,8 +79,9 @@ impl Crew {
         Self {
             unit,
             members: Mutex::default(),
-            slots: Semaphore::new(max_in_flight),
-            waiting: AtomicUsize::new(0),
+            hooks: Lane::new(max_in_flight),
+            requests: Lane::new(max_in_flight),
+            streams: Semaphore::new(max_in_flight),
             changed: Notify::new(),
             retired: AtomicBool::new(false),
             loaded: OnceLock::new(),
@@ -138,7 +155,7 @@ impl Crew {
 
     /// A worker yielded: calls that wait may look again.
     pub(super) fn wake(&self) {
-        if self.waiting.load(Ordering::Relaxed) > 0 {
+        if [&self.hooks, &self.requests].iter().any(|lane| lane.waiting.load(Ordering::Relaxed) > 0) {
             self.changed.notify_waiters();
         }
     }

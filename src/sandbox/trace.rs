@@ -4,6 +4,7 @@
 //! that was made of it: [`Sources`] knows how to come back from there. Frames of our own glue have file names that begin with `trellis:`
 //! and are left out.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::failure::Problem;
@@ -33,6 +34,8 @@ pub(super) struct SourceText {
     pub wrapper_lines: u32,
     /// Where the pieces of what was compiled come from, if it is another text.
     pub places: Option<PlaceMap>,
+    /// Counted when it is first needed.
+    pub last_line: OnceCell<u32>,
 }
 
 /// The author's texts by the names that their scripts have in the engine's stack texts.
@@ -100,7 +103,7 @@ impl SourceText {
     fn author(&self, place: Place) -> Place {
         let place = self.places.as_ref().map_or(place, |places| places.author(place));
         // An error at the end of the text is reported in the wrapper's last line.
-        let last_line = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX).max(1);
+        let last_line = *self.last_line.get_or_init(|| u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX).max(1));
         Place { line: place.line.saturating_sub(self.wrapper_lines).clamp(1, last_line), column: place.column }
     }
 }
@@ -130,7 +133,8 @@ fn location(line: &str) -> Option<(&str, &str, Place)> {
 
 /// Two lines before and one after, the place marked below its column.
 pub(super) fn code_frame(code: &str, place: Place) -> String {
-    let lines: Vec<&str> = code.lines().collect();
+    // Only as far as the place: bundles are long.
+    let lines: Vec<&str> = code.lines().take((place.line as usize).saturating_add(1)).collect();
     let at = (place.line as usize).clamp(1, lines.len().max(1));
     let (from, to) = (at.saturating_sub(2).max(1), (at + 1).min(lines.len().max(1)));
     let digits = to.to_string().len();
@@ -160,10 +164,17 @@ pub(super) fn script_name(unit: &str, path: Option<&str>) -> String {
     let clean = |text: &str, max| text.chars().filter(|c| !c.is_control() && !matches!(c, '(' | ')' | ':')).take(max).collect::<String>();
     let unit = clean(unit, 80);
     let unit = if unit.is_empty() { "extension".to_owned() } else { unit };
-    match path {
-        Some(path) => format!("{unit}/{}", clean(path, 1_000)),
-        None => unit,
+    let Some(path) = path else { return unit };
+    // Two files never have one name.
+    let mut script = format!("{unit}/");
+    for c in path.chars() {
+        if c.is_control() || matches!(c, '(' | ')' | ':' | '%') {
+            script.push_str(&format!("%{:02X}", u32::from(c)));
+        } else {
+            script.push(c);
+        }
     }
+    script
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::compile::{self, Code, Compiled, Compiler, LoadAnswer, LoadStep, Loade
 use super::failure::{LoadFailure, Report};
 use super::isolate::{Feed, Isolate, NotMade, Step};
 use super::limits::{
-    IDLE_BYTES, IDLE_ISOLATES, ISOLATE_IDLE_END, LOAD_TIMEOUT, MAX_FRAME, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK,
+    IDLE_BYTES, IDLE_ISOLATES, ISOLATE_IDLE_END, LOAD_TIMEOUT, MAX_FRAME, MAX_REGISTERED, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK,
 };
 use super::protocol::{
     AckBody, CreditBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, PieceBody, ReplyBody, Violation, write_message,
@@ -89,6 +89,7 @@ fn serve(socket: UnixStream, services: &[ServiceSource], sdk: &str) -> Result<()
         processed: 0,
         acknowledged: 0,
         recycle: false,
+        announced: false,
     };
     worker.serve()
 }
@@ -117,6 +118,8 @@ struct Worker {
     acknowledged: u64,
     /// No isolate could be made: another process may fare better.
     recycle: bool,
+    /// The host was told that work goes on that no message asked for.
+    announced: bool,
 }
 
 impl Worker {
@@ -142,7 +145,7 @@ impl Worker {
                     }
                 }
             }
-            self.go_on();
+            self.go_on()?;
             self.flush()?;
             self.tidy()?;
         }
@@ -170,17 +173,26 @@ impl Worker {
 
     /// Writes what there is, with an acknowledgement if the host doesn't know yet.
     fn flush(&mut self) -> Result<(), String> {
-        if self.processed != self.acknowledged {
+        if self.processed != self.acknowledged || self.announced {
             self.acknowledged = self.processed;
-            let ack = AckBody { processed: self.processed, recycle: self.recycle }.encode();
-            write_message(&mut self.out, Kind::Ack, 0, &ack);
+            self.acknowledge(false);
         }
+        self.write_out()
+    }
+
+    fn write_out(&mut self) -> Result<(), String> {
         if !self.out.is_empty() {
             self.socket.write_all(&self.out).map_err(|e| e.to_string())?;
             self.out.clear();
             self.out.shrink_to(MAX_FRAME);
         }
         Ok(())
+    }
+
+    fn acknowledge(&mut self, working: bool) {
+        self.announced = working;
+        let ack = AckBody { processed: self.processed, recycle: self.recycle, working }.encode();
+        write_message(&mut self.out, Kind::Ack, 0, &ack);
     }
 
     fn handle(&mut self, message: Message) -> Result<(), Violation> {
@@ -280,6 +292,13 @@ impl Worker {
             }
         };
         let (isolate, registered) = Isolate::new(&self.program, &unit, until).map_err(told)?;
+        if registered.json.len() > MAX_REGISTERED {
+            let size = registered.json.len();
+            let message = format!(
+                "What `register` registers has {size} bytes as JSON, more than {MAX_REGISTERED}: shorten `parameters` and descriptions"
+            );
+            return Err(LoadFailure::general(message));
+        }
         self.ready = vec![isolate];
         self.registered = registered.json;
         if matches!(unit.code, Code::Modules(_)) {
@@ -321,8 +340,16 @@ impl Worker {
     }
 
     /// Goes on with what was cut into slices, what is timed, and what is over its time.
-    fn go_on(&mut self) {
+    fn go_on(&mut self) -> Result<(), String> {
         let now = Instant::now();
+        let is_due = self.running.values().any(|isolate| isolate.next_wake() <= now);
+        if !is_due && self.runnable.is_empty() {
+            return Ok(());
+        }
+        // The host must know: what hangs from here on would look like an idle worker otherwise.
+        self.acknowledged = self.processed;
+        self.acknowledge(true);
+        self.write_out()?;
         for id in std::mem::take(&mut self.runnable) {
             self.drive(id);
         }
@@ -330,6 +357,7 @@ impl Worker {
         for id in due {
             self.drive(id);
         }
+        Ok(())
     }
 
     /// An isolate for a call.

@@ -14,6 +14,9 @@ let outflow;
 let goneSignal;
 let clientGone = false;
 
+// The accessor as it was: code that replaces it must not decide how often a piece is sent.
+const { TypedArrayLength } = kit;
+
 /** The body of the request: pieces that have come and not been read, and who waits for one. */
 const openInflow = () => {
   const pieces = { __proto__: null };
@@ -25,7 +28,7 @@ const openInflow = () => {
   const take = () => {
     const piece = pieces[first];
     delete pieces[first++];
-    native.taken(piece.length);
+    native.taken(TypedArrayLength(piece));
     return piece;
   };
   const give = () => {
@@ -39,6 +42,8 @@ const openInflow = () => {
   };
   return {
     __proto__: null,
+    /** Bytes that may be read at once. */
+    max: native.maxPayload(),
     /** One piece, or undefined at the end. */
     pull() {
       return new Promise((resolve, reject) => {
@@ -53,7 +58,7 @@ const openInflow = () => {
     },
     fed(piece) {
       if (ended) {
-        native.taken(piece.length);
+        native.taken(TypedArrayLength(piece));
         return;
       }
       pieces[last++] = piece;
@@ -67,16 +72,27 @@ const openInflow = () => {
   };
 };
 
+/** The client has gone: whoever makes the answer is told, and may do what there is to do then. */
+const leave = (flow) => {
+  flow.gone = true;
+  flow.cancelled = PromiseThen(flow.reader.cancel('The client has gone'), () => {}, () => {});
+  if (flow.wake !== undefined) flow.wake();
+};
+
 /** Sends a streaming body, piece by piece, as the host takes them. */
 const pump = async (reader) => {
-  const flow = outflow = { __proto__: null, credit: STREAM_CREDIT, wake: undefined, gone: false, reader };
+  const flow = outflow = { __proto__: null, credit: STREAM_CREDIT, wake: undefined, gone: false, reader, cancelled: undefined };
+  if (clientGone) leave(flow);
   for (;;) {
+    if (flow.gone) return flow.cancelled;
     const { done, value } = await reader.read();
-    if (done || flow.gone) return;
-    for (let at = 0; at < value.length;) {
+    if (flow.gone) return flow.cancelled;
+    if (done) return undefined;
+    const length = TypedArrayLength(value);
+    for (let at = 0; at < length;) {
       if (flow.credit <= 0) {
         await new Promise((resolve) => { flow.wake = resolve; });
-        if (flow.gone) return;
+        if (flow.gone) return flow.cancelled;
       }
       const sent = native.piece(value, at, flow.credit);
       at += sent;
@@ -107,12 +123,18 @@ const respond = (value) => {
   if (body === null || typeof body === 'string' || native.isBytes(body)) {
     // What is too long for one message goes in pieces.
     if (native.answer(head, body)) return;
-    native.head(head);
-    PromiseThen(pump(oneShot(native.toBytes(body))), () => native.done(undefined, 'answer'), fail);
+    stream(head, oneShot(native.toBytes(body)));
     return;
   }
+  stream(head, body);
+};
+
+const stream = (head, reader) => {
   native.head(head);
-  PromiseThen(pump(body), () => native.done(undefined, 'answer'), fail);
+  // From here on the call has other limits than the one that its signal tells of.
+  isStreaming = true;
+  if (signalTimer !== undefined) clearTimer(signalTimer);
+  PromiseThen(pump(reader), () => native.done(undefined, 'answer'), fail);
 };
 
 const tryRespond = (value) => {
@@ -163,13 +185,8 @@ const feed = (what, value) => {
     outflow.wake = undefined;
     if (wake !== undefined) wake();
   } else if (what === GONE) {
-    const flow = outflow;
-    if (flow !== undefined) {
-      flow.gone = true;
-      if (flow.wake !== undefined) flow.wake();
-      PromiseThen(flow.reader.cancel('The client has gone'), undefined, () => {});
-    }
     clientGone = true;
     goneSignal?.abort();
+    if (outflow !== undefined) leave(outflow);
   }
 };

@@ -70,10 +70,14 @@ let currentHost;
 // How long before the limit of the call its signal tells that the time is up, in ms.
 const SIGNAL_AHEAD = 100;
 
+let signalTimer;
+let isStreaming = false;
+
 /** The signal of a call, made when it is first asked for. */
 const timeSignal = () => {
   const { signal, abort } = web().signal();
-  const id = ++lastTimer;
+  if (isStreaming) return signal;
+  const id = signalTimer = ++lastTimer;
   const left = native.left() - SIGNAL_AHEAD;
   const wait = left > 0 ? left : 0;
   timers[id] = { __proto__: null, callback: () => abort(new Error('The time limit of the call is near')), rest: [], wait, repeat: false };
@@ -95,7 +99,8 @@ const run = (body, args, data, handler, exchange) => {
   open = opened.state;
   currentHost = opened.host;
   held = false;
-  inflow = outflow = undefined;
+  inflow = outflow = signalTimer = undefined;
+  clientGone = isStreaming = false;
   const context = {};
   const keys = ObjectKeys(data);
   for (let i = 0; i < keys.length; i++) if (!(keys[i] in aside)) put(context, keys[i], deepFreeze(data[keys[i]]));

@@ -5,3 +5,4 @@ mod code;
 mod data;
 mod deliveries;
 mod faults;
+mod routes;

@@ -30,6 +30,13 @@ const take = (body) => {
 
 const notBytes = () => new TypeError('A stream that is a body hands over Uint8Array, nothing else: encode texts with a TextEncoder');
 
+const tooLarge = (max) => {
+  const error = new Error('The body is larger than ' + string(max) + ' bytes: read request.body piece by piece');
+  put(error, 'code', 'EXTENSION_PAYLOAD_TOO_LARGE');
+  put(error, 'status', 413);
+  return error;
+};
+
 /** All of a body, as a text or bytes. Only bytes that aren't its `value` belong to the caller. */
 const readAll = async (body, what) => {
   if (body === undefined) return '';
@@ -37,9 +44,15 @@ const readAll = async (body, what) => {
   const chunks = list();
   if (take(body)) {
     if (body.value !== undefined) return body.value;
-    for (;;) {
+    const max = body.pull.max;
+    for (let size = 0; ;) {
       const chunk = await body.pull.pull();
       if (chunk === undefined) break;
+      size += TypedArrayByteLength(chunk);
+      if (max !== undefined && size > max) {
+        body.pull.cancel();
+        throw tooLarge(max);
+      }
       chunks[chunks.length] = chunk;
     }
     return chunks.length === 1 ? chunks[0] : concat(chunks);

@@ -1,8 +1,8 @@
 // Headers, Request and Response, and what the glue of a route needs of them.
 (native, kit, need, have) => {
 'use strict';
-const { ArrayPrototype, ArraySort, JSONParse, JSONStringify, MathTrunc, ObjectDefineProperty, ObjectKeys, ObjectSetPrototypeOf, RangeError,
-  StringSlice, StringToUpperCase, TypedArrayBuffer, TypeError, isObject } = kit;
+const { ArrayPrototype, ArraySort, Error, JSONParse, JSONStringify, MathTrunc, ObjectDefineProperty, ObjectKeys, ObjectSetPrototypeOf, RangeError,
+  StringSlice, StringToUpperCase, TypedArrayBuffer, TypedArrayByteLength, TypeError, isObject, put } = kit;
 const { web, list, string, usv, viewOf, textOf, tag, few, options, eachPair, iterable } = need('common');
 const { concat, copy, encode, headerName, headerValue, isBytes, isToken, mime, parseJson } = web;
 /** Proof that the glue itself constructs. */
