@@ -58,8 +58,16 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting { name: "EXTENSION_MAX_PAYLOAD", default: "10485760", doc: "largest argument or result of a hook in bytes, 1024 to 104857600" },
     Setting { name: "EXTENSION_MAX_DEPTH", default: "8", doc: "how deep hooks may trigger hooks, 1 to 64" },
-    Setting { name: "EXTENSION_MAX_IN_FLIGHT", default: "64", doc: "calls of one extension that run at once, 1 to 10000" },
-    Setting { name: "EXTENSION_MAX_WAITING", default: "256", doc: "calls of one extension that wait at once, 0 to 100000" },
+    Setting {
+        name: "EXTENSION_MAX_IN_FLIGHT",
+        default: "64",
+        doc: "calls of one extension that run at once, 1 to 10000; hooks, routes and streaming answers each",
+    },
+    Setting {
+        name: "EXTENSION_MAX_WAITING",
+        default: "256",
+        doc: "calls of one extension that wait at once, 0 to 100000; hooks and routes each",
+    },
     Setting {
         name: "WORKER_MEMORY_MB",
         default: "",

@@ -32,6 +32,9 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x7472_656c_6c69_735f_6578_7465_6e73_696
 /// Folders that are read and loaded at once, per processor.
 const PARALLEL: usize = 2;
 
+/// Folders of one look whose workers stay, so that the first call of each finds one. Those of more would be ended for want of memory.
+const KEPT_WORKERS: usize = 64;
+
 /// The id of the extension in the folder called `name`: the same on every host and after every restart.
 pub fn folder_id(name: &str) -> String {
     Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string()
@@ -161,6 +164,7 @@ impl Extensions {
         let mut names = names.unwrap_or_else(|| on_disk.union(&known).cloned().collect());
         names.extend(self.folders.conflicting());
         let (here, gone): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| on_disk.contains(name));
+        let keeps_worker = here.len() <= KEPT_WORKERS;
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let looked: Vec<(String, Looked)> = futures_util::stream::iter(here)
             .map(|name| {
@@ -168,6 +172,11 @@ impl Extensions {
                 let (root, shared) = (root.clone(), Arc::clone(&self.shared));
                 async move {
                     let looked = look(&root, &name, before, &shared).await;
+                    if let Looked::Good(candidate) = &looked
+                        && !keeps_worker
+                    {
+                        shared.pool.rest(candidate.extension.unit.id);
+                    }
                     (name, looked)
                 }
             })

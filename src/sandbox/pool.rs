@@ -172,6 +172,13 @@ impl Pool {
         }
     }
 
+    /// Ends the workers of a unit that have no call: the next call starts one. For those who load more units than can all be at work.
+    pub fn rest(&self, unit_id: u64) {
+        let crew = self.crews().get(&unit_id).cloned();
+        let idle = crew.iter().flat_map(|crew| crew.links()).filter(|link| link.watch(Instant::now()).calls == 0);
+        idle.for_each(|link| self.end(&link));
+    }
+
     /// Runs a unit once, to answer a request if there is an `exchange`. Dropping the future aborts the run.
     pub async fn invoke(&self, invocation: Invocation, mut exchange: Option<Exchange>) -> Outcome {
         let mut host_calls = 0;
