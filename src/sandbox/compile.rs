@@ -187,7 +187,7 @@ pub(super) enum Code {
 pub(super) enum Compiled {
     Whole(Loaded),
     /// These files are needed to go on.
-    Lacks(Compiler, Vec<String>),
+    Lacks(Box<Compiler>, Vec<String>),
 }
 
 /// A unit of modules that is being compiled.
@@ -219,7 +219,7 @@ impl Compiler {
     pub(super) fn with(mut self, files: BTreeMap<String, Option<Arc<str>>>) -> Result<Compiled, LoadFailure> {
         let need = self.graph.go_on(files);
         if !need.is_empty() {
-            return Ok(Compiled::Lacks(self, need));
+            return Ok(Compiled::Lacks(Box::new(self), need));
         }
         let Self { graph, memory_limit, max_payload, warm } = self;
         let (modules, sources, wants_web) = graph.finish()?;

@@ -139,7 +139,7 @@ impl From<Problem> for LoadFailure {
 #[serde(tag = "is", rename_all = "snake_case")]
 pub(super) enum Report {
     /// The code threw.
-    Thrown(ThrownReport),
+    Thrown(Box<ThrownReport>),
     /// The clock ran out, noticed by the worker itself.
     Timeout {
         /// Where.

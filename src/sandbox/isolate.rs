@@ -387,7 +387,7 @@ impl Isolate {
             report.file = spot.file;
             (report.line, report.column, report.frame) = (Some(spot.place.line), Some(spot.place.column), Some(spot.frame));
         }
-        self.shared.fail(&Report::Thrown(report));
+        self.shared.fail(&Report::Thrown(Box::new(report)));
     }
 
     fn breach_report(&self, breach: Breach) -> Report {

@@ -239,7 +239,7 @@ native! {
         } else {
             report.fields = Map::new();
         }
-        shared.fail(&Report::Thrown(report));
+        shared.fail(&Report::Thrown(Box::new(report)));
         qjs::JS_UNDEFINED
     };
 

@@ -101,7 +101,7 @@ struct Worker {
     out: Vec<u8>,
     program: Rc<Program>,
     /// A unit that lacks files, and by when it must be loaded.
-    loading: Option<(Compiler, Instant)>,
+    loading: Option<(Box<Compiler>, Instant)>,
     unit: Option<Rc<Loaded>>,
     /// JSON text of what the unit registered: every isolate's must be the same.
     registered: Vec<u8>,
