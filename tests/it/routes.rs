@@ -506,3 +506,24 @@ both!(what_is_thrown_is_an_answer_or_a_bug_with_the_request_s_id, async |app| {
     let rows = app.get("/api/extensions?filter[event][_eq]=POST%20/thrown/error").await.expect(200).data();
     assert!(rows[0]["last_error"].as_str().is_some_and(|text| text.contains("a secret of the author")), "{rows}");
 });
+
+both!(a_route_is_tried_without_a_trace, async |app| {
+    articles(app).await;
+    let code = "const body = await request.json();
+      await (await services.items('articles')).createOne({ title: body.title });
+      return Response.json({ id: context.params.id, page: context.query.page, title: body.title }, { status: 201, headers: { 'x-tried': 'yes' } });";
+    let payload = json!({ "url": "/api/ext/books/7?page=2", "params": { "id": "7" }, "headers": { "accept": "*/*" }, "body": { "title": "Trees" } });
+    let test = json!({ "type": "route", "event": "POST /books/:id", "code": code, "testPayload": payload });
+    let tried = app.post("/api/extensions/test", test).await.expect(200).data();
+    assert_eq!((&tried["success"], &tried["result"]["status"]), (&json!(true), &json!(201)), "{tried}");
+    let body: Value = serde_json::from_str(tried["result"]["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body, json!({ "id": "7", "page": "2", "title": "Trees" }));
+    assert!(tried["result"]["headers"].as_array().unwrap().contains(&json!(["x-tried", "yes"])), "{tried}");
+    assert_eq!(count(app, "articles").await, 0);
+    app.get("/api/ext/books/7").await.expect_error(404, "ROUTE_NOT_FOUND");
+    let thrown = json!({ "type": "route", "event": "GET /x", "code": "throw new Error('no')" });
+    let tried = app.post("/api/extensions/test", thrown).await.expect(200).data();
+    assert_eq!((&tried["success"], &tried["error"]["message"]), (&json!(false), &json!("no")), "{tried}");
+    let wrong = json!({ "type": "route", "event": "GET /x", "code": "return 1", "testPayload": { "uri": "/" } });
+    assert!(app.post("/api/extensions/test", wrong).await.expect_error(400, "INVALID_PAYLOAD").message().contains("`uri`"));
+});
