@@ -1,6 +1,6 @@
 //! What an author gave to `registerRoutes`, checked: every mistake is found, each with its place.
 //!
-//! Knows nothing of other extensions: what two of them can't both have is found where the table is built. [`super::set`] calls it with
+//! Knows nothing of other extensions: what two of them can't both have is found where the table is built. `set` calls it with
 //! what the sandbox reports, in which functions have become the numbers of handlers.
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! The routes of all extensions as one table: which route answers a method and a path.
 //!
-//! Immutable, built whole for a snapshot. Knows no request, no answer and no JavaScript. [`super::set`] builds it, the HTTP door asks it.
+//! Immutable, built whole for a snapshot. Knows no request, no answer and no JavaScript. `set` builds it, the HTTP door asks it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;

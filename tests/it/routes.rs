@@ -512,7 +512,8 @@ both!(a_route_is_tried_without_a_trace, async |app| {
     let code = "const body = await request.json();
       await (await services.items('articles')).createOne({ title: body.title });
       return Response.json({ id: context.params.id, page: context.query.page, title: body.title }, { status: 201, headers: { 'x-tried': 'yes' } });";
-    let payload = json!({ "url": "/api/ext/books/7?page=2", "params": { "id": "7" }, "headers": { "accept": "*/*" }, "body": { "title": "Trees" } });
+    let payload =
+        json!({ "url": "/api/ext/books/7?page=2", "params": { "id": "7" }, "headers": { "accept": "*/*" }, "body": { "title": "Trees" } });
     let test = json!({ "type": "route", "event": "POST /books/:id", "code": code, "testPayload": payload });
     let tried = app.post("/api/extensions/test", test).await.expect(200).data();
     assert_eq!((&tried["success"], &tried["result"]["status"]), (&json!(true), &json!(201)), "{tried}");
