@@ -187,9 +187,11 @@ impl Attempt<'_> {
                 () = clock.as_mut() => {
                     let now = Instant::now();
                     if let Some(limit) = door.limit() {
-                        let is_stuck = link.busy_for(now) > self.invocation.timeout + GRACE;
+                        let (busy, longest) = (link.busy_for(now), self.invocation.timeout + GRACE);
+                        let is_stuck = busy >= longest;
                         if now < limit && !is_stuck {
-                            clock.as_mut().reset(door.next_look(self.invocation.timeout));
+                            // When it will have worked for too long, unless it yields before.
+                            clock.as_mut().reset(limit.min(now + (longest - busy)));
                             continue;
                         }
                         self.flush(&mut lines);
