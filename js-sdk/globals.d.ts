@@ -424,6 +424,19 @@ interface RequestInit {
   duplex?: 'half';
 }
 
+/** What requests and responses have in common: content that can be read once. */
+interface Body {
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly bodyUsed: boolean;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  blob(): Promise<Blob>;
+  bytes(): Promise<Uint8Array>;
+  formData(): Promise<FormData>;
+  json(): Promise<any>;
+  text(): Promise<string>;
+}
+
+interface Request extends Body {}
 declare class Request {
   constructor(input: string | URL | Request, init?: RequestInit);
   readonly method: string;
@@ -440,14 +453,6 @@ declare class Request {
   readonly redirect: string;
   readonly referrer: string;
   readonly referrerPolicy: string;
-  readonly body: ReadableStream<Uint8Array> | null;
-  readonly bodyUsed: boolean;
-  arrayBuffer(): Promise<ArrayBuffer>;
-  blob(): Promise<Blob>;
-  bytes(): Promise<Uint8Array>;
-  formData(): Promise<FormData>;
-  json(): Promise<any>;
-  text(): Promise<string>;
   clone(): Request;
 }
 
@@ -457,6 +462,7 @@ interface ResponseInit {
   headers?: HeadersInit;
 }
 
+interface Response extends Body {}
 declare class Response {
   constructor(body?: BodyInit | null, init?: ResponseInit);
   static error(): Response;
@@ -469,13 +475,5 @@ declare class Response {
   readonly ok: boolean;
   readonly statusText: string;
   readonly headers: Headers;
-  readonly body: ReadableStream<Uint8Array> | null;
-  readonly bodyUsed: boolean;
-  arrayBuffer(): Promise<ArrayBuffer>;
-  blob(): Promise<Blob>;
-  bytes(): Promise<Uint8Array>;
-  formData(): Promise<FormData>;
-  json(): Promise<any>;
-  text(): Promise<string>;
   clone(): Response;
 }

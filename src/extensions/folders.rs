@@ -18,7 +18,7 @@ use super::files::{self, Folder};
 use super::folder_settings::FolderSettings;
 use super::registered::{self, Registered};
 use super::routes::Table;
-use super::set::{Extension, Shared};
+use super::set::{Extension, Origin, Shared};
 use super::store::Extensions;
 use crate::db::{Db, Filter, Op, Query, Sql, sql, system, timestamp};
 use crate::error::{Error, Result};
@@ -84,7 +84,17 @@ enum Looked {
     /// A version that loads.
     Good(Box<Candidate>),
     /// One that doesn't.
-    Bad { settings: Option<(Settings, Option<String>)>, fingerprint: Option<[u8; 32]>, failure: LoadFailure },
+    Bad(Failed),
+}
+
+/// A version that doesn't load, or whose routes others have.
+struct Failed {
+    /// With the description, as far as they could be read.
+    settings: Option<(Settings, Option<String>)>,
+    fingerprint: Option<[u8; 32]>,
+    failure: LoadFailure,
+    /// Whether it is for the routes of others.
+    conflicts: bool,
 }
 
 /// A version that loads and isn't in the set yet.
@@ -138,10 +148,15 @@ impl Extensions {
         self.look_at_locked(names).await
     }
 
-    /// After a change of rows: folders that lost their routes to one may have them now. The caller holds the lock on changes.
-    pub(super) async fn look_at_conflicting(&self) -> Result<()> {
+    /// After a change of rows: folders that lost their routes to one may have them now. The caller holds the lock on changes, and its
+    /// change is made, whatever comes of this.
+    pub(super) async fn look_at_conflicting(&self) {
         let names = self.folders.conflicting();
-        if names.is_empty() { Ok(()) } else { self.look_at_locked(Some(names)).await }
+        if !names.is_empty()
+            && let Err(error) = self.look_at_locked(Some(names)).await
+        {
+            tracing::warn!(%error, "folders that lost their routes to others could not be looked at again");
+        }
     }
 
     async fn look_at_locked(&self, names: Option<BTreeSet<String>>) -> Result<()> {
@@ -206,7 +221,8 @@ impl Extensions {
         let mut states = States::new();
         for name in kept.values().filter_map(|row| row.get("name")?.as_str()) {
             let failure = LoadFailure::from(Problem::general(format!("`EXTENSIONS_PATH` can't be read: {why}")));
-            let state = self.failed_folder(name, None, None, failure, false, kept, None).await;
+            let failed = Failed { settings: None, fingerprint: None, failure, conflicts: false };
+            let state = self.failed_folder(name, failed, kept, None).await;
             states.insert(name.to_owned(), state);
         }
         self.swap_in(states.values().filter_map(|state| state.serving.clone()).collect()).await?;
@@ -242,7 +258,7 @@ impl Extensions {
                     states.insert(name, state);
                 }
                 Looked::Good(candidate) => drop(good.insert(name, candidate)),
-                Looked::Bad { settings, fingerprint, failure } => bad.push((name, settings, fingerprint, failure, false)),
+                Looked::Bad(failed) => bad.push((name, failed)),
             }
         }
         // What can't have its routes beside the others isn't taken; what it would have replaced stays, which may get in another's way.
@@ -254,7 +270,8 @@ impl Extensions {
             for (name, message) in losers {
                 if let Some(candidate) = good.remove(&name) {
                     let settings = Some((candidate.extension.settings.clone(), candidate.description));
-                    bad.push((name, settings, Some(candidate.fingerprint), LoadFailure::from(Problem::general(message)), true));
+                    let failure = LoadFailure::from(Problem::general(message));
+                    bad.push((name, Failed { settings, fingerprint: Some(candidate.fingerprint), failure, conflicts: true }));
                 }
             }
         }
@@ -277,8 +294,8 @@ impl Extensions {
             };
             states.insert(name, state);
         }
-        for (name, settings, fingerprint, failure, conflicts) in bad {
-            let state = self.failed_folder(&name, settings, fingerprint, failure, conflicts, kept, states.get(&name)).await;
+        for (name, failed) in bad {
+            let state = self.failed_folder(&name, failed, kept, states.get(&name)).await;
             states.insert(name, state);
         }
         loaded
@@ -287,7 +304,7 @@ impl Extensions {
     /// The candidates that lose a conflict of routes, with what is to be said about it.
     fn losers(&self, good: &BTreeMap<String, Box<Candidate>>, states: &States) -> Vec<(String, String)> {
         let set = self.current();
-        let rows = set.by_id.values().filter(|extension| !is_folder_id(&extension.settings.id)).cloned();
+        let rows = set.by_id.values().filter(|extension| matches!(extension.origin, Origin::Row(_))).cloned();
         let staying = states.iter().filter(|(name, _)| !good.contains_key(*name)).filter_map(|(_, state)| state.serving.clone());
         let all = rows.chain(staying).chain(good.values().map(|candidate| Arc::clone(&candidate.extension)));
         let (_, conflicts) = Table::build(all.flat_map(|extension| extension.routes.clone()).collect());
@@ -296,17 +313,8 @@ impl Extensions {
     }
 
     /// The next state of a folder whose version on disk doesn't load.
-    #[expect(clippy::too_many_arguments, reason = "what was found, and what is known from before")]
-    async fn failed_folder(
-        &self,
-        name: &str,
-        settings: Option<(Settings, Option<String>)>,
-        fingerprint: Option<[u8; 32]>,
-        failure: LoadFailure,
-        conflicts: bool,
-        kept: &HashMap<String, Item>,
-        before: Option<&FolderState>,
-    ) -> FolderState {
+    async fn failed_folder(&self, name: &str, failed: Failed, kept: &HashMap<String, Item>, before: Option<&FolderState>) -> FolderState {
+        let Failed { settings, fingerprint, failure, conflicts } = failed;
         let (settings, description) = settings
             .or_else(|| before.map(|state| (state.settings.clone(), state.description.clone())))
             .unwrap_or_else(|| (settings_of(name, &FolderSettings::of(name)), None));
@@ -398,7 +406,10 @@ async fn look(root: &Path, name: &str, before: Option<FolderState>, shared: &Sha
             let settings = settings_of(name, &FolderSettings::of(name));
             return Looked::Off { settings, description: None, fingerprint: None };
         }
-        Err(problems) => return Looked::Bad { settings: None, fingerprint: None, failure: LoadFailure { problems } },
+        Err(problems) => {
+            let failure = LoadFailure { problems };
+            return Looked::Bad(Failed { settings: None, fingerprint: None, failure, conflicts: false });
+        }
     };
     let fingerprint = folder.fingerprint;
     // What didn't load may load now, for reasons that lie outside of the folder.
@@ -438,7 +449,7 @@ async fn look(root: &Path, name: &str, before: Option<FolderState>, shared: &Sha
         Err(failure) => failure,
     };
     shared.pool.retire(unit.id);
-    Looked::Bad { settings: Some((settings, description)), fingerprint: Some(fingerprint), failure }
+    Looked::Bad(Failed { settings: Some((settings, description)), fingerprint: Some(fingerprint), failure, conflicts: false })
 }
 
 /// Guards what the last good version registered, and runs nothing.

@@ -173,7 +173,7 @@ impl Extensions {
             })
             .await?;
         self.swap().await?;
-        self.look_at_conflicting().await?;
+        self.look_at_conflicting().await;
         row.into_iter().next().ok_or_else(|| Error::internal("a new extension has no row"))
     }
 
@@ -206,7 +206,7 @@ impl Extensions {
             })
             .await?;
         self.swap().await?;
-        self.look_at_conflicting().await?;
+        self.look_at_conflicting().await;
         if let Some(extension) = self.current().by_id.get(id) {
             extension.breaker.reset();
             extension.route_breaker.reset();
@@ -230,7 +230,7 @@ impl Extensions {
             })
             .await?;
         self.swap().await?;
-        self.look_at_conflicting().await?;
+        self.look_at_conflicting().await;
         let core = &self.shared.core;
         self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
     }

@@ -25,7 +25,7 @@ const registrar = ObjectFreeze({
   check(what) {
     if (!registering) throw closed(what);
   },
-  /** Adds a registration; answers its position. */
+  /** Adds a registration, with the place where it was made. */
   add(entry) {
     put(entry, 'at', place());
     put(registrations, registrations.length, entry);
@@ -39,16 +39,14 @@ const registrar = ObjectFreeze({
     handlers[handlerCount] = handler;
     return handlerCount++;
   },
-  /** Takes back the registrations that `matches` says yes to, given the entry and its handler; answers how many. */
+  /** Takes back the registrations that `matches` says yes to, given the entry and its handler. */
   remove(matches) {
     const kept = [];
     for (let i = 0; i < registrations.length; i++) {
       const entry = registrations[i];
       if (!matches(entry, handlers[entry.handler])) put(kept, kept.length, entry);
     }
-    const removed = registrations.length - kept.length;
     registrations = kept;
-    return removed;
   },
   /** A service of `context.services` that acts for the system, in whichever call is running when it is used. */
   service(name) {
@@ -83,7 +81,7 @@ const load = (evaluated, namespace) => {
   });
 };
 
-/** Loading is over: nothing that it left waiting goes on. Answers whether every call should start with the web platform's classes. */
+/** Loading is over: nothing that it left waiting goes on. `wantsWeb` has every call start with the web platform's classes in place. */
 const loaded = (wantsWeb) => {
   timers = { __proto__: null };
   if (wantsWeb) web();

@@ -99,8 +99,8 @@ const run = (body, args, data, handler, exchange) => {
   open = opened.state;
   currentHost = opened.host;
   held = false;
-  inflow = outflow = signalTimer = undefined;
-  clientGone = isStreaming = false;
+  signalTimer = undefined;
+  isStreaming = false;
   const context = {};
   const keys = ObjectKeys(data);
   for (let i = 0; i < keys.length; i++) if (!(keys[i] in aside)) put(context, keys[i], deepFreeze(data[keys[i]]));

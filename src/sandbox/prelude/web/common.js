@@ -80,6 +80,25 @@ const eachPair = (init, what, add) => {
 };
 
 /** Gives a class the iteration of pairs. `flat(object)` answers its names and values as they are now, or throws if it isn't one. */
+/** Gives the first pair of that name this value and takes the others out; adds a pair where there is none. */
+const setPair = (pairs, name, value) => {
+  let to = 0;
+  let found = false;
+  for (let at = 0; at < pairs.length; at += 2) {
+    const here = pairs[at] === name;
+    if (here && found) continue;
+    pairs[to] = pairs[at];
+    pairs[to + 1] = here ? value : pairs[at + 1];
+    found ||= here;
+    to += 2;
+  }
+  if (!found) {
+    pairs[to++] = name;
+    pairs[to++] = value;
+  }
+  pairs.length = to;
+};
+
 const iterable = (Class, name, flat) => {
   class Pairs {
     #object;
@@ -121,5 +140,5 @@ const iterable = (Class, name, flat) => {
   tag(Class, name);
 };
 
-return { __proto__: null, web, list, string, usv, viewOf, textOf, tag, few, options, eachPair, iterable };
+return { __proto__: null, web, list, string, usv, viewOf, textOf, tag, few, options, eachPair, setPair, iterable };
 }

@@ -3,7 +3,7 @@
 'use strict';
 const { ArrayPrototype, DateNow, MathTrunc, ObjectSetPrototypeOf, SymbolIterator, TypedArrayBuffer, TypedArrayByteLength,
   TypedArrayByteOffset, TypeError, Uint8Array, isObject } = kit;
-const { web, list, string, usv, viewOf, textOf, tag, few, options, iterable } = need('common');
+const { web, list, string, usv, viewOf, textOf, tag, few, options, iterable, setPair } = need('common');
 const { blobType, concat, copy, decode, multipartRead, multipartWrite } = web;
 
 let isBlob;
@@ -156,21 +156,7 @@ class FormData {
     few(arguments.length, 2, 'FormData.set');
     const text = usv(name);
     const entry = FormData.#value(value, filename, arguments.length);
-    let to = 0;
-    let found = false;
-    for (let at = 0; at < pairs.length; at += 2) {
-      const here = pairs[at] === text;
-      if (here && found) continue;
-      pairs[to] = pairs[at];
-      pairs[to + 1] = here ? entry : pairs[at + 1];
-      found ||= here;
-      to += 2;
-    }
-    if (!found) {
-      pairs[to++] = text;
-      pairs[to++] = entry;
-    }
-    pairs.length = to;
+    setPair(pairs, text, entry);
   }
 
   delete(name) {

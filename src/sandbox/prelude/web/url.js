@@ -2,7 +2,7 @@
 (native, kit, need) => {
 'use strict';
 const { ArraySort, ObjectSetPrototypeOf, StringCharCodeAt, StringSlice, TypeError, isObject } = kit;
-const { web, list, usv, tag, few, eachPair, iterable } = need('common');
+const { web, list, usv, tag, few, eachPair, iterable, setPair } = need('common');
 const { formParse, formWrite, urlParse, urlSet } = web;
 
 // The order in which the host answers the parts of a URL.
@@ -117,21 +117,7 @@ class URLSearchParams {
     few(arguments.length, 2, 'URLSearchParams.set');
     const text = usv(name);
     const other = usv(value);
-    let to = 0;
-    let found = false;
-    for (let at = 0; at < pairs.length; at += 2) {
-      const here = pairs[at] === text;
-      if (here && found) continue;
-      pairs[to] = pairs[at];
-      pairs[to + 1] = here ? other : pairs[at + 1];
-      found ||= here;
-      to += 2;
-    }
-    if (!found) {
-      pairs[to++] = text;
-      pairs[to++] = other;
-    }
-    pairs.length = to;
+    setPair(pairs, text, other);
     this.#changed?.(formWrite(pairs));
   }
 
