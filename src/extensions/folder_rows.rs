@@ -7,7 +7,6 @@ use super::store::Extensions;
 use crate::db::timestamp;
 use crate::error::{Error, Result};
 use crate::hooks::HookKind;
-use crate::sandbox::Problem;
 use crate::services::Item;
 
 /// What the database counts for a folder.
@@ -41,7 +40,7 @@ impl Extensions {
             ("state".to_owned(), json!(choice(settings.warm, "warm", "pristine"))),
             ("hooks".to_owned(), hooks(state)),
             ("routes".to_owned(), routes(state)),
-            ("problems".to_owned(), state.problems.iter().map(problem).collect()),
+            ("problems".to_owned(), json!(state.problems)),
         ]);
         for member in COUNTED {
             row.insert(member.to_owned(), kept.and_then(|kept| kept.get(member)).cloned().unwrap_or_default());
@@ -88,9 +87,4 @@ fn routes(state: &FolderState) -> Value {
     let all = state.serving.iter().flat_map(|extension| &extension.routes);
     all.map(|route| json!({ "method": route.method.to_string(), "path": route.pattern.to_string(), "description": route.description }))
         .collect()
-}
-
-fn problem(problem: &Problem) -> Value {
-    let Problem { message, file, line, column, frame } = problem;
-    json!({ "message": message, "file": file, "line": line, "column": column, "frame": frame })
 }

@@ -13,7 +13,7 @@ use super::breaker::End;
 use super::failure;
 use super::routes::Route;
 use super::run::{context, raw};
-use super::set::{Extension, ExtensionSet};
+use super::set::ExtensionSet;
 use crate::bridge::Session;
 use crate::error::{Error, Result};
 use crate::sandbox::{Answer, Exchange, Failure, Input, ThrownKind};
@@ -94,11 +94,6 @@ impl ExtensionSet {
             }
             Err(failure) => Err(self.failed(extension, &ctx, admission, outcome.elapsed, unhandled(failure), &event).error),
         }
-    }
-
-    /// The extension of a route of this snapshot.
-    pub fn extension(&self, id: &str) -> Option<&Arc<Extension>> {
-        self.by_id.get(id)
     }
 }
 

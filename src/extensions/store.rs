@@ -123,10 +123,9 @@ impl Extensions {
         let mut listing =
             self.shared.core.operate(start, |ctx| async move { ItemsService::by_own_door(&ctx, TABLE).list(query).await }).await?;
         listing.items.iter_mut().for_each(|row| self.add_live(row));
-        // Folders aren't rows, so a filter can't be asked of them; without one they follow the rows of the last page.
+        // Folders aren't rows, so a filter can't be asked of them; without one they stand behind the last row, on its page and no other.
         let narrowed = ["filter", "search", "aggregate", "groupBy"].iter().any(|name| query.contains_key(*name));
-        let is_last = listing.limit < 0 || (listing.items.len() as u64) < listing.limit.unsigned_abs();
-        if !narrowed && is_last {
+        if !narrowed && ends_here(&listing, query, list(&self.shared.core.db).await?.len() as u64) {
             let mut folders = self.folder_rows().await?;
             for count in [&mut listing.total_count, &mut listing.filter_count].into_iter().flatten() {
                 *count += folders.len() as u64;
@@ -293,6 +292,14 @@ impl Extensions {
         };
         row.insert("live".to_owned(), live);
     }
+}
+
+/// Whether the page of a listing is the one on which `rows` rows end.
+fn ends_here(listing: &Listing, query: &Item, rows: u64) -> bool {
+    let offset = query.get("offset").and_then(|offset| offset.as_u64().or_else(|| offset.as_str()?.parse().ok()));
+    let limit = u64::try_from(listing.limit).unwrap_or(u64::MAX);
+    let start = offset.unwrap_or_else(|| listing.page.saturating_sub(1).saturating_mul(limit));
+    start <= rows && rows < start.saturating_add(limit)
 }
 
 /// The members that a caller asked for. Those of a folder are few and flat: only plain names and `*` are looked at.

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::compile::{LoadAnswer, LoadBody, LoadSource, LoadStep};
 use super::link::Link;
+use super::resolve::is_package_path;
 use super::scheduler::Crew;
 use super::{LoadFailure, Loaded, LogLevel, LogLine, Packages, Source};
 
@@ -46,8 +47,7 @@ pub(super) async fn load_into(link: &Link, crew: &Crew, max_payload: usize) -> R
                     return Err(NotLoaded::Because(LoadFailure::general("The worker asked for files that the code doesn't have")));
                 };
                 // What only a worker that isn't ours any more would ask for.
-                let is_package = |path: &String| path.starts_with("node_modules/") || path.contains("/node_modules/");
-                if !paths.iter().all(is_package) || found().len() + paths.len() > MAX_FOUND {
+                if !paths.iter().all(|path| is_package_path(path)) || found().len() + paths.len() > MAX_FOUND {
                     return Err(NotLoaded::Because(LoadFailure::general("The imports ask for too many files of packages")));
                 }
                 let packages = Arc::clone(packages);

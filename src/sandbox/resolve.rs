@@ -131,7 +131,8 @@ impl Known {
     }
 }
 
-fn is_package_path(path: &str) -> bool {
+/// Whether a path is that of a package's file, which is read when it is asked for.
+pub(super) fn is_package_path(path: &str) -> bool {
     path.starts_with("node_modules/") || path.contains("/node_modules/")
 }
 

@@ -391,6 +391,29 @@ both!(folders_are_read_only_over_rest, async |app| {
     assert_eq!(entry["live"]["state"], "inactive");
 });
 
+both!(folders_stand_behind_the_last_row_on_one_page_only, async |app| {
+    for n in 0..4 {
+        filter(app, "articles.items.create", &format!("return payload; // {n}")).await;
+    }
+    app.load_folder("behind", &[("index.mjs", &writes("x"))]).await;
+    for (query, rows, folders) in [
+        ("limit=-1", 4, 1),
+        ("limit=10", 4, 1),
+        ("limit=3", 3, 0),
+        ("limit=3&page=2", 1, 1),
+        ("limit=3&page=3", 0, 0),
+        ("limit=2&page=2", 2, 0),
+        ("limit=2&page=3", 0, 1),
+        ("limit=2&page=4", 0, 0),
+        ("limit=2&offset=3", 1, 1),
+        ("limit=0", 0, 0),
+    ] {
+        let listed = app.get(&format!("/api/extensions?{query}")).await.expect(200).data();
+        let (behind, before): (Vec<&Value>, Vec<&Value>) = listed.as_array().unwrap().iter().partition(|entry| entry["folder"] == "behind");
+        assert_eq!((before.len(), behind.len()), (rows, folders), "{query}");
+    }
+});
+
 both!(without_the_watch_folders_are_read_at_start_only, env: [("EXTENSIONS_WATCH", "false")], async |app| {
     articles(app).await;
     app.write_folder("later", &[("index.mjs", &writes("later"))]);
