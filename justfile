@@ -13,12 +13,12 @@ check: lint test
 # Format, lints and documentation.
 lint:
     cargo fmt --check
-    cargo clippy --release --all-targets -- -D warnings
+    cargo clippy --release --all-targets --all-features -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --document-private-items
 
 # All tests, or those whose name contains a word: `just test hostile`.
 test *name:
-    cargo test --release -- {{ name }}
+    cargo test --release --features test-hooks -- {{ name }}
 
 # 64 clients for some seconds on one of the databases.
 soak seconds="180" database="sqlite":

@@ -50,6 +50,10 @@ pub(super) enum Kind {
     Piece = 23,
     /// Worker → host: [`CreditBody`] for the request's body.
     Taken = 24,
+    /// Worker → host, id 0, once and first: [`Jail`](super::jail::Jail) as JSON.
+    Hello = 25,
+    /// Worker → host, id 0: text for the host's log. A worker that panics sends one last.
+    Note = 26,
 }
 
 impl Kind {
@@ -71,6 +75,8 @@ impl Kind {
             22 => Self::Head,
             23 => Self::Piece,
             24 => Self::Taken,
+            25 => Self::Hello,
+            26 => Self::Note,
             _ => return None,
         })
     }
@@ -128,9 +134,16 @@ pub(super) struct Decoder {
     /// Where unread bytes begin in `buffer`.
     start: usize,
     partial: HashMap<u64, (Kind, Vec<u8>)>,
+    /// Whether a message must end before the next begins.
+    in_turn: bool,
 }
 
 impl Decoder {
+    /// For what a worker sends: it writes its messages one after the other, so no more than one is ever held in part.
+    pub(super) fn in_turn() -> Self {
+        Self { in_turn: true, ..Self::default() }
+    }
+
     /// Room for the next read of at least `size` bytes, at the end of what is buffered.
     pub(super) fn buffer(&mut self, size: usize) -> &mut Vec<u8> {
         if self.start == self.buffer.len() {
@@ -165,6 +178,9 @@ impl Decoder {
                     return Err(Violation("a message longer than allowed"));
                 }
                 return Ok(Some(Message { kind, id, body: body.to_vec() }));
+            }
+            if self.in_turn && !self.partial.is_empty() && !self.partial.contains_key(&id) {
+                return Err(Violation("a message inside another"));
             }
             let (begun, whole) = self.partial.entry(id).or_insert_with(|| (kind, Vec::new()));
             if *begun != kind {
@@ -546,6 +562,19 @@ mod tests {
         let mut long = Vec::new();
         write_message(&mut long, Kind::Call, 3, &vec![0; 200_000]);
         assert!(decode_all(&long, 4096, 150_000).is_err());
+    }
+
+    #[test]
+    fn a_worker_sends_one_message_after_the_other() {
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        write_message(&mut one, Kind::Call, 1, &vec![0; MAX_FRAME + 1]);
+        write_message(&mut other, Kind::Call, 2, &vec![0; MAX_FRAME + 1]);
+        let mut decoder = Decoder::in_turn();
+        decoder.buffer(one.len()).extend_from_slice(&one);
+        assert!(decoder.next(|_, _| Some(1 << 20)).expect("in turn").is_some());
+        decoder.buffer(one.len()).extend_from_slice(&one[..MAX_FRAME + HEADER]);
+        decoder.buffer(other.len()).extend_from_slice(&other);
+        assert!(decoder.next(|_, _| Some(1 << 20)).is_err());
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! [`GRACE`], the caller is answered here and the worker is given up or told to forget.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -20,9 +21,9 @@ use super::exchange::{Door, Exchange, Moved};
 use super::failure::Report;
 use super::limits::GRACE;
 use super::link::{Event, Link, raw_json};
-use super::pool::{Pool, RETRY_AFTER};
+use super::pool::{OpenBytes, Pool, RETRY_AFTER};
 use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
-use super::{CallError, Failure, Invocation, LogLine};
+use super::{CallError, Failure, Host, Invocation, LogLine};
 
 /// Errors of host calls that are remembered in case one ends the run. One past it is told apart no more.
 const MAX_REMEMBERED: usize = 1_024;
@@ -127,8 +128,8 @@ impl Attempt<'_> {
                     Some(Event::Call { call, method, args }) => {
                         self.host_calls += 1;
                         self.flush(&mut lines);
-                        let answer = self.invocation.host.call(&method, args);
-                        calls.push(Box::pin(async move { (call, answer.await) }));
+                        let room = self.pool.hold(args.get().len());
+                        calls.push(Box::pin(answered(Arc::clone(&self.invocation.host), call, method, args, room)));
                     }
                     Some(Event::Taken(bytes)) => door.taken(bytes),
                     Some(Event::Head(head)) => {
@@ -278,6 +279,25 @@ impl Attempt<'_> {
             }
         }
     }
+}
+
+/// Has a host call answered. A panic in a service is a bug of ours, and ends this one call and nothing else.
+async fn answered(host: Arc<dyn Host>, call: u32, method: String, args: Box<RawValue>, room: Option<OpenBytes>) -> (u32, Answer) {
+    if room.is_none() {
+        let why = "The service calls that are in flight hold too much data: try again".to_owned();
+        return (call, Err(refusal("EXTENSION_BUSY", 503, why)));
+    }
+    match AssertUnwindSafe(async { host.call(&method, args).await }).catch_unwind().await {
+        Ok(answer) => (call, answer),
+        Err(_) => {
+            tracing::error!(method, "a service panicked");
+            (call, Err(refusal("INTERNAL_SERVER_ERROR", 500, format!("`{method}` failed: the log has the details"))))
+        }
+    }
+}
+
+fn refusal(code: &str, status: u16, message: String) -> CallError {
+    CallError { name: "Error".to_owned(), message, code: code.to_owned(), status, extra: None }
 }
 
 fn timeout(shortened: bool, stack: Option<String>) -> Failure {
