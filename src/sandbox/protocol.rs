@@ -160,6 +160,10 @@ impl Decoder {
             let Some(body) = rest.get(..length) else { return Ok(None) };
             self.start += HEADER + length;
             let fin = flags & FIN != 0;
+            if kind == Kind::Abort {
+                // What it ends may have been on its way.
+                self.partial.remove(&id);
+            }
             if self.partial.is_empty() && fin {
                 if length > max {
                     return Err(Violation("a message longer than allowed"));
@@ -536,6 +540,19 @@ mod tests {
         let bytes = outbox.pending().to_vec();
         let seen = decode_all(&bytes, bytes.len(), 100).expect("well formed");
         assert_eq!(seen, [(Kind::Abort, 1, 0), (Kind::Reply, 2, 5)]);
+    }
+
+    #[test]
+    fn a_message_that_was_partly_sent_can_be_aborted() {
+        let mut outbox = Outbox::default();
+        outbox.push(Kind::Invoke, 1, vec![0; 200_000]);
+        outbox.push(Kind::Invoke, 2, vec![0; 5]);
+        let first = outbox.pending().to_vec();
+        outbox.advance(first.len());
+        assert_eq!(outbox.abort(1), 1);
+        let bytes = [first, outbox.pending().to_vec()].concat();
+        let seen = decode_all(&bytes, 1_000, 1_000_000).expect("well formed");
+        assert_eq!(seen, [(Kind::Abort, 1, 0), (Kind::Invoke, 2, 5)]);
     }
 
     #[test]
