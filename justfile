@@ -24,6 +24,10 @@ test *name:
 soak seconds="180" database="sqlite":
     cargo bench --bench soak -- {{ seconds }} {{ database }}
 
+# Fuzzing, some seconds for each target or for those that are named: `just fuzz 900 json values`. See docs/ARCHITECTURE.md.
+fuzz seconds="600" *targets:
+    fuzz/run {{ seconds }} {{ targets }}
+
 # What CI runs, from a bare machine.
 ci:
     .ci/run

@@ -11,6 +11,8 @@ pub mod files;
 mod folder_rows;
 pub mod folder_settings;
 mod folders;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod limits_table;
 pub mod pattern;
 pub mod rate_limit;

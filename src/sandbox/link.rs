@@ -307,26 +307,33 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(_) => return Ok(()),
             }
-            loop {
-                let message = match decoder.next(|kind, id| self.allowance(kind, id)) {
-                    Ok(Some(message)) => message,
-                    Ok(None) => break,
-                    // Closing forgot all that it held: what the worker still said of that was no fault of its own.
-                    Err(_) if self.is_dead() => return Ok(()),
-                    Err(violation) => return Err(violation),
-                };
-                if message.kind == Kind::Note {
-                    self.state().notes -= 1;
-                    note(&String::from_utf8_lossy(&message.body));
-                    continue;
-                }
-                let yielded = message.kind == Kind::Ack;
-                if self.accept(message, &mut decoder)? {
-                    end();
-                }
-                if yielded {
-                    wake();
-                }
+            if !self.take_in(&mut decoder, &wake, &end, &note)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes in what has been read. `false` once the link is closed.
+    fn take_in(&self, decoder: &mut Decoder, wake: impl Fn(), end: impl Fn(), note: impl Fn(&str)) -> Result<bool, Violation> {
+        loop {
+            let message = match decoder.next(|kind, id| self.allowance(kind, id)) {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(true),
+                // Closing forgot all that it held: what the worker still said of that was no fault of its own.
+                Err(_) if self.is_dead() => return Ok(false),
+                Err(violation) => return Err(violation),
+            };
+            if message.kind == Kind::Note {
+                self.state().notes -= 1;
+                note(&String::from_utf8_lossy(&message.body));
+                continue;
+            }
+            let yielded = message.kind == Kind::Ack;
+            if self.accept(message, decoder)? {
+                end();
+            }
+            if yielded {
+                wake();
             }
         }
     }
@@ -552,6 +559,9 @@ impl Held {
         })
     }
 }
+
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 
 /// A JSON text, checked.
 pub(super) fn raw_json(bytes: Vec<u8>) -> Option<Box<RawValue>> {

@@ -14,6 +14,8 @@ mod engine;
 mod exchange;
 mod failure;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod isolate;
 mod jail;
 mod keeper;

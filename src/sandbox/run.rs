@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::exchange::{Door, Exchange, Moved};
 use super::failure::Report;
-use super::limits::GRACE;
+use super::limits::{GRACE, MAX_REPORT};
 use super::link::{Event, Link, raw_json};
 use super::pool::{OpenBytes, Pool, RETRY_AFTER};
 use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
@@ -241,43 +241,43 @@ impl Attempt<'_> {
         ReplyBody { call, status, left_ms, held, json }.encode()
     }
 
-    /// Reads the last message of a run.
+    /// What the last message of a run says; a worker that says something else is given up.
     fn answer(
         &self,
-        mut body: Vec<u8>,
+        body: Vec<u8>,
         refused: &mut HashMap<u32, CallError>,
         shortened: bool,
         door: &mut Door,
     ) -> Result<Option<Box<RawValue>>, Failure> {
-        let unreadable = || Failure::Crashed { had_host_calls: self.host_calls > 0 };
-        let payload = if body.is_empty() { Vec::new() } else { body.split_off(1) };
-        match body.first() {
-            Some(&DONE_UNDEFINED) => {
-                door.end();
-                Ok(None)
-            }
-            Some(&DONE_ANSWER) if door.whole(&payload) => Ok(None),
-            Some(&DONE_JSON) => match raw_json(payload) {
-                Some(value) => Ok(Some(value)),
-                None => {
-                    self.pool.end(&self.link);
-                    Err(unreadable())
-                }
-            },
-            Some(&DONE_FAILURE) => match serde_json::from_slice::<Report>(&payload) {
-                Ok(Report::Timeout { .. }) if door.awaits_body() => Err(Failure::SlowBody),
-                Ok(Report::Timeout { stack }) => Err(timeout(shortened, stack)),
-                Ok(report) => Err(report.into_failure(|call| refused.remove(&call))),
-                Err(_) => {
-                    self.pool.end(&self.link);
-                    Err(unreadable())
-                }
-            },
-            _ => {
-                self.pool.end(&self.link);
-                Err(unreadable())
-            }
+        read_done(body, refused, shortened, door).unwrap_or_else(|| {
+            self.pool.end(&self.link);
+            Err(Failure::Crashed { had_host_calls: self.host_calls > 0 })
+        })
+    }
+}
+
+/// Reads the last message of a run. `None` for what no worker of ours would send.
+pub(super) fn read_done(
+    mut body: Vec<u8>,
+    refused: &mut HashMap<u32, CallError>,
+    shortened: bool,
+    door: &mut Door,
+) -> Option<Result<Option<Box<RawValue>>, Failure>> {
+    let payload = if body.is_empty() { Vec::new() } else { body.split_off(1) };
+    match *body.first()? {
+        DONE_UNDEFINED => {
+            door.end();
+            Some(Ok(None))
         }
+        DONE_ANSWER if door.whole(&payload) => Some(Ok(None)),
+        DONE_JSON => raw_json(payload).map(|value| Ok(Some(value))),
+        // As JSON it would become many times its size here.
+        DONE_FAILURE if payload.len() <= MAX_REPORT => Some(Err(match serde_json::from_slice::<Report>(&payload).ok()? {
+            Report::Timeout { .. } if door.awaits_body() => Failure::SlowBody,
+            Report::Timeout { stack } => timeout(shortened, stack),
+            report => report.into_failure(|call| refused.remove(&call)),
+        })),
+        _ => None,
     }
 }
 

@@ -457,7 +457,7 @@ fn differs() -> LoadFailure {
 }
 
 /// What the host may send, and how much of it.
-fn accept(kind: Kind, _id: u64) -> Option<usize> {
+pub(super) fn accept(kind: Kind, _id: u64) -> Option<usize> {
     match kind {
         // Escaped in JSON, a source may take six times its length.
         Kind::Load => Some(MAX_SOURCE * 6 + MAX_FRAME),
