@@ -11,6 +11,9 @@ pub mod files;
 mod folder_rows;
 pub mod folder_settings;
 mod folders;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+mod limits_table;
 pub mod pattern;
 pub mod rate_limit;
 mod registered;
@@ -27,6 +30,7 @@ pub mod watch;
 pub use definition::{Definition, Settings, Status, Trigger};
 pub use dry_run::TestRequest;
 pub use folders::folder_names;
+pub use limits_table::limits_table;
 pub use serve::RouteRequest;
 pub use set::{Extension, ExtensionSet};
 pub use store::{Extensions, disable, list};

@@ -126,6 +126,11 @@ impl LoadFailure {
     pub(super) fn general(message: impl Into<String>) -> Self {
         Self { problems: vec![Problem::general(message)] }
     }
+
+    /// What a worker reported: if it names no problem, it has one all the same.
+    pub(super) fn said(self) -> Self {
+        if self.problems.is_empty() { Self::general("The code could not be loaded") } else { self }
+    }
 }
 
 impl From<Problem> for LoadFailure {
@@ -209,7 +214,7 @@ impl Report {
             Report::OutOfMemory => Failure::OutOfMemory,
             Report::PayloadTooLarge { message } => Failure::PayloadTooLarge(cut(message, MAX_MESSAGE)),
             Report::NotSerializable { message } => Failure::NotSerializable(cut(message, MAX_MESSAGE)),
-            Report::NotLoaded(failure) => Failure::Load(failure),
+            Report::NotLoaded(failure) => Failure::Load(failure.said()),
         }
     }
 }
