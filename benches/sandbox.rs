@@ -9,6 +9,7 @@
 #[path = "../tests/it/support/mod.rs"]
 mod support;
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -152,8 +153,28 @@ fn in_place(payload: &Value, calls: usize) -> Times {
     Times(times)
 }
 
+/// One byte to another process and back: what the machine takes for waking two processes, without anything of ours.
+fn there_and_back(calls: usize) -> Times {
+    let piped = std::process::Stdio::piped;
+    let mut other = std::process::Command::new("cat").stdin(piped()).stdout(piped()).spawn().unwrap();
+    let (mut to, mut from) = (other.stdin.take().unwrap(), other.stdout.take().unwrap());
+    let mut times: Vec<Duration> = (0..calls)
+        .map(|_| {
+            let begun = Instant::now();
+            to.write_all(b"x").unwrap();
+            from.read_exact(&mut [0]).unwrap();
+            begun.elapsed()
+        })
+        .collect();
+    drop(to);
+    other.wait().unwrap();
+    times.sort_unstable();
+    Times(times)
+}
+
 async fn one_call(calls: usize) {
     let kilobyte = order(1_000);
+    println!("one byte to a process and back: {}", there_and_back(calls).show());
     let place = in_place(&kilobyte, calls);
     println!("1 KB in place, warm:            {}", place.show());
     let pool = Pool::start(options());

@@ -150,7 +150,7 @@ pub(super) fn select(conn: &Connection, sql: &Sql, columns: &[FieldType]) -> Res
     while let Some(row) = rows.next().map_err(failure::sqlite)? {
         let mut cells = Vec::with_capacity(columns.len());
         for (at, ty) in columns.iter().enumerate() {
-            cells.push(json(*ty, row.get_ref(at).map_err(failure::sqlite)?)?);
+            cells.push(json(*ty, row.get_ref(at).map_err(failure::sqlite)?));
         }
         answer.push(cells);
     }
@@ -204,25 +204,25 @@ impl ToSql for Parameter<'_> {
     }
 }
 
-fn json(ty: FieldType, stored: ValueRef<'_>) -> Result<Value> {
-    let odd = || Error::internal(format!("a column of type {} holds {stored:?}", ty.name()));
-    let text = |bytes| std::str::from_utf8(bytes).map_err(|_| odd());
-    Ok(match (ty, stored) {
+/// What a column of that type holds, as JSON. Whatever other programs wrote into it that is of another kind, which SQLite keeps, is shown
+/// as it is: one such value must not make a whole table unreadable.
+fn json(ty: FieldType, stored: ValueRef<'_>) -> Value {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    match (ty, stored) {
         (_, ValueRef::Null) => Value::Null,
         (FieldType::Integer | FieldType::BigInteger, ValueRef::Integer(n)) => integer_json(n),
         #[expect(clippy::cast_precision_loss, reason = "a float column may hold a whole number, which SQLite stores as an integer")]
         (FieldType::Float, ValueRef::Integer(n)) => float_json(n as f64),
-        (FieldType::Float, ValueRef::Real(n)) => float_json(n),
         (FieldType::Decimal { scale, .. }, ValueRef::Integer(n)) => Value::String(decimal::text(n, scale)),
         (FieldType::Boolean, ValueRef::Integer(n)) => Value::Bool(n != 0),
         (FieldType::DateTime, ValueRef::Text(t)) => {
-            let text = text(t)?;
-            Value::String(text.strip_suffix(".000").unwrap_or(text).to_owned())
+            let text = text(t);
+            Value::String(text.strip_suffix(".000").map_or_else(|| text.clone(), str::to_owned))
         }
-        (FieldType::Json, ValueRef::Text(t)) => serde_json::from_slice(t).map_err(|_| odd())?,
-        (FieldType::String | FieldType::Text | FieldType::Uuid | FieldType::Timestamp, ValueRef::Text(t)) => {
-            Value::String(text(t)?.to_owned())
-        }
-        _ => return Err(odd()),
-    })
+        (FieldType::Json, ValueRef::Text(t)) => serde_json::from_slice(t).unwrap_or_else(|_| Value::String(text(t))),
+        (_, ValueRef::Integer(n)) => integer_json(n),
+        (_, ValueRef::Real(n)) => float_json(n),
+        (_, ValueRef::Text(t)) => Value::String(text(t)),
+        (_, ValueRef::Blob(bytes)) => Value::String(text(bytes)),
+    }
 }

@@ -41,7 +41,11 @@ impl From<Exception> for Refusal {
 /// JSON text of a value, `None` for `undefined`. `root` names it in refusals; the text is at most `max` bytes.
 pub(super) fn to_json(js: Js, shared: &Shared, value: JSValue, root: &str, max: usize) -> Result<Option<Vec<u8>>, Refusal> {
     let mut walk = Walk { js, shared, root, max, out: Vec::with_capacity(256), path: Vec::new(), above: Vec::new(), nodes: 0 };
-    Ok(walk.value(value)?.then_some(walk.out))
+    let any = walk.value(value)?;
+    if walk.out.len() > max {
+        return Err(Refusal::TooLarge);
+    }
+    Ok(any.then_some(walk.out))
 }
 
 struct Walk<'a> {
@@ -123,14 +127,16 @@ impl Walk<'_> {
     }
 
     fn string(&mut self, value: JSValue) -> Result<(), Refusal> {
-        let room = self.max.saturating_sub(self.out.len());
+        let before = self.out.len();
+        let room = self.max.saturating_sub(before);
         let out = &mut self.out;
         let fits = self.js.with_text(value, |bytes| {
+            // What is escaped grows up to sixfold, which is known only afterwards.
             let fits = bytes.len() <= room;
             if fits {
                 quote(out, bytes);
             }
-            fits
+            fits && out.len() - before <= room
         })?;
         if fits { Ok(()) } else { Err(Refusal::TooLarge) }
     }

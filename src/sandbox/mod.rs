@@ -28,6 +28,8 @@ mod native;
 #[cfg(feature = "test-hooks")]
 pub mod payload;
 mod pool;
+#[cfg(test)]
+mod pristine_tests;
 mod process;
 mod protocol;
 mod region;
