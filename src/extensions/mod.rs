@@ -6,11 +6,13 @@
 mod breaker;
 mod definition;
 mod dry_run;
+mod failed_run;
 mod failure;
 pub mod files;
 mod folder_rows;
 pub mod folder_settings;
 mod folders;
+mod live;
 pub mod pattern;
 pub mod rate_limit;
 mod registered;
@@ -18,10 +20,12 @@ pub mod route_path;
 pub mod route_registration;
 pub mod routes;
 mod run;
+mod runs;
 mod serve;
 mod set;
 mod stats;
 mod store;
+mod trouble;
 pub mod watch;
 
 pub use definition::{Definition, Settings, Status, Trigger};

@@ -25,6 +25,7 @@ mod pool;
 mod process;
 mod protocol;
 mod region;
+mod rejections;
 mod resolve;
 mod run;
 mod scheduler;
@@ -47,7 +48,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 pub use exchange::{Answer, AnswerBody, AnswerStream, Exchange, StreamCut};
-pub use failure::{Failure, LoadFailure, Problem, Thrown, ThrownKind};
+pub use failure::{Cause, Cut, Doing, Failure, LoadFailure, Problem, Thrown, ThrownKind};
 pub use limits::MAX_SOURCE;
 pub use pool::{Pool, PoolOptions, PoolStats, WorkerStat};
 pub use worker::ServiceSource;

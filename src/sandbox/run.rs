@@ -198,14 +198,14 @@ impl Attempt<'_> {
                         if link.is_stuck(now) {
                             self.pool.end(&link);
                         }
-                        return End::Answered(Err(if is_stuck { timeout(false, None) } else { door.cut(now) }));
+                        return End::Answered(Err(if is_stuck { timeout(false) } else { door.cut(now) }));
                     }
                     self.flush(&mut lines);
                     // What yields will forget it when told to; what doesn't is beyond telling.
                     if link.is_stuck(now) {
                         self.pool.end(&link);
                     }
-                    return End::Answered(Err(if door.awaits_body() { Failure::SlowBody } else { timeout(shortened, None) }));
+                    return End::Answered(Err(if door.awaits_body() { Failure::SlowBody } else { timeout(shortened) }));
                 }
             }
         }
@@ -265,7 +265,8 @@ impl Attempt<'_> {
             },
             Some(&DONE_FAILURE) => match serde_json::from_slice::<Report>(&payload) {
                 Ok(Report::Timeout { .. }) if door.awaits_body() => Err(Failure::SlowBody),
-                Ok(Report::Timeout { stack }) => Err(timeout(shortened, stack)),
+                Ok(report @ Report::Timeout { .. }) if !shortened => Err(report.into_failure(|_| None)),
+                Ok(Report::Timeout { .. }) => Err(Failure::HostDeadline),
                 Ok(report) => Err(report.into_failure(|call| refused.remove(&call))),
                 Err(_) => {
                     self.pool.end(&self.link);
@@ -280,8 +281,9 @@ impl Attempt<'_> {
     }
 }
 
-fn timeout(shortened: bool, stack: Option<String>) -> Failure {
-    if shortened { Failure::HostDeadline } else { Failure::Timeout { stack } }
+/// What the host says of a run that its worker didn't end in time.
+fn timeout(shortened: bool) -> Failure {
+    if shortened { Failure::HostDeadline } else { Failure::Timeout { cut: None } }
 }
 
 /// Whole milliseconds, rounded up: the worker's clock should not be ahead of the host's.
