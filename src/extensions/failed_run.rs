@@ -66,7 +66,7 @@ impl FailedRun {
     pub fn after(mut self, record: Record, elapsed: Duration) -> Self {
         let over = record.calls.len().saturating_sub(MAX_CALLS);
         self.calls_left_out = record.calls_left_out + over as u64;
-        self.calls = record.calls.into_iter().skip(over).collect();
+        self.calls = record.calls.into_iter().skip(over).map(|call| CallRecord { method: told(&call.method), ..call }).collect();
         self.elapsed = Some(elapsed);
         self
     }

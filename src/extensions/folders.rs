@@ -339,8 +339,8 @@ impl Extensions {
         let (core, id) = (&self.shared.core, folder_id(name));
         let this = Filter::field("id", Op::Eq(json!(id)));
         self.write(sql::delete_where(core.db.dialect(), &system::extension_folders_table(), &this)?).await?;
-        self.write(outbox::give_up(core.db.dialect(), &id, core.clock.now())?).await?;
-        self.shared.runs.forget(&id).await
+        self.forget_runs(&id).await;
+        self.write(outbox::give_up(core.db.dialect(), &id, core.clock.now())?).await
     }
 
     /// Makes sure that there is a row for the folder, with what it registered if it loaded. What can't be written is missed at the next

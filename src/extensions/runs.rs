@@ -221,7 +221,8 @@ impl Runs {
     pub async fn page(&self, extension: &str, page: u64, limit: u64) -> Result<(Vec<Item>, u64)> {
         // What happened before this question is part of the answer.
         if self.waiting().by_extension.contains_key(extension) || self.writing.try_lock().is_err() {
-            self.flush().await;
+            let mut pruning = self.writing.lock().await;
+            self.write(&mut pruning).await;
         }
         let (dialect, table) = (self.db.dialect(), system::extension_runs_table());
         let names: Vec<&str> = table.fields.iter().map(|field| field.name.as_str()).collect();

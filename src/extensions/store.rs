@@ -264,7 +264,10 @@ impl Extensions {
             extension.route_breaker.reset();
         }
         let mut row = [row.into_iter().next().ok_or_else(|| Error::internal("a changed extension has no row"))?];
-        self.add_live(&mut row).await?;
+        // The change is made, whatever comes of this.
+        if let Err(error) = self.add_live(&mut row).await {
+            tracing::warn!(%error, extension = id, "what an extension is now could not be told");
+        }
         let [row] = row;
         Ok(row)
     }
@@ -285,8 +288,15 @@ impl Extensions {
         self.swap().await?;
         self.look_at_conflicting().await;
         let core = &self.shared.core;
-        self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await?;
-        self.shared.runs.forget(id).await
+        self.forget_runs(id).await;
+        self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
+    }
+
+    /// The failed runs of an extension that is gone go as well; those that can't be deleted now go by their age.
+    pub(super) async fn forget_runs(&self, id: &str) {
+        if let Err(error) = self.shared.runs.forget(id).await {
+            tracing::warn!(%error, extension = id, "the failed runs of a deleted extension could not be deleted");
+        }
     }
 
     /// What was held back while its extension couldn't run goes on where it can now.

@@ -10,6 +10,9 @@ use crate::sandbox::{Cause, Cut, Doing, LoadFailure, Problem, Thrown};
 /// Longest text of one member, in characters: as much as the sandbox tells of a stack.
 const MAX_TEXT: usize = 8_192;
 
+/// Levels of an error's own members that are kept.
+const MAX_LEVELS: usize = 20;
+
 /// What went wrong.
 #[derive(Debug, Clone, Default)]
 pub struct Trouble {
@@ -65,7 +68,7 @@ impl Trouble {
             frame: frame.as_deref().map(told),
             stack: stack.as_deref().map(told),
             causes: causes.collect(),
-            fields,
+            fields: fields.into_iter().map(|(name, value)| (told(&name), told_value(value, MAX_LEVELS))).collect(),
         }
     }
 
@@ -167,6 +170,17 @@ pub fn told(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(MAX_TEXT).collect()
 }
 
+/// The same of every text in a value.
+fn told_value(value: Value, levels: usize) -> Value {
+    match value {
+        Value::String(text) => json!(told(&text)),
+        Value::Array(_) | Value::Object(_) if levels == 0 => json!("…"),
+        Value::Array(items) => items.into_iter().map(|item| told_value(item, levels - 1)).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (told(&name), told_value(value, levels - 1))).collect(),
+        other => other,
+    }
+}
+
 /// Why code doesn't load, for its author: every problem with its place.
 pub fn load_report(load: &LoadFailure) -> String {
     let one = |problem: &Problem| {
@@ -204,6 +218,14 @@ mod tests {
         let lines = "TypeError: x is not a function [EXTENSION_FAILED]\nat index.mjs:3:7\n> 3 | x()\n    |  ^\nrequest r-1\n    \
             at <anonymous> (x/index.mjs:3:7)\ncaused by Error: why [FORBIDDEN]\n{\"tries\":2}";
         assert_eq!(trouble.text(&["request r-1".to_owned()]), lines);
+    }
+
+    #[test]
+    fn what_a_text_column_cannot_hold_is_left_out_wherever_it_stands() {
+        let deep = (0..100).fold(json!("bottom"), |inner, _| json!([inner]));
+        let value = told_value(json!({ "a\0": ["b\0c", 1, { "d": "\0" }], "deep": deep }), MAX_LEVELS);
+        assert_eq!((&value["a"][0], &value["a"][2]["d"]), (&json!("bc"), &json!("")));
+        assert!(value.to_string().contains('…') && !value.to_string().contains("bottom"), "{value}");
     }
 
     #[test]

@@ -15,6 +15,9 @@ use super::trace::Spot;
 /// Causes that are told of one error; the glue goes no further either.
 pub(super) const MAX_CAUSES: usize = 8;
 
+/// The own fields of an error, as JSON; the glue stops earlier.
+pub(super) const MAX_FIELDS: usize = 16 * 1024;
+
 /// Stack text of a cause, in characters.
 pub(super) const MAX_CAUSE_STACK: usize = 2_000;
 
@@ -264,11 +267,11 @@ impl Report {
                     line: t.line,
                     column: t.column,
                     frame: t.frame.map(|f| cut(f, MAX_STACK_TEXT)),
-                    fields: t.fields,
+                    fields: if is_small(&t.fields) { t.fields } else { Map::new() },
                 }))
             }
-            Report::Timeout { cut } => Failure::Timeout { cut: cut.map(Cut::bounded) },
-            Report::MemoryLimit { cut } => Failure::OutOfMemory { cut: cut.map(Cut::bounded) },
+            Report::Timeout { cut } => Failure::Timeout { cut: Cut::bounded(cut) },
+            Report::MemoryLimit { cut } => Failure::OutOfMemory { cut: Cut::bounded(cut) },
             Report::OutOfMemory => Failure::OutOfMemory { cut: None },
             Report::PayloadTooLarge { message } => Failure::PayloadTooLarge(cut(message, MAX_MESSAGE)),
             Report::NotSerializable { message } => Failure::NotSerializable(cut(message, MAX_MESSAGE)),
@@ -298,6 +301,11 @@ impl Report {
     }
 }
 
+/// Whether the glue could have sent them: it leaves out what is longer.
+fn is_small(fields: &Map<String, Value>) -> bool {
+    serde_json::to_vec(fields).is_ok_and(|json| json.len() <= MAX_FIELDS)
+}
+
 impl Cause {
     /// Not more of it than is told of one.
     fn bounded(self) -> Self {
@@ -314,22 +322,24 @@ impl Cause {
 impl Cut {
     /// A place in a run, from a stack in the author's lines and its innermost spot.
     pub(super) fn at(doing: Doing, (stack, spot): (String, Option<Spot>)) -> Self {
-        let mut cut = Self { doing, stack: (!stack.is_empty()).then_some(stack), ..Self::default() };
+        let mut cut = Self { doing, ..Self::default() };
+        // Without a line of the author's a stack says nothing: it is our own built-ins.
         if let Some(spot) = spot {
+            cut.stack = Some(stack);
             cut.file = spot.file;
             (cut.line, cut.column, cut.frame) = (Some(spot.place.line), Some(spot.place.column), Some(spot.frame));
         }
         cut
     }
 
-    fn bounded(self: Box<Self>) -> Box<Self> {
-        let Self { doing, stack, file, line, column, frame } = *self;
+    fn bounded(cut_at: Option<Box<Self>>) -> Option<Box<Self>> {
+        let Self { doing, stack, file, line, column, frame } = *cut_at?;
         let doing = match doing {
             Doing::Calling(method) => Doing::Calling(cut(method, MAX_METHOD)),
             other => other,
         };
         let long = |text: Option<String>| text.map(|text| cut(text, MAX_STACK_TEXT));
-        Box::new(Self { doing, stack: long(stack), file: file.map(|f| cut(f, MAX_MESSAGE)), line, column, frame: long(frame) })
+        Some(Box::new(Self { doing, stack: long(stack), file: file.map(|f| cut(f, MAX_MESSAGE)), line, column, frame: long(frame) }))
     }
 
     /// What it says about code that was being loaded; `message` is handed the stack with a line break before it.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::convert::{Refusal, class_name, to_json};
 use super::engine::{Exception, Js, Native, Val};
-use super::failure::{Cause, MAX_CAUSE_STACK, Report, ThrownReport, cut};
+use super::failure::{Cause, MAX_CAUSE_STACK, MAX_FIELDS, Report, ThrownReport, cut};
 use super::flow;
 use super::limits::{MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS};
 use super::protocol::{DONE_JSON, DONE_UNDEFINED};
@@ -240,7 +240,7 @@ native! {
                 (report.line, report.column, report.frame) = (Some(spot.place.line), Some(spot.place.column), Some(spot.frame));
             }
         }
-        if let Some(Ok(Value::Object(fields))) = ask.text_if_string(7, MAX_REPORT_FIELDS).map(|f| serde_json::from_str(&f)) {
+        if let Some(Ok(Value::Object(fields))) = ask.text_if_string(7, MAX_FIELDS).map(|f| serde_json::from_str(&f)) {
             report.fields = fields;
         } else {
             report.fields = Map::new();
@@ -386,9 +386,6 @@ native! {
         }
     };
 }
-
-/// Characters of the JSON of a thrown error's own fields; the glue cuts earlier.
-const MAX_REPORT_FIELDS: usize = 16 * 1024;
 
 fn send(ask: &Ask<'_>, id: u32, method: &str, args: &[u8]) -> JSValue {
     if method.len() > MAX_METHOD {

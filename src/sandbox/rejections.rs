@@ -9,15 +9,14 @@ use std::ffi::CStr;
 use rquickjs::qjs::{self, JSContext, JSValue};
 
 use super::convert::class_name;
-use super::engine::{Exception, Js, Val};
-use super::failure::cut;
+use super::engine::{Exception, Js, Val, well_formed};
 use super::limits::MAX_MESSAGE;
 use super::shared::Shared;
 
 /// Rejections of one call that are told; of further ones only the number.
 const MAX_TOLD: usize = 20;
 
-/// Stack text of one, in characters.
+/// Stack text of one, in bytes.
 const MAX_STACK: usize = 2_000;
 
 /// Steps from an error to the prototype that has its name.
@@ -116,30 +115,25 @@ pub(super) unsafe extern "C" fn rejected(
 
 /// What a value says about itself without running any code.
 fn describe(js: Js, shared: &Shared, value: JSValue) -> Reason {
-    // SAFETY: reads the tag, asks about a live value.
-    let (is_object, is_error, is_symbol) = unsafe { (qjs::JS_IsObject(value), qjs::JS_IsError(value), qjs::JS_IsSymbol(value)) };
-    if is_error {
-        let name = inherited(js, value, c"name").unwrap_or_else(|| "Error".to_owned());
-        let message = inherited(js, value, c"message").unwrap_or_default();
-        let stack = stack_of(js, shared, value).unwrap_or_default();
-        let text = if message.is_empty() { name } else { format!("{}: {}", cut(name, 100), cut(message, MAX_MESSAGE)) };
-        return Reason { text, stack: cut(stack, MAX_STACK) };
+    // SAFETY: asks about a live value.
+    if unsafe { qjs::JS_IsError(value) } {
+        let name = inherited(js, value, c"name", 100).unwrap_or_else(|| "Error".to_owned());
+        let message = inherited(js, value, c"message", MAX_MESSAGE).unwrap_or_default();
+        let stack = stack_of(js, shared, value, MAX_STACK).unwrap_or_default();
+        return Reason { text: if message.is_empty() { name } else { format!("{name}: {message}") }, stack };
     }
-    let shown = if is_object {
-        format!("an object ({})", class_name(js, value))
-    } else if is_symbol {
-        "a symbol".to_owned()
-    } else {
-        js.text(value).unwrap_or_else(|Exception| {
-            drop(js.take_exception());
-            "a value".to_owned()
-        })
+    // SAFETY: reads the tag.
+    let shown = match unsafe { qjs::JS_VALUE_GET_TAG(value) } {
+        qjs::JS_TAG_OBJECT => format!("an object ({})", class_name(js, value)),
+        qjs::JS_TAG_INT | qjs::JS_TAG_FLOAT64 | qjs::JS_TAG_BOOL | qjs::JS_TAG_NULL | qjs::JS_TAG_UNDEFINED => text_of(js, value, 100),
+        qjs::JS_TAG_SYMBOL => "a symbol".to_owned(),
+        _ => text(js, value, MAX_MESSAGE).unwrap_or_else(|| "a bigint".to_owned()),
     };
-    Reason { text: format!("{} (not an Error, so it has no stack)", cut(shown, MAX_MESSAGE)), stack: String::new() }
+    Reason { text: format!("{shown} (not an Error, so it has no stack)"), stack: String::new() }
 }
 
 /// The text of a data property that an object has or inherits.
-fn inherited(js: Js, object: JSValue, name: &CStr) -> Option<String> {
+fn inherited(js: Js, object: JSValue, name: &CStr, max: usize) -> Option<String> {
     let mut at = js.dup(object);
     for _ in 0..MAX_STEPS {
         // SAFETY: asks about a live value. A proxy has traps, which are code.
@@ -147,7 +141,7 @@ fn inherited(js: Js, object: JSValue, name: &CStr) -> Option<String> {
             return None;
         }
         if let Some(value) = own(js, at.raw(), name) {
-            return text(js, &value);
+            return text(js, value.raw(), max);
         }
         // SAFETY: a live object that isn't a proxy: its prototype is handed out with a hold of its own.
         at = js.own(unsafe { qjs::JS_GetPrototype(js.raw(), at.raw()) }).ok()?;
@@ -155,17 +149,16 @@ fn inherited(js: Js, object: JSValue, name: &CStr) -> Option<String> {
     None
 }
 
-/// The stack of an error in the engine's words, by a property of its own or as the engine keeps it. Runs no code of the extension.
-pub(super) fn stack_of(js: Js, shared: &Shared, error: JSValue) -> Option<String> {
-    let value = match own(js, error, c"stack") {
-        Some(value) => value,
+/// The stack of an error in the engine's words, by a property of its own or as the engine keeps it: its first `max` bytes. Runs no code of
+/// the extension.
+pub(super) fn stack_of(js: Js, shared: &Shared, error: JSValue, max: usize) -> Option<String> {
+    let kept = || {
         // SAFETY: a live error as `this` of the engine's own accessor.
-        None => js
-            .own(unsafe { qjs::JS_Call(js.raw(), shared.stack_getter, error, 0, std::ptr::null_mut()) })
-            .map_err(|Exception| drop(js.take_exception()))
-            .ok()?,
+        let kept = js.own(unsafe { qjs::JS_Call(js.raw(), shared.stack_getter, error, 0, std::ptr::null_mut()) });
+        kept.map_err(|Exception| drop(js.take_exception())).ok()
     };
-    text(js, &value)
+    let value = own(js, error, c"stack").or_else(kept)?;
+    text(js, value.raw(), max)
 }
 
 /// The engine's accessor `Error.prototype.stack`, taken before any code of an extension could replace it.
@@ -203,13 +196,19 @@ fn property(js: Js, object: JSValue, name: &CStr) -> Option<[Val; 3]> {
     }
 }
 
-/// The text of a string; nothing of anything else.
-fn text(js: Js, value: &Val) -> Option<String> {
+/// The first `max` bytes of a string; nothing of anything else.
+fn text(js: Js, value: JSValue, max: usize) -> Option<String> {
     // SAFETY: reads the tag.
-    if !unsafe { qjs::JS_IsString(value.raw()) } {
-        return None;
-    }
-    js.text(value.raw()).map_err(|Exception| drop(js.take_exception())).ok()
+    unsafe { qjs::JS_IsString(value) }.then(|| text_of(js, value, max))
+}
+
+/// The first `max` bytes of what a primitive value is as a text. No more than that is copied: it may be as long as the heap is large.
+fn text_of(js: Js, value: JSValue, max: usize) -> String {
+    let bytes = js.with_text(value, |bytes| bytes[..bytes.len().min(max)].to_vec()).unwrap_or_else(|Exception| {
+        drop(js.take_exception());
+        Vec::new()
+    });
+    well_formed(bytes)
 }
 
 #[cfg(test)]

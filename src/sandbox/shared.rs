@@ -16,7 +16,7 @@ use super::alloc::Heap;
 use super::compile::{Code, Loaded, Program};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{Cause, MAX_CAUSES, Report};
-use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_FRAME, OPEN_BYTES_FACTOR};
+use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_FRAME, MAX_STACK_TEXT, OPEN_BYTES_FACTOR};
 use super::modules::Modules;
 use super::protocol::{CallBody, DONE_FAILURE, Kind, write_message};
 use super::rejections::{Reason, Rejections, rejected, stack_getter, stack_of};
@@ -376,7 +376,7 @@ pub(super) fn note_cut(js: Js, shared: &Shared, error: JSValue) {
     if shared.cut_at.borrow().is_some() || !unsafe { qjs::JS_IsError(error) } {
         return;
     }
-    if let Some(text) = stack_of(js, shared, error).filter(|text| !text.is_empty()) {
+    if let Some(text) = stack_of(js, shared, error, MAX_STACK_TEXT).filter(|text| !text.is_empty()) {
         shared.cut_at.replace(Some(text));
     }
 }

@@ -150,6 +150,7 @@ both!(memory_payload_and_strange_throws_are_rows_too, async |app| {
         ("return 'a text';", "EXTENSION_FAILED", "can't be used"),
         ("throw 'a text';", "EXTENSION_ERROR", "a text"),
         ("throw null;", "EXTENSION_ERROR", "null was thrown"),
+        ("throw Object.assign(new Error('a\\0b'), { 'k\\0': ['\\0v'] });", "EXTENSION_ERROR", "ab"),
         ("await (await services.items('nothing_here')).readOne(1);", "EXTENSION_FAILED", "nothing_here"),
     ] {
         let body = json!({ "event": "articles.items.create", "memory_limit_mb": 8, "code": code });
@@ -293,7 +294,7 @@ both!(a_thousand_of_each_are_kept_for_seven_days, async |app| {
     let row = |n: usize, extension: &str, at: &str| {
         format!("('00000000-0000-7000-8000-{n:012}', '{extension}', 'e', 'C', 'N', 'M', '[]', '{{}}', '[]', 0, 'r', 'h', '{at}', 0)")
     };
-    let now = chrono::Utc::now();
+    let now = trellis::clock::Clock::system().now();
     let time = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     let (recent, old) = (time(now - chrono::TimeDelta::hours(1)), time(now - chrono::TimeDelta::days(8)));
     let rows = (0..1_250).map(|n| row(n, &id, &recent)).chain((5_000..5_030).map(|n| row(n, "gone", &old))).collect::<Vec<_>>();
