@@ -93,6 +93,7 @@ impl Extensions {
     fn live_of_row(&self, id: &str, row: &Item) -> Live {
         let set = self.current();
         let time = |name: &str| row.get(name).and_then(Value::as_str).and_then(|at| DateTime::parse_from_rfc3339(at).ok());
+        let changed = || time("updated_at").or_else(|| time("created_at")).map(|at| at.with_timezone(&Utc));
         match (set.by_id.get(id), set.unreadable.get(id)) {
             _ if self.safe_mode => self.live_in_safe_mode(),
             (_, Some(why)) => Live::is("unreadable")
@@ -100,10 +101,14 @@ impl Extensions {
                 .because(why)
                 .advise("Send the member that is named here again, with a value that is allowed"),
             (None, None) => Live::is("inactive")
-                .since(time("updated_at").or_else(|| time("created_at")).map(|at| at.with_timezone(&Utc)))
+                .since(changed())
                 .because("It was switched off, or never switched on")
                 .advise("To have it run, and get what was held for it, send `POST /api/extensions/:id/activate`"),
-            (Some(extension), None) => set.live(extension, &self.shared.core.clock),
+            (Some(extension), None) => match set.live(extension, &self.shared.core.clock) {
+                // As long as it is set so, on every host and whatever restarts.
+                live if live.state == "active" => Live { since: changed().or(live.since), ..live },
+                live => live,
+            },
         }
     }
 

@@ -115,7 +115,7 @@ both!(a_timeout_says_what_the_code_did_and_where, async |app| {
     collection(app, "slow", &[("title", "string")]).await;
     filter(app, "slow.items.create", "await new Promise((r) => setTimeout(r, 5000)); return payload;").await;
     for (code, line, message) in [
-        ("const a = 1;\nwhile (true) {}", json!(2), "longer than its 300 ms"),
+        ("const a = 1;\nwhile (true) a.toString();", json!(2), "longer than its 300 ms"),
         (
             "const slow = await services.items('slow');\n\nawait slow.createOne({ title: 'a' });",
             json!(3),
@@ -264,7 +264,8 @@ both!(alone a_failed_run_is_in_the_database_within_a_second, async |app| {
 both!(a_storm_of_failures_is_counted_to_the_last_and_kept_in_part, async |app| {
     articles(app).await;
     let id = filter(app, "articles.items.create", "throw new Error('no ' + payload.title);").await;
-    let posts = (0..400).map(|n| {
+    // Fewer than an extension may have in flight and waiting.
+    let posts = (0..300).map(|n| {
         let client = app.with_token(app::ADMIN_TOKEN);
         tokio::spawn(async move {
             client.post("/api/items/articles", json!({ "title": n.to_string() })).await.expect_error(400, "EXTENSION_ERROR")
@@ -283,7 +284,7 @@ both!(a_storm_of_failures_is_counted_to_the_last_and_kept_in_part, async |app| {
     }
     assert_eq!(all.len() as u64, total);
     let left_out: u64 = all.iter().map(|run| run["left_out"].as_u64().unwrap()).sum();
-    assert_eq!(total + left_out, 400, "{total} rows");
+    assert_eq!(total + left_out, 300, "{total} rows");
     assert!(all.windows(2).all(|two| two[0]["at"].as_str() >= two[1]["at"].as_str()), "the last comes first");
 });
 

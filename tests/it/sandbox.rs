@@ -311,7 +311,7 @@ async fn a_timeout_says_where() {
     for _ in 0..10 {
         if let Err(Failure::Timeout { cut: Some(cut) }) = call(&pool, &unit, json!(1), 100).await.result {
             assert!(cut.stack.as_deref().is_some_and(|stack| stack.contains("at spin (Order total:")), "{cut:?}");
-            assert!(cut.line == Some(3) && cut.doing == Doing::Running && cut.frame.is_some(), "{cut:?}");
+            assert!(cut.line.is_some_and(|line| (2..=3).contains(&line)) && cut.doing == Doing::Running && cut.frame.is_some(), "{cut:?}");
             return;
         }
     }
