@@ -76,8 +76,11 @@ impl App {
             max_waiting: config.extension_max_waiting,
             max_payload: config.extension_max_payload,
             memory_budget: config.worker_memory.map_or_else(|| sandbox::memory_of_machine() / 4, |bytes| bytes as u64),
+            degraded: config.sandbox_degraded,
             ..defaults
         });
+        let jail = pool.jail().await.map_err(no_sandbox)?;
+        tracing::info!("sandbox: {}", jail.summary());
         let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool));
         core.set_runner(Arc::clone(&extensions) as Arc<dyn crate::services::runner::Runner>);
         let new_admin = setup::ensure_admin(&core).await?;
@@ -143,6 +146,11 @@ impl App {
         api.core.db.close().await;
         served.map_err(|e| Error::internal(format!("the HTTP server failed: {e}")))
     }
+}
+
+fn no_sandbox(why: std::io::Error) -> Error {
+    let help = "extensions can't be locked in on this machine. Run where seccomp is allowed, or set `SANDBOX=degraded` for development";
+    Error::new(ErrorCode::ServiceUnavailable, format!("`SANDBOX`: {help}")).with_detail(why.to_string())
 }
 
 async fn flush(extensions: Arc<Extensions>, mut stop: watch_channel::Receiver<bool>) {

@@ -69,6 +69,11 @@ pub const SETTINGS: &[Setting] = &[
         doc: "calls of one extension that wait at once, 0 to 100000; hooks and routes each",
     },
     Setting {
+        name: "SANDBOX",
+        default: "required",
+        doc: "`degraded` starts even where workers can't be locked in by seccomp (development only)",
+    },
+    Setting {
         name: "WORKER_MEMORY_MB",
         default: "",
         doc: "memory of all workers together in MiB, 64 or more; a quarter of the machine's by default",
@@ -168,6 +173,8 @@ pub struct Config {
     pub extension_max_in_flight: usize,
     /// `EXTENSION_MAX_WAITING`.
     pub extension_max_waiting: usize,
+    /// `SANDBOX=degraded`.
+    pub sandbox_degraded: bool,
     /// `WORKER_MEMORY_MB`, in bytes.
     pub worker_memory: Option<usize>,
     /// What code sees as `services.env`: resolved from the two whitelists and the two public prefixes.
@@ -219,6 +226,7 @@ impl Config {
             extension_max_depth: reader.number("EXTENSION_MAX_DEPTH", 1, 64) as u32,
             extension_max_in_flight: reader.number("EXTENSION_MAX_IN_FLIGHT", 1, 10_000) as usize,
             extension_max_waiting: reader.number("EXTENSION_MAX_WAITING", 0, 100_000) as usize,
+            sandbox_degraded: reader.choice("SANDBOX", &["required", "degraded"]) == "degraded",
             worker_memory: reader.optional("WORKER_MEMORY_MB", "a whole number from 64 to 16777216", |v| {
                 v.parse::<usize>().ok().filter(|n| (64..=16_777_216).contains(n)).map(|n| n << 20)
             }),

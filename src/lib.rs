@@ -11,6 +11,8 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod extensions;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod hooks;
 pub mod http;
 pub mod json;

@@ -39,6 +39,8 @@ pub struct Call {
 impl Call {
     /// Reads `[scope, ...args]`.
     pub fn parse(method: &str, args: &str) -> Result<Self> {
+        #[cfg(feature = "test-hooks")]
+        assert!(!args.contains("__panic__"), "a planted panic");
         let mut args: Vec<Value> =
             json::from_text(args).map_err(|e| Error::payload(format!("{method}: the arguments can't be read: {}", e.message())))?;
         if args.is_empty() {

@@ -13,6 +13,12 @@ const FIRST: Duration = Duration::from_secs(1);
 /// Length of the longest.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// The rule in words, for the document that lists the limits.
+pub fn rule() -> String {
+    let (within, first, longest) = (WINDOW.as_secs(), FIRST.as_secs(), LONGEST.as_secs());
+    format!("{FAULTS} within {within} s; then {first} s without calls, doubling to {longest} s")
+}
+
 /// Counts the faults of one extension.
 #[derive(Debug, Default)]
 pub struct Breaker {

@@ -12,6 +12,9 @@ pub mod files;
 mod folder_rows;
 pub mod folder_settings;
 mod folders;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+mod limits_table;
 mod live;
 pub mod pattern;
 pub mod rate_limit;
@@ -31,6 +34,7 @@ pub mod watch;
 pub use definition::{Definition, Settings, Status, Trigger};
 pub use dry_run::TestRequest;
 pub use folders::folder_names;
+pub use limits_table::limits_table;
 pub use serve::RouteRequest;
 pub use set::{Extension, ExtensionSet};
 pub use store::{Extensions, disable, list};

@@ -135,7 +135,7 @@ impl Route {
         format!("{} {} {}", self.extension, self.method, self.pattern)
     }
 
-    fn takes(&self, method: &str) -> bool {
+    pub(super) fn takes(&self, method: &str) -> bool {
         match &self.method {
             RouteMethod::All => !UNROUTABLE.contains(&method),
             RouteMethod::One(own) => own == method,

@@ -76,7 +76,7 @@ async fn ask(State(api): App, Extension(listening): Extension<Listening>, reques
     let has_body = !body.is_end_stream() && method != "GET" && method != "HEAD";
     let (presence, gone) = presence();
     let request = RouteRequest {
-        url: format!("{}{}{query}", base(&api, &parts, isolated, &listening), path.replace('\\', "%5C")),
+        url: url(&base(&api, &parts, isolated, &listening), path, &query),
         headers: ext_headers::of_request(&parts.headers, caller.strip_header, &id),
         params: params.into_iter().map(|(name, value)| (name, Value::String(value))).collect(),
         // Of a name that comes twice the last counts.
@@ -167,8 +167,13 @@ fn method(asked: &Method, route: &RouteMethod) -> String {
     }
 }
 
+/// `request.url`. A URL parser takes a backslash for a slash, which it wasn't when the route was found.
+pub(super) fn url(base: &str, path: &str, query: &str) -> String {
+    format!("{base}{}{query}", path.replace('\\', "%5C"))
+}
+
 /// The query as it was sent, with its `?`; without tokens of ours.
-fn query(parts: &Parts, strip: bool) -> String {
+pub(super) fn query(parts: &Parts, strip: bool) -> String {
     let Some(raw) = parts.uri.query() else { return String::new() };
     let is_token = |part: &&str| pairs(part).is_ok_and(|pairs| pairs.iter().any(|(name, _)| name == ACCESS_TOKEN));
     if !strip || !raw.split('&').any(|part| is_token(&part)) {
@@ -179,7 +184,7 @@ fn query(parts: &Parts, strip: bool) -> String {
 }
 
 /// The origin of `host` as browsers write it, if it is one.
-fn origin_of(scheme: &str, host: &str) -> Option<String> {
+pub(super) fn origin_of(scheme: &str, host: &str) -> Option<String> {
     let url = Url::parse(&format!("{scheme}://{host}")).ok()?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     (is_bare && url.username().is_empty() && url.password().is_none()).then(|| url.origin().ascii_serialization())

@@ -8,6 +8,8 @@ mod error;
 mod ext;
 mod ext_headers;
 mod extensions;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod items;
 mod page;
 mod request;

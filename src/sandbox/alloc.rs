@@ -36,11 +36,16 @@ pub(super) struct Heap {
 impl Heap {
     /// A heap that refuses to grow past `limit` bytes. `None` if the system has no room for it.
     pub(super) fn new(limit: usize) -> Option<Box<Self>> {
-        let region = Region::reserve(limit.checked_mul(ROOM_FACTOR)?.checked_add(ROOM)?)?;
+        let region = Region::reserve(Self::address_space(limit))?;
         // SAFETY: the region is used through this arena only, and lives as long as it.
         let arena = unsafe { Arena::new(region.base(), region.len()) }?;
         let touched = Cell::new(arena.top());
         Some(Box::new(Self { arena, limit, refused: Cell::new(false), touched, region }))
+    }
+
+    /// How much address space a heap of that limit takes, in bytes.
+    pub(super) fn address_space(limit: usize) -> usize {
+        limit.saturating_mul(ROOM_FACTOR).saturating_add(ROOM)
     }
 
     /// Whether it ever refused, since it was last restored.

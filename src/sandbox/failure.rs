@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::CallError;
-use super::limits::{LOAD_TIMEOUT, MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT};
+use super::limits::{LOAD_TIMEOUT, MAX_MESSAGE, MAX_METHOD, MAX_REPORT, MAX_STACK_TEXT};
 use super::trace::Spot;
 
 /// Causes that are told of one error; the glue goes no further either.
@@ -184,6 +184,11 @@ impl LoadFailure {
     pub(super) fn general(message: impl Into<String>) -> Self {
         Self { problems: vec![Problem::general(message)] }
     }
+
+    /// What a worker reported: if it names no problem, it has one all the same.
+    pub(super) fn said(self) -> Self {
+        if self.problems.is_empty() { Self::general("The code could not be loaded") } else { self }
+    }
 }
 
 impl From<Problem> for LoadFailure {
@@ -245,6 +250,27 @@ pub(super) struct ThrownReport {
 }
 
 impl Report {
+    /// As the host reads it. What would be longer than it reads, in letters that JSON writes with many, is left out: the least needed first.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        // Only strings, numbers and JSON values are in there.
+        let json = |report: &Self| serde_json::to_vec(report).expect("a report is plain data");
+        let whole = json(self);
+        let Self::Thrown(thrown) = self else { return whole };
+        if whole.len() <= MAX_REPORT {
+            return whole;
+        }
+        let mut thrown = thrown.clone();
+        thrown.fields.clear();
+        thrown.causes.iter_mut().for_each(|cause| cause.stack = None);
+        let shorter = json(&Self::Thrown(thrown.clone()));
+        if shorter.len() <= MAX_REPORT {
+            return shorter;
+        }
+        thrown.causes.clear();
+        thrown.stack = None;
+        json(&Self::Thrown(thrown))
+    }
+
     /// The failure it stands for. `refused` hands out the error with which a host call was answered.
     pub(super) fn into_failure(self, refused: impl FnOnce(u32) -> Option<CallError>) -> Failure {
         match self {
@@ -275,7 +301,7 @@ impl Report {
             Report::OutOfMemory => Failure::OutOfMemory { cut: None },
             Report::PayloadTooLarge { message } => Failure::PayloadTooLarge(cut(message, MAX_MESSAGE)),
             Report::NotSerializable { message } => Failure::NotSerializable(cut(message, MAX_MESSAGE)),
-            Report::NotLoaded(failure) => Failure::Load(failure),
+            Report::NotLoaded(failure) => Failure::Load(failure.said()),
         }
     }
 }
@@ -358,4 +384,24 @@ pub(super) fn cut(mut text: String, max: usize) -> String {
         text.truncate(at);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_never_longer_than_the_host_reads() {
+        let long = |max| Some("\u{1}".repeat(max));
+        let cause = Cause { message: "\u{1}".repeat(MAX_MESSAGE), stack: long(MAX_CAUSE_STACK), ..Cause::default() };
+        let mut thrown =
+            ThrownReport { message: "m".into(), stack: long(MAX_STACK_TEXT), causes: vec![cause; MAX_CAUSES], ..ThrownReport::default() };
+        thrown.fields.insert("text".into(), Value::from("\u{1}".repeat(MAX_FIELDS)));
+        for stack in [MAX_STACK_TEXT, MAX_REPORT] {
+            thrown.stack = long(stack);
+            let json = Report::Thrown(Box::new(thrown.clone())).to_json();
+            assert!(json.len() <= MAX_REPORT, "{}", json.len());
+            assert!(matches!(serde_json::from_slice::<Report>(&json), Ok(Report::Thrown(read)) if read.message == "m"));
+        }
+    }
 }

@@ -105,6 +105,8 @@ impl Isolate {
         // Another seed each time: code that registers by chance should be found out.
         shared.begin_load(until, RandomState::new().hash_one(0_u8));
         let entry = Entry::make(js, program).map_err(thrown)?;
+        #[cfg(feature = "test-hooks")]
+        super::payload::plant(&engine).map_err(thrown)?;
         let mut isolate = Self { promise: None, body: None, entry, sealed: false, idle_since: Instant::now(), shared, engine };
         let json = match &unit.code {
             Code::Body(bytecode) => {

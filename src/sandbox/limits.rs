@@ -56,6 +56,9 @@ pub(super) const MAX_OPEN_CALLS: u32 = 64;
 /// Arguments of the host calls in flight of one invocation, as a multiple of the largest payload.
 pub(super) const OPEN_BYTES_FACTOR: usize = 4;
 
+/// Arguments of the host calls in flight of all workers together: what they make the host hold.
+pub(super) const MAX_OPEN_BYTES: usize = 256 * 1024 * 1024;
+
 /// A method name like `items.createOne`.
 pub(super) const MAX_METHOD: usize = 128;
 
@@ -89,9 +92,13 @@ pub(super) const GRACE: Duration = Duration::from_millis(30);
 /// How long a worker may work without a yield and still be given calls.
 pub(super) const STALE_AFTER: Duration = Duration::from_millis(4);
 
-/// Processor time that a worker may use without a yield before it runs behind everything else on the machine. No less, because
-/// nothing can raise its priority again: an honest hook of 20 ms should not starve beside a busy host.
-pub(super) const DEMOTE_AFTER: Duration = Duration::from_millis(50);
+/// Processor time that a worker may use without a yield before it runs behind everything else on the machine. Nothing can raise its
+/// priority again.
+pub(super) const DEMOTE_AFTER: Duration = Duration::from_millis(5);
+
+/// How often a unit may have a worker that runs behind everything else replaced: code that always computes for long stays there, code
+/// that did it once gets a fresh one.
+pub(super) const REPLACE_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the jobs of one isolate may run before the other isolates of the worker get their turn.
 pub(super) const SLICE: Duration = Duration::from_millis(2);
@@ -111,11 +118,62 @@ pub(super) const READY_ISOLATES: usize = 1;
 /// Isolates that a worker keeps for later calls: as many as calls may overlap.
 pub(super) const IDLE_ISOLATES: usize = 64;
 
+/// Isolates that a worker can ever need address space for: hooks, requests, streams and what is nested in them at once.
+pub(super) const MAX_ISOLATES: usize = 256;
+
+/// What a worker says about its own troubles, for the log.
+pub(super) const MAX_NOTE: usize = 4 * 1024;
+
+/// Times that a worker is listened to about them.
+pub(super) const MAX_NOTES: u32 = 16;
+
+/// How long a worker may take from its start until it says what is in force in it.
+pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How far all workers together may pass their budget before the largest that is at work is killed, as a part of the budget.
+pub(super) const OVER_BUDGET: u64 = 8;
+
 /// Memory of the isolates that a worker keeps beyond those that are always ready.
 pub(super) const IDLE_BYTES: usize = 24 * 1024 * 1024;
 
 /// How long an isolate beyond those that are always ready is kept without a call.
 pub(super) const ISOLATE_IDLE_END: Duration = Duration::from_secs(5);
+
+/// The limits of a call that only the host sets, for the document that lists all: what is limited, how far, what happens beyond.
+pub fn fixed() -> Vec<(&'static str, String, &'static str)> {
+    vec![
+        ("JS stack", size(JS_STACK), "`RangeError` in JS, which code can catch"),
+        ("console output of a call", size(MAX_CONSOLE), "cut, with a note in the log"),
+        ("levels of objects and arrays in a value that crosses", MAX_DEPTH.to_string(), "an error that names the path"),
+        ("service calls of one call that are open at once", MAX_OPEN_CALLS.to_string(), "more wait for their turn"),
+        (
+            "arguments of the service calls that are open",
+            format!("{OPEN_BYTES_FACTOR} × the largest payload"),
+            "an error in JS: await some of them first",
+        ),
+        ("the same, of all extensions together", size(MAX_OPEN_BYTES), "`EXTENSION_BUSY` in JS"),
+        ("timers of one call", MAX_TIMERS.to_string(), "an error in JS"),
+        ("message of a thrown error", format!("{MAX_MESSAGE} characters"), "cut"),
+        ("stack of a thrown error", size(MAX_STACK_TEXT), "cut"),
+        ("bytes of a stream on their way, each way", size(STREAM_CREDIT), "the writer waits"),
+        ("a streaming answer without a piece that the client takes", time(STREAM_IDLE), "cut"),
+        ("head of an answer", size(MAX_HEAD), "500 `EXTENSION_FAILED`"),
+        ("source of one extension", size(MAX_SOURCE), "a load error"),
+        ("modules of one extension", MAX_MODULES.to_string(), "a load error"),
+        ("time to load", time(LOAD_TIMEOUT), "a load error"),
+        ("a call that goes on when its version was replaced", time(RETIRE_AFTER), "cut"),
+        ("processor time without a yield, at ordinary priority", time(DEMOTE_AFTER), "the worker runs behind everything else"),
+        ("answer after the time limit", time(GRACE), "the host answers for it and kills the worker"),
+    ]
+}
+
+fn size(bytes: usize) -> String {
+    if bytes.is_multiple_of(1 << 20) { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
+}
+
+fn time(time: Duration) -> String {
+    if time.as_millis().is_multiple_of(1_000) { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
+}
 
 /// What a running call went past. After one, nothing of its isolate runs again before the heap is put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::limits::{
-    MAX_CONSOLE_ON_HOST, MAX_FRAME, MAX_HEAD, MAX_LOADED, MAX_METHOD, MAX_OPEN_CALLS, MAX_REPORT, MAX_WHOLE, OPEN_BYTES_FACTOR,
-    STALE_AFTER, STREAM_CREDIT,
+    MAX_CONSOLE_ON_HOST, MAX_FRAME, MAX_HEAD, MAX_LOADED, MAX_METHOD, MAX_NOTE, MAX_NOTES, MAX_OPEN_CALLS, MAX_REPORT, MAX_WHOLE,
+    OPEN_BYTES_FACTOR, STALE_AFTER, STREAM_CREDIT,
 };
 use super::protocol::{AckBody, CallBody, CreditBody, Decoder, Kind, Message, OWN_STREAM, Outbox, PieceBody, Violation};
 use super::{LogLevel, LogLine};
@@ -67,9 +67,15 @@ struct State {
     /// Invocations that the host ended: the worker may not know yet.
     ended: HashMap<u64, Ended>,
     loaded: Option<oneshot::Sender<Vec<u8>>>,
+    /// Taken when it has said what is in force in it.
+    hello: Option<oneshot::Sender<Vec<u8>>>,
+    /// How often it may still say something for the log.
+    notes: u32,
     dead: bool,
     retiring: bool,
     demoted: bool,
+    /// Bytes of its own at the last look, and when that was.
+    memory: (u64, Instant),
     /// Since when it works without a yield, with the processor time that it had used when that was first seen.
     busy: Option<(Instant, Duration)>,
 }
@@ -101,6 +107,8 @@ struct Ended {
 pub(super) struct Load {
     /// It has worked without a yield for longer than a few milliseconds.
     pub stale: bool,
+    /// It runs behind everything else on the machine.
+    pub demoted: bool,
     pub calls: usize,
 }
 
@@ -116,8 +124,10 @@ pub(super) struct Watch {
 }
 
 impl Link {
-    pub(super) fn new(pid: u32, stream: UnixStream, max_payload: usize) -> Self {
+    /// The link to a worker that was just started, and its first word: the body of `Hello`.
+    pub(super) fn new(pid: u32, stream: UnixStream, max_payload: usize) -> (Self, oneshot::Receiver<Vec<u8>>) {
         let now = Instant::now();
+        let (hello, greeting) = oneshot::channel();
         let state = State {
             outbox: Outbox::default(),
             sent: 0,
@@ -128,12 +138,15 @@ impl Link {
             held: HashMap::new(),
             ended: HashMap::new(),
             loaded: None,
+            hello: Some(hello),
+            notes: MAX_NOTES,
             dead: false,
             retiring: false,
             demoted: false,
+            memory: (0, now),
             busy: None,
         };
-        Self { pid, stream, max_payload, state: Mutex::new(state), blocked: Notify::new() }
+        (Self { pid, stream, max_payload, state: Mutex::new(state), blocked: Notify::new() }, greeting)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -280,9 +293,10 @@ impl Link {
         }
     }
 
-    /// Reads until the worker ends or breaks the rules; `wake` is called whenever it yielded, `end` when it should be ended.
-    pub(super) async fn read(&self, wake: impl Fn(), end: impl Fn()) -> Result<(), Violation> {
-        let mut decoder = Decoder::default();
+    /// Reads until the worker ends or breaks the rules; `wake` is called whenever it yielded, `end` when it should be ended, `note` with
+    /// what it has to say for the log.
+    pub(super) async fn read(&self, wake: impl Fn(), end: impl Fn(), note: impl Fn(&str)) -> Result<(), Violation> {
+        let mut decoder = Decoder::in_turn();
         loop {
             if self.stream.readable().await.is_err() {
                 return Ok(());
@@ -293,21 +307,33 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(_) => return Ok(()),
             }
-            loop {
-                let message = match decoder.next(|kind, id| self.allowance(kind, id)) {
-                    Ok(Some(message)) => message,
-                    Ok(None) => break,
-                    // Closing forgot all that it held: what the worker still said of that was no fault of its own.
-                    Err(_) if self.is_dead() => return Ok(()),
-                    Err(violation) => return Err(violation),
-                };
-                let yielded = message.kind == Kind::Ack;
-                if self.accept(message, &mut decoder)? {
-                    end();
-                }
-                if yielded {
-                    wake();
-                }
+            if !self.take_in(&mut decoder, &wake, &end, &note)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes in what has been read. `false` once the link is closed.
+    fn take_in(&self, decoder: &mut Decoder, wake: impl Fn(), end: impl Fn(), note: impl Fn(&str)) -> Result<bool, Violation> {
+        loop {
+            let message = match decoder.next(|kind, id| self.allowance(kind, id)) {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(true),
+                // Closing forgot all that it held: what the worker still said of that was no fault of its own.
+                Err(_) if self.is_dead() => return Ok(false),
+                Err(violation) => return Err(violation),
+            };
+            if message.kind == Kind::Note {
+                self.state().notes -= 1;
+                note(&String::from_utf8_lossy(&message.body));
+                continue;
+            }
+            let yielded = message.kind == Kind::Ack;
+            if self.accept(message, decoder)? {
+                end();
+            }
+            if yielded {
+                wake();
             }
         }
     }
@@ -318,6 +344,8 @@ impl Link {
         match kind {
             Kind::Loaded => state.loaded.is_some().then_some(MAX_LOADED),
             Kind::Ack => (id == 0).then_some(16),
+            Kind::Hello => (id == 0 && state.hello.is_some()).then_some(MAX_NOTE),
+            Kind::Note => (id == 0 && state.notes > 0).then_some(MAX_NOTE),
             _ if !state.held.contains_key(&id) && !state.ended.contains_key(&id) => None,
             Kind::Call => Some(self.max_payload + MAX_METHOD + 16),
             Kind::Log => Some(MAX_CONSOLE_ON_HOST),
@@ -337,6 +365,12 @@ impl Link {
                 if let Some(loaded) = state.loaded.take() {
                     // The asker may have stopped waiting.
                     let _ = loaded.send(message.body);
+                }
+            }
+            Kind::Hello => {
+                if let Some(hello) = state.hello.take() {
+                    // Whoever started it may have stopped waiting.
+                    let _ = hello.send(message.body);
                 }
             }
             Kind::Ack => {
@@ -379,7 +413,7 @@ impl Link {
         if state.dead || state.retiring {
             return None;
         }
-        Some(Load { stale: state.is_stale(now), calls: state.held.len() })
+        Some(Load { stale: state.is_stale(now), demoted: state.demoted, calls: state.held.len() })
     }
 
     /// For how long it has worked without a yield.
@@ -419,11 +453,20 @@ impl Link {
         }
     }
 
-    /// It runs behind everything else from now on, so it gets nothing new.
-    pub(super) fn set_demoted(&self) {
+    /// Bytes of memory that it has of its own. Looked at again by `look` only if it may have changed since.
+    pub(super) fn memory(&self, now: Instant, look: impl FnOnce() -> u64) -> u64 {
         let mut state = self.state();
-        state.demoted = true;
-        state.retiring = true;
+        let (bytes, seen) = state.memory;
+        let is_current = bytes > 0 && state.held.is_empty() && state.ended.is_empty() && state.last_used < seen;
+        if !is_current {
+            state.memory = (look(), now);
+        }
+        state.memory.0
+    }
+
+    /// It runs behind everything else from now on.
+    pub(super) fn set_demoted(&self) {
+        self.state().demoted = true;
     }
 
     /// It gets nothing new. Whether it holds nothing and should end now.
@@ -444,6 +487,7 @@ impl Link {
         state.dead = true;
         state.held.clear();
         state.loaded = None;
+        state.hello = None;
     }
 }
 
@@ -515,6 +559,9 @@ impl Held {
         })
     }
 }
+
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 
 /// A JSON text, checked.
 pub(super) fn raw_json(bytes: Vec<u8>) -> Option<Box<RawValue>> {

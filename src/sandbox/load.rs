@@ -22,7 +22,7 @@ pub(super) enum NotLoaded {
 pub(super) async fn load_into(link: &Link, crew: &Crew, max_payload: usize) -> Result<Loaded, NotLoaded> {
     let unit = &crew.unit;
     let found = || crew.found.lock().unwrap_or_else(PoisonError::into_inner);
-    let unreadable = |_| NotLoaded::Because(LoadFailure::general("The code could not be compiled: the worker gave no readable answer"));
+    let unreadable = || NotLoaded::Because(LoadFailure::general("The code could not be compiled: the worker gave no readable answer"));
     let source = match &unit.source {
         Source::Body { code, params, answers } => LoadSource::Body { code: code.clone(), params: params.clone(), answers: *answers },
         Source::Modules { entry, files, .. } => {
@@ -34,14 +34,14 @@ pub(super) async fn load_into(link: &Link, crew: &Crew, max_payload: usize) -> R
     let (name, memory_limit, warm) = (unit.name.clone(), unit.memory_limit, unit.warm);
     let mut step = LoadStep::Begin(LoadBody { name, source, memory_limit, max_payload, warm });
     loop {
-        let body = serde_json::to_vec(&step).map_err(unreadable)?;
+        let body = serde_json::to_vec(&step).map_err(|_| unreadable())?;
         let answer = link.load(body).await.map_err(|_| NotLoaded::Died)?;
-        match serde_json::from_slice::<LoadAnswer>(&answer).map_err(unreadable)? {
+        match crate::json::from_bytes::<LoadAnswer>(&answer).map_err(|_| unreadable())? {
             LoadAnswer::Loaded { registrations, lines } => {
                 let lines = lines.into_iter().map(|(level, message)| LogLine { level: LogLevel::from_wire(level), message }).collect();
                 return Ok(Loaded { registrations, lines });
             }
-            LoadAnswer::Failed(failure) => return Err(NotLoaded::Because(failure)),
+            LoadAnswer::Failed(failure) => return Err(NotLoaded::Because(failure.said())),
             LoadAnswer::Need(paths) => {
                 let Source::Modules { packages, .. } = &unit.source else {
                     return Err(NotLoaded::Because(LoadFailure::general("The worker asked for files that the code doesn't have")));

@@ -14,13 +14,19 @@ mod engine;
 mod exchange;
 mod failure;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod isolate;
+mod jail;
+mod keeper;
 mod limits;
 mod link;
 mod load;
 mod modules;
 mod multipart;
 mod native;
+#[cfg(feature = "test-hooks")]
+pub mod payload;
 mod pool;
 mod process;
 mod protocol;
@@ -49,7 +55,8 @@ use tokio::time::Instant;
 
 pub use exchange::{Answer, AnswerBody, AnswerStream, Exchange, StreamCut};
 pub use failure::{Cause, Cut, Doing, Failure, LoadFailure, Problem, Thrown, ThrownKind};
-pub use limits::MAX_SOURCE;
+pub use jail::Jail;
+pub use limits::{MAX_SOURCE, fixed as fixed_limits};
 pub use pool::{Pool, PoolOptions, PoolStats, WorkerStat};
 pub use worker::ServiceSource;
 

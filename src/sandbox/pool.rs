@@ -5,30 +5,24 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::limits::{DEMOTE_AFTER, IDLE_END, LOAD_GRACE, LOAD_TIMEOUT, MAX_RERUNS, MAX_SOURCE, RETIRE_AFTER};
+use super::jail::Jail;
+use super::keeper::{keep, memory};
+use super::limits::{HELLO_TIMEOUT, LOAD_GRACE, LOAD_TIMEOUT, MAX_OPEN_BYTES, MAX_RERUNS, MAX_SOURCE, RETIRE_AFTER};
 use super::link::Link;
 use super::load::{NotLoaded, load_into};
 use super::process::Processes;
 use super::run::{Attempt, End};
 use super::scheduler::{Choice, Crew, Lane, Terms, Waiting};
 use super::{Exchange, Failure, Invocation, LoadFailure, Loaded, Outcome, Unit};
-
-/// How often the keeper looks at the workers.
-const KEEPER_TICK: Duration = Duration::from_millis(25);
-
-/// Resident bytes of the host above its least that are worth tidying up for.
-const UNTIDY: u64 = 16 << 20;
-/// Every how many ticks it looks at memory and idle workers as well.
-const KEEPER_SLOW: u32 = 40;
 
 /// What callers are told to wait when a unit has too many calls.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -48,10 +42,12 @@ pub struct PoolOptions {
     pub max_wait: Duration,
     /// Workers that one unit may have.
     pub workers_per_unit: usize,
-    /// Resident bytes of all workers together.
+    /// Bytes of memory of all workers together, without what they share.
     pub memory_budget: u64,
     /// Bytes of an argument or a result as JSON.
     pub max_payload: usize,
+    /// Whether code may run in workers without seccomp.
+    pub degraded: bool,
 }
 
 impl Default for PoolOptions {
@@ -65,6 +61,7 @@ impl Default for PoolOptions {
             workers_per_unit: std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),
             memory_budget: 1 << 30,
             max_payload: 10 * 1024 * 1024,
+            degraded: false,
         }
     }
 }
@@ -80,7 +77,7 @@ pub struct PoolStats {
     pub idle: usize,
     /// Calls on workers.
     pub in_flight: usize,
-    /// Resident bytes of all workers, blank ones included.
+    /// Bytes of memory of all workers, blank ones included, without what they share.
     pub resident_bytes: u64,
 }
 
@@ -95,20 +92,20 @@ pub struct WorkerStat {
     pub unit_id: u64,
     /// Calls on it.
     pub in_flight: usize,
-    /// Resident bytes.
+    /// Bytes of memory of its own.
     pub resident_bytes: u64,
 }
 
 /// A started worker without a unit. The crew is set once, when it is taken: from then on its end is the crew's business.
 #[derive(Clone)]
-struct Blank {
-    link: Arc<Link>,
+pub(super) struct Blank {
+    pub(super) link: Arc<Link>,
     crew: Arc<OnceLock<Arc<Crew>>>,
 }
 
 /// All workers. Dropping it kills them.
 pub struct Pool {
-    options: PoolOptions,
+    pub(super) options: PoolOptions,
     processes: Processes,
     /// Changed by whoever needs a unit first, retires one, or asks for statistics; never held across an await.
     crews: Mutex<HashMap<u64, Arc<Crew>>>,
@@ -120,12 +117,16 @@ pub struct Pool {
     /// Start of the seeds of `Math.random`; no secret.
     seed: u64,
     /// Set by the keeper when the workers are over the budget although none is idle.
-    crowded: AtomicBool,
+    pub(super) crowded: AtomicBool,
+    /// Bytes of the arguments of host calls in flight: changed by [`OpenBytes`] only.
+    open_bytes: AtomicUsize,
     /// A blank worker ended by itself: set by whoever saw it, taken by the reserve task, which then holds its breath.
     blank_died: AtomicBool,
+    /// What is in force in the workers, as the first said.
+    jail: OnceLock<Jail>,
     /// Set once, by `shutdown`.
-    closed: AtomicBool,
-    me: Weak<Pool>,
+    pub(super) closed: AtomicBool,
+    pub(super) me: Weak<Pool>,
 }
 
 impl Pool {
@@ -144,13 +145,25 @@ impl Pool {
             next_id: AtomicU64::new(1),
             seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1_u8),
             crowded: AtomicBool::new(false),
+            open_bytes: AtomicUsize::new(0),
             blank_died: AtomicBool::new(false),
+            jail: OnceLock::new(),
             closed: AtomicBool::new(false),
             me: me.clone(),
         });
         tokio::spawn(fill_reserve(Arc::downgrade(&pool)));
         tokio::spawn(keep(Arc::downgrade(&pool)));
         pool
+    }
+
+    /// What is in force in the workers. An error says why none can be used.
+    pub async fn jail(&self) -> std::io::Result<&Jail> {
+        if let Some(jail) = self.jail.get() {
+            return Ok(jail);
+        }
+        let blank = self.start_worker().await?;
+        self.blanks().push(blank);
+        self.jail.get().ok_or_else(|| std::io::Error::other("a worker said nothing about itself"))
     }
 
     /// Loads a unit into a worker of its own, which stays and serves it. Answers what it said about itself.
@@ -263,7 +276,7 @@ impl Pool {
         for crew in crews {
             for link in crew.links().iter().filter(|l| !l.is_dead()) {
                 let in_flight = link.watch(now).calls;
-                let resident_bytes = resident(link.pid);
+                let resident_bytes = memory(link.pid);
                 stats.in_flight += in_flight;
                 stats.idle += usize::from(in_flight == 0);
                 stats.resident_bytes += resident_bytes;
@@ -273,15 +286,15 @@ impl Pool {
         }
         let blanks = self.blanks();
         stats.blank = blanks.len();
-        stats.resident_bytes += blanks.iter().map(|b| resident(b.link.pid)).sum::<u64>();
+        stats.resident_bytes += blanks.iter().map(|b| memory(b.link.pid)).sum::<u64>();
         stats
     }
 
-    fn crews(&self) -> MutexGuard<'_, HashMap<u64, Arc<Crew>>> {
+    pub(super) fn crews(&self) -> MutexGuard<'_, HashMap<u64, Arc<Crew>>> {
         self.crews.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn blanks(&self) -> MutexGuard<'_, Vec<Blank>> {
+    pub(super) fn blanks(&self) -> MutexGuard<'_, Vec<Blank>> {
         self.blanks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -298,6 +311,14 @@ impl Pool {
 
     pub(super) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Room for the arguments of a host call, for as long as it is in flight. `None` if all together hold too much already.
+    pub(super) fn hold(&self, bytes: usize) -> Option<OpenBytes> {
+        let pool = self.me.upgrade()?;
+        let fits = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= MAX_OPEN_BYTES);
+        self.open_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
+        Some(OpenBytes { pool, bytes })
     }
 
     pub(super) fn max_payload(&self) -> usize {
@@ -351,7 +372,7 @@ impl Pool {
     }
 
     /// Loads the unit into a worker. The load goes on when the asker stops waiting.
-    async fn load(&self, crew: &Arc<Crew>) -> Result<Arc<Link>, Failure> {
+    pub(super) async fn load(&self, crew: &Arc<Crew>) -> Result<Arc<Link>, Failure> {
         let gone = || Failure::NoWorker("the pool is closed".into());
         let pool = self.me.upgrade().ok_or_else(gone)?;
         let crew = crew.clone();
@@ -426,10 +447,33 @@ impl Pool {
             return Err(std::io::Error::other("the pool is closed"));
         }
         let (pid, stream) = self.processes.start().await?;
-        let link = Arc::new(Link::new(pid, UnixStream::from_std(stream)?, self.options.max_payload));
-        let blank = Blank { link, crew: Arc::default() };
+        let (link, hello) = Link::new(pid, UnixStream::from_std(stream)?, self.options.max_payload);
+        let blank = Blank { link: Arc::new(link), crew: Arc::default() };
         tokio::spawn(attend(self.me.clone(), blank.clone()));
-        Ok(blank)
+        let greeting = timeout(HELLO_TIMEOUT, hello).await.ok().and_then(Result::ok);
+        match greeting.and_then(|body| serde_json::from_slice::<Jail>(&body).ok()) {
+            Some(jail) if jail.is_tight() || self.options.degraded => {
+                self.jail.get_or_init(|| jail);
+                Ok(blank)
+            }
+            said => {
+                self.end(&blank.link);
+                let why = said.map_or_else(|| "a worker ended before its first word".to_owned(), |jail| jail.problems.join("; "));
+                Err(std::io::Error::other(why))
+            }
+        }
+    }
+}
+
+/// Bytes that a host call in flight holds.
+pub(super) struct OpenBytes {
+    pool: Arc<Pool>,
+    bytes: usize,
+}
+
+impl Drop for OpenBytes {
+    fn drop(&mut self) {
+        self.pool.open_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -446,8 +490,12 @@ async fn attend(pool: Weak<Pool>, blank: Blank) {
             pool.end(&link);
         }
     };
+    let note = |text: &str| {
+        let unit = crew.get().map_or("", |c| c.unit.name.as_str());
+        tracing::error!(pid = link.pid, unit, "a worker is in trouble: {text}");
+    };
     tokio::select! {
-        read = link.read(wake, end) => if let Err(violation) = read {
+        read = link.read(wake, end, note) => if let Err(violation) = read {
             let unit = crew.get().map_or("", |c| c.unit.name.as_str());
             tracing::error!(pid = link.pid, unit, %violation, "a worker broke the protocol and was killed");
         },
@@ -482,6 +530,7 @@ async fn fill_reserve(pool: Weak<Pool>) {
         if strong.blanks().len() < strong.options.reserve {
             match strong.start_worker().await {
                 Ok(blank) => strong.blanks().push(blank),
+                Err(_) if strong.closed.load(Ordering::Relaxed) => return,
                 Err(error) => {
                     tracing::error!(%error, "a worker couldn't be started");
                     sleep(Duration::from_secs(1)).await;
@@ -493,96 +542,4 @@ async fn fill_reserve(pool: Weak<Pool>) {
         let taken = async { strong.taken.notified().await };
         let _ = timeout(Duration::from_secs(1), taken).await;
     }
-}
-
-/// Looks after the workers: the hung, the idle, and the memory of all.
-async fn keep(pool: Weak<Pool>) {
-    let mut ticks = interval(KEEPER_TICK);
-    let mut count = 0_u32;
-    let mut least = u64::MAX;
-    loop {
-        ticks.tick().await;
-        let Some(pool) = pool.upgrade() else { return };
-        let now = Instant::now();
-        let links: Vec<Arc<Link>> = pool.crews().values().flat_map(|crew| crew.links()).collect();
-        for link in &links {
-            let watch = link.watch(now);
-            if watch.overdue {
-                pool.end(link);
-            } else if let Some(since) = watch.busy_since.filter(|_| !watch.demoted)
-                && link.worked(since, cpu_time(link.pid)) > DEMOTE_AFTER
-            {
-                demote(link.pid);
-                link.set_demoted();
-            }
-        }
-        count = count.wrapping_add(1);
-        if count.is_multiple_of(KEEPER_SLOW) {
-            pool.bound_memory(&links, now);
-            let own = resident(std::process::id());
-            least = least.min(own);
-            if own > least + UNTIDY {
-                give_back();
-            }
-        }
-    }
-}
-
-impl Pool {
-    /// Ends what has been idle for long, and by least use what is idle while all together are over the budget.
-    fn bound_memory(&self, links: &[Arc<Link>], now: Instant) {
-        let mut total: u64 = self.blanks().iter().map(|b| resident(b.link.pid)).sum();
-        let mut idle: Vec<(Instant, u64, &Arc<Link>)> = Vec::new();
-        for link in links.iter().filter(|l| !l.is_dead()) {
-            let bytes = resident(link.pid);
-            total += bytes;
-            let watch = link.watch(now);
-            if watch.calls == 0 {
-                idle.push((watch.last_used, bytes, link));
-            }
-        }
-        idle.sort_by_key(|(last_used, ..)| *last_used);
-        for (last_used, bytes, link) in idle {
-            let over = total > self.options.memory_budget;
-            if (over || now.saturating_duration_since(last_used) > IDLE_END) && link.retire() {
-                self.end(link);
-                total -= bytes;
-            }
-        }
-        self.crowded.store(total > self.options.memory_budget, Ordering::Relaxed);
-    }
-}
-
-/// Resident bytes of a process, 0 if it is gone.
-fn resident(pid: u32) -> u64 {
-    const PAGE: u64 = 4096;
-    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).map_or(0, |pages| pages * PAGE)
-}
-
-/// Processor time that a process has used, 0 if it is gone.
-fn cpu_time(pid: u32) -> Duration {
-    // The kernel's unit for this file, the same on every Linux.
-    const TICK: Duration = Duration::from_millis(10);
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name in parentheses may hold anything; user and system time are the 12th and 13th field behind it.
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u32 = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u32>().ok()).sum();
-    TICK * ticks
-}
-
-/// Gives memory that the host has freed back to the system: a large answer of one call would otherwise stay in the allocator's hands.
-fn give_back() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: takes no pointer and may be called at any time from any thread.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
-/// Lets everything else on the machine go first.
-fn demote(pid: u32) {
-    const LAST: libc::c_int = 19;
-    // SAFETY: plain system call on numbers. It fails only where the process is gone.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, pid, LAST) };
 }

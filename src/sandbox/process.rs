@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -93,7 +93,7 @@ fn start(executable: &PathBuf) -> io::Result<(Child, UnixStream)> {
         .env_clear()
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
+        .stderr(Stdio::null())
         // A Ctrl-C at the terminal is for the host, which lets running calls end first.
         .process_group(0)
         .spawn()?;
@@ -108,8 +108,16 @@ fn end(children: impl IntoIterator<Item = Child>) {
         let _ = child.kill();
     }
     for child in &mut children {
-        if let Err(error) = child.wait() {
-            tracing::warn!(pid = child.id(), %error, "a worker couldn't be reaped");
+        let pid = child.id();
+        match child.wait() {
+            Ok(status) => match status.signal() {
+                Some(libc::SIGKILL) | None => {}
+                Some(libc::SIGSYS) => {
+                    tracing::error!(pid, "a worker made a system call that no worker makes and was killed: someone may have taken it over");
+                }
+                Some(signal) => tracing::error!(pid, signal, "a worker crashed"),
+            },
+            Err(error) => tracing::warn!(pid, %error, "a worker couldn't be reaped"),
         }
     }
 }

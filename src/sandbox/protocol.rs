@@ -4,9 +4,13 @@
 //! 64 KiB; longer messages are several frames of one id, the last marked `FIN`. Ids are invocations; 0 is the worker itself.
 //! Lengths are checked before anything is allocated, and the receiver decides per kind and id how long a message may get.
 
+mod bodies;
+
 use std::collections::{HashMap, VecDeque};
 
 use super::limits::MAX_FRAME;
+
+pub(super) use bodies::{AckBody, AnswerBytes, CallBody, CreditBody, ExchangeKind, InvokeBody, PieceBody, ReplyBody};
 
 /// Bytes before each body.
 pub(super) const HEADER: usize = 14;
@@ -50,6 +54,10 @@ pub(super) enum Kind {
     Piece = 23,
     /// Worker → host: [`CreditBody`] for the request's body.
     Taken = 24,
+    /// Worker → host, id 0, once and first: [`Jail`](super::jail::Jail) as JSON.
+    Hello = 25,
+    /// Worker → host, id 0: text for the host's log. A worker that panics sends one last.
+    Note = 26,
 }
 
 impl Kind {
@@ -71,6 +79,8 @@ impl Kind {
             22 => Self::Head,
             23 => Self::Piece,
             24 => Self::Taken,
+            25 => Self::Hello,
+            26 => Self::Note,
             _ => return None,
         })
     }
@@ -128,9 +138,16 @@ pub(super) struct Decoder {
     /// Where unread bytes begin in `buffer`.
     start: usize,
     partial: HashMap<u64, (Kind, Vec<u8>)>,
+    /// Whether a message must end before the next begins.
+    in_turn: bool,
 }
 
 impl Decoder {
+    /// For what a worker sends: it writes its messages one after the other, so no more than one is ever held in part.
+    pub(super) fn in_turn() -> Self {
+        Self { in_turn: true, ..Self::default() }
+    }
+
     /// Room for the next read of at least `size` bytes, at the end of what is buffered.
     pub(super) fn buffer(&mut self, size: usize) -> &mut Vec<u8> {
         if self.start == self.buffer.len() {
@@ -160,11 +177,18 @@ impl Decoder {
             let Some(body) = rest.get(..length) else { return Ok(None) };
             self.start += HEADER + length;
             let fin = flags & FIN != 0;
+            if kind == Kind::Abort {
+                // What it ends may have been on its way.
+                self.partial.remove(&id);
+            }
             if self.partial.is_empty() && fin {
                 if length > max {
                     return Err(Violation("a message longer than allowed"));
                 }
                 return Ok(Some(Message { kind, id, body: body.to_vec() }));
+            }
+            if self.in_turn && !self.partial.is_empty() && !self.partial.contains_key(&id) {
+                return Err(Violation("a message inside another"));
             }
             let (begun, whole) = self.partial.entry(id).or_insert_with(|| (kind, Vec::new()));
             if *begun != kind {
@@ -256,242 +280,6 @@ impl Outbox {
     }
 }
 
-/// Reads numbers and texts off a body, in order.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, n: usize) -> Result<&'a [u8], Violation> {
-        let (head, rest) = self.0.split_at_checked(n).ok_or(Violation("a body too short"))?;
-        self.0 = rest;
-        Ok(head)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Violation> {
-        self.take(N)?.try_into().map_err(|_| Violation("a body too short"))
-    }
-
-    fn u8(&mut self) -> Result<u8, Violation> {
-        Ok(u8::from_le_bytes(self.array()?))
-    }
-
-    fn u32(&mut self) -> Result<u32, Violation> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn u64(&mut self) -> Result<u64, Violation> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-}
-
-/// Appends a text with its length.
-fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
-    out.extend_from_slice(text);
-}
-
-/// A run to begin.
-pub(super) struct InvokeBody<'a> {
-    /// How long it may take from now, in ms.
-    pub timeout_ms: u32,
-    /// Of `Math.random`.
-    pub seed: u64,
-    /// Which of the registered handlers.
-    pub handler: u32,
-    /// Whether it answers a request, and whether that has a body.
-    pub exchange: ExchangeKind,
-    /// JSON texts.
-    pub args: Vec<&'a [u8]>,
-    /// JSON text of an object.
-    pub context: &'a [u8],
-}
-
-impl<'a> InvokeBody<'a> {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let size = 28 + self.context.len() + self.args.iter().map(|a| a.len() + 4).sum::<usize>();
-        let mut out = Vec::with_capacity(size);
-        out.extend_from_slice(&self.timeout_ms.to_le_bytes());
-        out.extend_from_slice(&self.seed.to_le_bytes());
-        out.extend_from_slice(&self.handler.to_le_bytes());
-        out.push(self.exchange as u8);
-        put_text(&mut out, self.context);
-        for arg in &self.args {
-            put_text(&mut out, arg);
-        }
-        out
-    }
-
-    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
-        let mut r = Reader(body);
-        let (timeout_ms, seed, handler) = (r.u32()?, r.u64()?, r.u32()?);
-        let exchange = match r.u8()? {
-            0 => ExchangeKind::None,
-            1 => ExchangeKind::WithoutBody,
-            2 => ExchangeKind::WithBody,
-            _ => return Err(Violation("an unknown kind of exchange")),
-        };
-        let length = r.u32()? as usize;
-        let context = r.take(length)?;
-        let mut args = Vec::new();
-        while !r.0.is_empty() {
-            let length = r.u32()? as usize;
-            args.push(r.take(length)?);
-        }
-        Ok(Self { timeout_ms, seed, handler, exchange, args, context })
-    }
-}
-
-/// Whether an invocation answers a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum ExchangeKind {
-    /// It doesn't.
-    None = 0,
-    /// It does, and the request has no body.
-    WithoutBody = 1,
-    /// It does, and the request has a body.
-    WithBody = 2,
-}
-
-/// A piece of a stream.
-pub(super) struct PieceBody<'a> {
-    /// Which stream of the invocation.
-    pub stream: u32,
-    /// At most [`MAX_PIECE`](super::limits::MAX_PIECE).
-    pub bytes: &'a [u8],
-}
-
-impl<'a> PieceBody<'a> {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(4 + self.bytes.len());
-        out.extend_from_slice(&self.stream.to_le_bytes());
-        out.extend_from_slice(self.bytes);
-        out
-    }
-
-    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
-        let mut r = Reader(body);
-        Ok(Self { stream: r.u32()?, bytes: r.0 })
-    }
-}
-
-/// How many bytes more may be sent on a stream.
-pub(super) struct CreditBody {
-    /// Which stream of the invocation.
-    pub stream: u32,
-    /// How many.
-    pub bytes: u32,
-}
-
-impl CreditBody {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = self.stream.to_le_bytes().to_vec();
-        out.extend_from_slice(&self.bytes.to_le_bytes());
-        out
-    }
-
-    pub(super) fn decode(body: &[u8]) -> Result<Self, Violation> {
-        let mut r = Reader(body);
-        Ok(Self { stream: r.u32()?, bytes: r.u32()? })
-    }
-}
-
-/// A whole answer to a request.
-pub(super) struct AnswerBytes<'a> {
-    /// JSON text of the head.
-    pub head: &'a [u8],
-    pub body: &'a [u8],
-}
-
-impl<'a> AnswerBytes<'a> {
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_text(out, self.head);
-        out.extend_from_slice(self.body);
-    }
-
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Violation> {
-        let mut r = Reader(bytes);
-        let length = r.u32()? as usize;
-        Ok(Self { head: r.take(length)?, body: r.0 })
-    }
-}
-
-/// The answer to a host call.
-pub(super) struct ReplyBody<'a> {
-    pub call: u32,
-    /// One of [`DONE_UNDEFINED`], [`DONE_JSON`], [`DONE_FAILURE`].
-    pub status: u8,
-    /// How much time the invocation has left, in ms: the host may have moved its end.
-    pub left_ms: u32,
-    /// Whether a transaction is open, so that nothing may wait for a timer.
-    pub held: bool,
-    pub json: &'a [u8],
-}
-
-impl<'a> ReplyBody<'a> {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(10 + self.json.len());
-        out.extend_from_slice(&self.call.to_le_bytes());
-        out.push(self.status);
-        out.extend_from_slice(&self.left_ms.to_le_bytes());
-        out.push(u8::from(self.held));
-        out.extend_from_slice(self.json);
-        out
-    }
-
-    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
-        let mut r = Reader(body);
-        Ok(Self { call: r.u32()?, status: r.u8()?, left_ms: r.u32()?, held: r.u8()? != 0, json: r.0 })
-    }
-}
-
-/// A host call of the code.
-pub(super) struct CallBody<'a> {
-    /// Counts up from 1 within the invocation.
-    pub call: u32,
-    pub method: &'a [u8],
-    /// JSON text of an array.
-    pub args: &'a [u8],
-}
-
-impl<'a> CallBody<'a> {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(8 + self.method.len() + self.args.len());
-        out.extend_from_slice(&self.call.to_le_bytes());
-        put_text(&mut out, self.method);
-        out.extend_from_slice(self.args);
-        out
-    }
-
-    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Violation> {
-        let mut r = Reader(body);
-        let call = r.u32()?;
-        let length = r.u32()? as usize;
-        Ok(Self { call, method: r.take(length)?, args: r.0 })
-    }
-}
-
-/// How far a worker is.
-pub(super) struct AckBody {
-    /// Host messages that it has dealt with, yielding after the last.
-    pub processed: u64,
-    /// It had a breach: give it nothing new and end it after its last call.
-    pub recycle: bool,
-    /// It is about to work on something that no message asked for; the next acknowledgement says that it has yielded.
-    pub working: bool,
-}
-
-impl AckBody {
-    pub(super) fn encode(&self) -> [u8; 10] {
-        let [a, b, c, d, e, f, g, h] = self.processed.to_le_bytes();
-        [a, b, c, d, e, f, g, h, u8::from(self.recycle), u8::from(self.working)]
-    }
-
-    pub(super) fn decode(body: &[u8]) -> Result<Self, Violation> {
-        let mut r = Reader(body);
-        Ok(Self { processed: r.u64()?, recycle: r.u8()? != 0, working: r.u8()? != 0 })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -539,6 +327,19 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_was_partly_sent_can_be_aborted() {
+        let mut outbox = Outbox::default();
+        outbox.push(Kind::Invoke, 1, vec![0; 200_000]);
+        outbox.push(Kind::Invoke, 2, vec![0; 5]);
+        let first = outbox.pending().to_vec();
+        outbox.advance(first.len());
+        assert_eq!(outbox.abort(1), 1);
+        let bytes = [first, outbox.pending().to_vec()].concat();
+        let seen = decode_all(&bytes, 1_000, 1_000_000).expect("well formed");
+        assert_eq!(seen, [(Kind::Abort, 1, 0), (Kind::Invoke, 2, 5)]);
+    }
+
+    #[test]
     fn a_length_is_checked_before_the_body_arrives() {
         let mut frame = u32::MAX.to_le_bytes().to_vec();
         frame.extend_from_slice(&[18, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -546,6 +347,19 @@ mod tests {
         let mut long = Vec::new();
         write_message(&mut long, Kind::Call, 3, &vec![0; 200_000]);
         assert!(decode_all(&long, 4096, 150_000).is_err());
+    }
+
+    #[test]
+    fn a_worker_sends_one_message_after_the_other() {
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        write_message(&mut one, Kind::Call, 1, &vec![0; MAX_FRAME + 1]);
+        write_message(&mut other, Kind::Call, 2, &vec![0; MAX_FRAME + 1]);
+        let mut decoder = Decoder::in_turn();
+        decoder.buffer(one.len()).extend_from_slice(&one);
+        assert!(decoder.next(|_, _| Some(1 << 20)).expect("in turn").is_some());
+        decoder.buffer(one.len()).extend_from_slice(&one[..MAX_FRAME + HEADER]);
+        decoder.buffer(other.len()).extend_from_slice(&other);
+        assert!(decoder.next(|_, _| Some(1 << 20)).is_err());
     }
 
     #[test]

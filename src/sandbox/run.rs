@@ -4,13 +4,14 @@
 //! [`GRACE`], the caller is answered here and the worker is given up or told to forget.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -18,11 +19,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::exchange::{Door, Exchange, Moved};
 use super::failure::Report;
-use super::limits::GRACE;
+use super::limits::{GRACE, MAX_REPORT};
 use super::link::{Event, Link, raw_json};
-use super::pool::{Pool, RETRY_AFTER};
+use super::pool::{OpenBytes, Pool, RETRY_AFTER};
 use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
-use super::{CallError, Failure, Invocation, LogLine};
+use super::{CallError, Failure, Host, Invocation, LogLine};
 
 /// Errors of host calls that are remembered in case one ends the run. One past it is told apart no more.
 const MAX_REMEMBERED: usize = 1_024;
@@ -127,8 +128,8 @@ impl Attempt<'_> {
                     Some(Event::Call { call, method, args }) => {
                         self.host_calls += 1;
                         self.flush(&mut lines);
-                        let answer = self.invocation.host.call(&method, args);
-                        calls.push(Box::pin(async move { (call, answer.await) }));
+                        let room = self.pool.hold(args.get().len());
+                        calls.push(Box::pin(answered(Arc::clone(&self.invocation.host), call, method, args, room)));
                     }
                     Some(Event::Taken(bytes)) => door.taken(bytes),
                     Some(Event::Head(head)) => {
@@ -240,45 +241,63 @@ impl Attempt<'_> {
         ReplyBody { call, status, left_ms, held, json }.encode()
     }
 
-    /// Reads the last message of a run.
+    /// What the last message of a run says; a worker that says something else is given up.
     fn answer(
         &self,
-        mut body: Vec<u8>,
+        body: Vec<u8>,
         refused: &mut HashMap<u32, CallError>,
         shortened: bool,
         door: &mut Door,
     ) -> Result<Option<Box<RawValue>>, Failure> {
-        let unreadable = || Failure::Crashed { had_host_calls: self.host_calls > 0 };
-        let payload = if body.is_empty() { Vec::new() } else { body.split_off(1) };
-        match body.first() {
-            Some(&DONE_UNDEFINED) => {
-                door.end();
-                Ok(None)
-            }
-            Some(&DONE_ANSWER) if door.whole(&payload) => Ok(None),
-            Some(&DONE_JSON) => match raw_json(payload) {
-                Some(value) => Ok(Some(value)),
-                None => {
-                    self.pool.end(&self.link);
-                    Err(unreadable())
-                }
-            },
-            Some(&DONE_FAILURE) => match serde_json::from_slice::<Report>(&payload) {
-                Ok(Report::Timeout { .. }) if door.awaits_body() => Err(Failure::SlowBody),
-                Ok(report @ Report::Timeout { .. }) if !shortened => Err(report.into_failure(|_| None)),
-                Ok(Report::Timeout { .. }) => Err(Failure::HostDeadline),
-                Ok(report) => Err(report.into_failure(|call| refused.remove(&call))),
-                Err(_) => {
-                    self.pool.end(&self.link);
-                    Err(unreadable())
-                }
-            },
-            _ => {
-                self.pool.end(&self.link);
-                Err(unreadable())
-            }
+        read_done(body, refused, shortened, door).unwrap_or_else(|| {
+            self.pool.end(&self.link);
+            Err(Failure::Crashed { had_host_calls: self.host_calls > 0 })
+        })
+    }
+}
+
+/// Reads the last message of a run. `None` for what no worker of ours would send.
+pub(super) fn read_done(
+    mut body: Vec<u8>,
+    refused: &mut HashMap<u32, CallError>,
+    shortened: bool,
+    door: &mut Door,
+) -> Option<Result<Option<Box<RawValue>>, Failure>> {
+    let payload = if body.is_empty() { Vec::new() } else { body.split_off(1) };
+    match *body.first()? {
+        DONE_UNDEFINED => {
+            door.end();
+            Some(Ok(None))
+        }
+        DONE_ANSWER if door.whole(&payload) => Some(Ok(None)),
+        DONE_JSON => raw_json(payload).map(|value| Ok(Some(value))),
+        // As JSON it would become many times its size here.
+        DONE_FAILURE if payload.len() <= MAX_REPORT => Some(Err(match serde_json::from_slice::<Report>(&payload).ok()? {
+            Report::Timeout { .. } if door.awaits_body() => Failure::SlowBody,
+            Report::Timeout { .. } if shortened => Failure::HostDeadline,
+            report => report.into_failure(|call| refused.remove(&call)),
+        })),
+        _ => None,
+    }
+}
+
+/// Has a host call answered. A panic in a service is a bug of ours, and ends this one call and nothing else.
+async fn answered(host: Arc<dyn Host>, call: u32, method: String, args: Box<RawValue>, room: Option<OpenBytes>) -> (u32, Answer) {
+    if room.is_none() {
+        let why = "The service calls that are in flight hold too much data: try again".to_owned();
+        return (call, Err(refusal("EXTENSION_BUSY", 503, why)));
+    }
+    match AssertUnwindSafe(async { host.call(&method, args).await }).catch_unwind().await {
+        Ok(answer) => (call, answer),
+        Err(_) => {
+            tracing::error!(method, "a service panicked");
+            (call, Err(refusal("INTERNAL_SERVER_ERROR", 500, format!("`{method}` failed: the log has the details"))))
         }
     }
+}
+
+fn refusal(code: &str, status: u16, message: String) -> CallError {
+    CallError { name: "Error".to_owned(), message, code: code.to_owned(), status, extra: None }
 }
 
 /// What the host says of a run that its worker didn't end in time.

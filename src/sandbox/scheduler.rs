@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use super::limits::REPLACE_EVERY;
 use super::link::Link;
 use super::{Loaded, Unit};
 
@@ -52,6 +53,8 @@ impl Lane {
 struct Members {
     links: Vec<Arc<Link>>,
     loading: usize,
+    /// When a worker was last begun to be replaced.
+    replaced: Option<Instant>,
 }
 
 /// What to do with a call.
@@ -97,19 +100,21 @@ impl Crew {
     pub(super) fn choose(&self, terms: &Terms) -> Choice {
         let now = Instant::now();
         let mut members = self.members();
-        let mut best: Option<(usize, &Arc<Link>)> = None;
+        let mut best: Option<((bool, usize), &Arc<Link>)> = None;
         let mut usable = 0;
         for link in &members.links {
             let Some(load) = link.load_now(now) else { continue };
             usable += 1;
-            if !load.stale && best.is_none_or(|(calls, _)| load.calls < calls) {
-                best = Some((load.calls, link));
+            let rank = (load.demoted, load.calls);
+            if !load.stale && best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, link));
             }
         }
         if let Some((_, link)) = best {
             return Choice::Use(link.clone());
         }
-        let may_start = members.loading == 0 && (usable == 0 || terms.room && usable < terms.share || terms.nested);
+        // What is nested holds up a call that has a worker already: it never waits for memory.
+        let may_start = members.loading == 0 && (terms.nested || terms.room && usable < terms.share);
         if may_start {
             members.loading += 1;
             return Choice::Start;
@@ -120,6 +125,18 @@ impl Crew {
     /// Takes note that a worker is being loaded without a call that asked for it.
     pub(super) fn begin_load(&self) {
         self.members().loading += 1;
+    }
+
+    /// The same, to replace workers that run behind everything else. `false` if none has to be replaced, or if it isn't time yet.
+    pub(super) fn begin_replacement(&self, now: Instant) -> bool {
+        let mut members = self.members();
+        let is_time = members.replaced.is_none_or(|last| now.saturating_duration_since(last) >= REPLACE_EVERY);
+        let wanted = is_time && members.loading == 0 && members.links.iter().any(|link| link.load_now(now).is_some_and(|l| l.demoted));
+        if wanted {
+            members.loading += 1;
+            members.replaced = Some(now);
+        }
+        wanted
     }
 
     /// A load ended: with a worker, or without.

@@ -320,8 +320,7 @@ impl Shared {
     /// The run ended with a failure.
     pub(super) fn fail(&self, report: &Report) {
         let mut body = vec![DONE_FAILURE];
-        // Only strings, numbers and JSON values are in there.
-        serde_json::to_writer(&mut body, report).expect("a report is plain data");
+        body.extend(report.to_json());
         self.outcome.replace(Some(body));
     }
 

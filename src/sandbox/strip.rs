@@ -44,7 +44,8 @@ pub(super) fn strip(path: &str, text: &str) -> Result<(String, PlaceMap), Vec<Pr
     let parsed = Parser::new(&allocator, text, SourceType::ts()).with_options(options).parse();
     fatal(parsed.diagnostics, path, text)?;
     let mut program = parsed.program;
-    let semantic = SemanticBuilder::new().build(&program);
+    // Which members of an enum are texts must be known, or they are translated as numbers are.
+    let semantic = SemanticBuilder::new().with_enum_eval(true).build(&program);
     fatal(semantic.diagnostics, path, text)?;
     let transformed = Transformer::new(&allocator, Path::new(path), &TransformOptions::default())
         .build_with_scoping(semantic.semantic.into_scoping(), &mut program);
@@ -104,6 +105,12 @@ mod tests {
         let column = code.lines().nth(line).and_then(|l| l.find("new")).expect("it is there");
         let place = places.author(Place { line: line as u32 + 1, column: column as u32 + 1 });
         assert_eq!(place, Place { line: 7, column: 9 });
+    }
+
+    #[test]
+    fn members_of_an_enum_that_are_texts_have_no_names_to_go_back_to() {
+        let (code, _) = strip("index.ts", "enum E { A = 'x', B = 1, C = `${A}y` }").expect("it is TypeScript");
+        assert!(code.contains(r#"E["A"] = "x";"#) && code.contains(r#"E[E["B"] = 1] = "B""#) && !code.contains(r#"= "C""#), "{code}");
     }
 
     #[test]

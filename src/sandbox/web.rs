@@ -162,7 +162,7 @@ fn parts(ask: &Ask<'_>, url: &Url) -> Answer {
 }
 
 /// Sets a part of a URL; `None` if that was refused.
-fn change(url: &mut Url, part: u32, value: &str) -> Option<()> {
+pub(super) fn change(url: &mut Url, part: u32, value: &str) -> Option<()> {
     match part {
         2 => return quirks::set_protocol(url, value).ok(),
         3 => return quirks::set_username(url, value).ok(),
@@ -261,7 +261,7 @@ fn is_token_text(text: &str) -> bool {
 }
 
 /// Type and subtype of a content type in lower case, and its boundary.
-fn content_type(text: &str) -> (String, Option<String>) {
+pub(super) fn content_type(text: &str) -> (String, Option<String>) {
     let mut pieces = text.splitn(2, ';');
     let essence = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
     let mut rest = pieces.next().unwrap_or_default();

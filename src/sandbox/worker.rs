@@ -1,21 +1,26 @@
 //! The child process: one thread that runs JS, many isolates of one unit, one socket.
 //!
-//! Started by the pool with its socket as standard input and nothing else. The loop reads frames, runs what they set in motion until
+//! Started by the pool with its socket as standard input and nothing else, it locks itself in (`jail.rs`) before the first frame. The loop
+//! reads frames, runs what they set in motion until
 //! nothing is pending, writes what came of it, and acknowledges: the acknowledgement is how the host knows that JS has yielded.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::alloc::Heap;
 use super::compile::{self, Code, Compiled, Compiler, LoadAnswer, LoadStep, Loaded, Program};
 use super::failure::{LoadFailure, Report};
 use super::isolate::{Feed, Isolate, NotMade, Step};
+use super::jail::{self, Jail};
 use super::limits::{
-    IDLE_BYTES, IDLE_ISOLATES, ISOLATE_IDLE_END, LOAD_TIMEOUT, MAX_FRAME, MAX_REGISTERED, MAX_SOURCE, READY_ISOLATES, SLICE, THREAD_STACK,
+    IDLE_BYTES, IDLE_ISOLATES, ISOLATE_IDLE_END, LOAD_TIMEOUT, MAX_FRAME, MAX_ISOLATES, MAX_NOTE, MAX_REGISTERED, MAX_SOURCE,
+    READY_ISOLATES, SLICE, THREAD_STACK,
 };
 use super::protocol::{
     AckBody, CreditBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, PieceBody, ReplyBody, Violation, write_message,
@@ -49,35 +54,52 @@ pub fn main(services: Vec<ServiceSource>, sdk: &'static str) -> ExitCode {
         std::env::set_var("TZ", "UTC0");
         // Now, and not when code first asks for a local date.
         tzset();
+        std::env::remove_var("TZ");
     };
-    #[cfg(target_os = "linux")]
-    // SAFETY: plain system call. What hangs in a built-in would outlive the host otherwise.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL)
+    std::panic::set_hook(Box::new(|panic| last_words(&panic.to_string())));
+    let jail = jail::prepare();
+    let run = move || {
+        if let Err(problem) = serve(jail, &services, sdk) {
+            last_words(&problem);
+        }
+        // SAFETY: ends the process. What it holds goes with it: tearing down a large heap piece by piece would take its time.
+        unsafe { libc::_exit(0) }
     };
-    // SAFETY: plain system call. The host goes first when both want the processor.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 5) };
-    // Of all processes, a worker is the one to kill when memory runs out. Not every system lets it say so.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    // SAFETY: descriptor 0 is the socket that the host gave, and nothing else here uses it.
-    let socket = unsafe { UnixStream::from_raw_fd(0) };
-    let run = move || serve(socket, &services, sdk);
     match std::thread::Builder::new().stack_size(THREAD_STACK).spawn(run).map(std::thread::JoinHandle::join) {
-        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
-        Ok(Ok(Err(problem))) => {
-            eprintln!("worker: {problem}");
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            last_words(&format!("there is no thread for JavaScript: {error}"));
             ExitCode::FAILURE
         }
-        Ok(Err(_)) | Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn serve(socket: UnixStream, services: &[ServiceSource], sdk: &str) -> Result<(), String> {
+/// Tells the host why this worker ends. It has no other way to: no log, no terminal.
+fn last_words(text: &str) {
+    // SAFETY: descriptor 0 is the socket for as long as the process lives, and it isn't closed here.
+    let mut socket = ManuallyDrop::new(unsafe { UnixStream::from_raw_fd(0) });
+    let mut out = Vec::new();
+    write_note(&mut out, text);
+    // Without a host there is nobody to tell.
+    let _ = socket.write_all(&out);
+}
+
+fn write_note(out: &mut Vec<u8>, text: &str) {
+    write_message(out, Kind::Note, 0, &text.as_bytes()[..text.floor_char_boundary(MAX_NOTE)]);
+}
+
+fn serve(jail: Jail, services: &[ServiceSource], sdk: &str) -> Result<(), String> {
+    let jail = jail::lock(jail);
     let program = Program::compile(services, sdk)?;
+    // Flags and texts only.
+    let hello = serde_json::to_vec(&jail).expect("a jail is plain data");
+    let mut out = Vec::new();
+    write_message(&mut out, Kind::Hello, 0, &hello);
     let mut worker = Worker {
-        socket,
+        // SAFETY: descriptor 0 is the socket that the host gave, and nothing else here owns it.
+        socket: unsafe { UnixStream::from_raw_fd(0) },
         decoder: Decoder::default(),
-        out: Vec::new(),
+        out,
         program,
         loading: None,
         unit: None,
@@ -91,6 +113,7 @@ fn serve(socket: UnixStream, services: &[ServiceSource], sdk: &str) -> Result<()
         recycle: false,
         announced: false,
     };
+    worker.write_out()?;
     worker.serve()
 }
 
@@ -210,7 +233,7 @@ impl Worker {
                     Err(problem) => {
                         let report = match problem {
                             NotMade::Ours(why) => {
-                                eprintln!("worker: {why}");
+                                write_note(&mut self.out, &why);
                                 Report::OutOfMemory
                             }
                             NotMade::Unit(failure) => Report::NotLoaded(failure),
@@ -243,7 +266,16 @@ impl Worker {
                 self.runnable.retain(|r| *r != id);
                 self.spent.extend(self.running.remove(&id));
             }
-            Kind::Loaded | Kind::Call | Kind::Log | Kind::Done | Kind::Ack | Kind::Head | Kind::Piece | Kind::Taken => {
+            Kind::Loaded
+            | Kind::Call
+            | Kind::Log
+            | Kind::Done
+            | Kind::Ack
+            | Kind::Head
+            | Kind::Piece
+            | Kind::Taken
+            | Kind::Hello
+            | Kind::Note => {
                 return Err(Violation("a message of the wrong way"));
             }
         }
@@ -284,14 +316,16 @@ impl Worker {
     /// Loads the unit into an isolate, so that what can't be loaded is known now and the first call need not wait. A unit that registers
     /// is loaded twice: what it registers must be the same in every isolate.
     fn first_isolates(&mut self, unit: Rc<Loaded>, until: Instant) -> Result<LoadAnswer, LoadFailure> {
-        let told = |problem| match problem {
+        let out = &mut self.out;
+        let mut told = |problem| match problem {
             NotMade::Unit(failure) => failure,
             NotMade::Ours(why) => {
-                eprintln!("worker: {why}");
+                write_note(out, &why);
                 LoadFailure::general("The code could not be loaded")
             }
         };
-        let (isolate, registered) = Isolate::new(&self.program, &unit, until).map_err(told)?;
+        jail::limit_address_space(Heap::address_space(unit.memory_limit).saturating_mul(MAX_ISOLATES));
+        let (isolate, registered) = Isolate::new(&self.program, &unit, until).map_err(&mut told)?;
         if registered.json.len() > MAX_REGISTERED {
             let size = registered.json.len();
             let message = format!(
@@ -302,7 +336,7 @@ impl Worker {
         self.ready = vec![isolate];
         self.registered = registered.json;
         if matches!(unit.code, Code::Modules(_)) {
-            let (second, again) = Isolate::new(&self.program, &unit, until).map_err(told)?;
+            let (second, again) = Isolate::new(&self.program, &unit, until).map_err(&mut told)?;
             if again.json != self.registered {
                 return Err(differs());
             }
@@ -423,13 +457,22 @@ fn differs() -> LoadFailure {
 }
 
 /// What the host may send, and how much of it.
-fn accept(kind: Kind, _id: u64) -> Option<usize> {
+pub(super) fn accept(kind: Kind, _id: u64) -> Option<usize> {
     match kind {
         // Escaped in JSON, a source may take six times its length.
         Kind::Load => Some(MAX_SOURCE * 6 + MAX_FRAME),
         Kind::Invoke | Kind::Reply => Some(usize::MAX),
         Kind::Abort | Kind::Gone => Some(0),
         Kind::Feed | Kind::FeedEnd | Kind::Credit => Some(MAX_FRAME),
-        Kind::Loaded | Kind::Call | Kind::Log | Kind::Done | Kind::Ack | Kind::Head | Kind::Piece | Kind::Taken => None,
+        Kind::Loaded
+        | Kind::Call
+        | Kind::Log
+        | Kind::Done
+        | Kind::Ack
+        | Kind::Head
+        | Kind::Piece
+        | Kind::Taken
+        | Kind::Hello
+        | Kind::Note => None,
     }
 }

@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// The layers from the top down. A layer imports from those below it; within a layer, imports go one way.
 const LAYERS: &[&[&str]] = &[
-    &["main", "app"],
+    &["main", "app", "fuzz"],
     &["http", "mcp"],
     &["extensions"],
     &["bridge"],

@@ -46,6 +46,12 @@ fn the_readme_has_one_command_to_run_and_one_to_test() {
 }
 
 #[test]
+fn the_security_page_lists_every_limit_as_the_program_has_it() {
+    let table = trellis::extensions::limits_table();
+    assert!(table.lines().count() > 25 && document("docs/SECURITY.md").contains(&table), "docs/SECURITY.md should have:\n{table}");
+}
+
+#[test]
 fn every_error_code_is_explained() {
     let text = document("docs/ERRORS.md");
     for code in trellis::ErrorCode::ALL {

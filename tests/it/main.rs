@@ -20,6 +20,8 @@ mod filters;
 mod folders;
 mod hostile;
 mod items;
+#[cfg(feature = "test-hooks")]
+mod jail;
 mod operation;
 mod permissions;
 mod pristine;

@@ -31,6 +31,7 @@ pub struct TestApp {
     child: Option<Child>,
     starts: u32,
     errors_allowed: bool,
+    panics_allowed: bool,
 }
 
 impl Deref for TestApp {
@@ -59,7 +60,18 @@ impl TestApp {
             Database::Postgres => postgres::create_database().await,
         };
         let admin = Client::new(&format!("http://127.0.0.1:{port}"), Some(ADMIN_TOKEN.to_owned()));
-        let mut app = Self { database, admin, dir, port, database_url, env: Vec::new(), child: None, starts: 0, errors_allowed: false };
+        let mut app = Self {
+            database,
+            admin,
+            dir,
+            port,
+            database_url,
+            env: Vec::new(),
+            child: None,
+            starts: 0,
+            errors_allowed: false,
+            panics_allowed: false,
+        };
         app.set_env(env);
         app
     }
@@ -104,7 +116,12 @@ impl TestApp {
 
     /// Starts the server and waits for its health.
     pub async fn launch(&mut self) {
-        self.spawn();
+        self.launch_with(|_| ()).await;
+    }
+
+    /// The same, with a change to how the program is started.
+    pub async fn launch_with(&mut self, change: impl FnOnce(&mut Command)) {
+        self.spawn_with(change);
         let health = self.admin.anonymous();
         let mut exited = None;
         eventually("the server becomes ready", Duration::from_secs(30), async || {
@@ -127,6 +144,10 @@ impl TestApp {
 
     /// Starts the server and waits for nothing.
     pub fn spawn(&mut self) {
+        self.spawn_with(|_| ());
+    }
+
+    fn spawn_with(&mut self, change: impl FnOnce(&mut Command)) {
         assert!(self.child.is_none(), "it runs already");
         self.starts += 1;
         // Connections of the last start are dead.
@@ -144,6 +165,7 @@ impl TestApp {
                 Ok(())
             });
         }
+        change(&mut command);
         self.child = Some(command.spawn().unwrap());
     }
 
@@ -190,6 +212,11 @@ impl TestApp {
     /// For tests that make the server log errors on purpose.
     pub fn allow_errors(&mut self) {
         self.errors_allowed = true;
+    }
+
+    /// For tests that plant panics.
+    pub fn allow_panics(&mut self) {
+        self.panics_allowed = true;
     }
 
     /// Asks the server to end and gives its status once it did.
@@ -277,7 +304,7 @@ impl TestApp {
             .lines()
             .filter(|line| {
                 let level = serde_json::from_str::<Value>(line).ok().and_then(|v| v["level"].as_str().map(str::to_owned));
-                line.contains("panicked") || (!self.errors_allowed && level.as_deref() == Some("ERROR"))
+                (!self.panics_allowed && line.contains("panicked")) || (!self.errors_allowed && level.as_deref() == Some("ERROR"))
             })
             .collect();
         assert!(bad.is_empty(), "the log holds what no test asked for:\n{}", bad.join("\n"));

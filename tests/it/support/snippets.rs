@@ -42,7 +42,7 @@ enum Expected {
 }
 
 /// Commands that can't run inside the tests: they start the program or the tests. CI runs them as printed.
-pub const OUTER_COMMANDS: [&str; 2] = ["cargo run --release", "cargo test --release"];
+pub const OUTER_COMMANDS: [&str; 2] = ["cargo run --release", "cargo test --release --features test-hooks"];
 
 /// Before each step bash prints one of these and the step's number: `RUNS` and goes on, or `WAITS` until it gets a line.
 const RUNS: char = '\u{1e}';

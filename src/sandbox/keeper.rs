@@ -1,0 +1,171 @@
+//! Looks after the workers beside the calls: ends the hung and the idle, puts what computes for long behind everything else, and keeps the
+//! memory of all within its budget.
+//!
+//! One task, started by the pool. It goes by what the system says of the processes, never by what they say of themselves.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::limits::{DEMOTE_AFTER, IDLE_END, OVER_BUDGET};
+use super::link::Link;
+use super::pool::Pool;
+use super::scheduler::Crew;
+
+/// How often the keeper looks at the workers while none is at work for long, and at their memory.
+const KEEPER_TICK: Duration = Duration::from_millis(25);
+
+/// How often it looks while one is.
+const KEEPER_BUSY_TICK: Duration = Duration::from_millis(5);
+
+/// Resident bytes of the host above its least that are worth tidying up for.
+const UNTIDY: u64 = 16 << 20;
+
+/// Every how many ticks it looks at the memory of the host itself.
+const KEEPER_SLOW: u32 = 40;
+
+/// Looks after the workers: the hung, the idle, and the memory of all.
+pub(super) async fn keep(pool: Weak<Pool>) {
+    let mut count = 0_u32;
+    let mut least = u64::MAX;
+    let mut measured = Instant::now();
+    loop {
+        let Some(strong) = pool.upgrade() else { return };
+        let now = Instant::now();
+        let crews: Vec<Arc<Crew>> = strong.crews().values().cloned().collect();
+        let links: Vec<Arc<Link>> = crews.iter().flat_map(|crew| crew.links()).collect();
+        let mut at_work = false;
+        for link in &links {
+            let watch = link.watch(now);
+            if watch.overdue {
+                strong.end(link);
+            } else if let Some(since) = watch.busy_since.filter(|_| !watch.demoted) {
+                at_work = true;
+                if link.worked(since, cpu_time(link.pid)) > DEMOTE_AFTER {
+                    demote(link.pid);
+                    link.set_demoted();
+                }
+            }
+        }
+        if now.saturating_duration_since(measured) >= KEEPER_TICK {
+            measured = now;
+            strong.bound_memory(&links, now);
+            crews.iter().for_each(|crew| strong.replace_demoted(crew, now));
+            count = count.wrapping_add(1);
+            if count.is_multiple_of(KEEPER_SLOW) {
+                let own = resident();
+                least = least.min(own);
+                if own > least + UNTIDY {
+                    give_back();
+                }
+            }
+        }
+        drop(strong);
+        sleep(if at_work { KEEPER_BUSY_TICK } else { KEEPER_TICK }).await;
+    }
+}
+
+impl Pool {
+    /// Loads a fresh worker beside one that runs behind everything else, which ends with its last call then.
+    fn replace_demoted(&self, crew: &Arc<Crew>, now: Instant) {
+        let Some(pool) = self.me.upgrade() else { return };
+        if self.crowded.load(Ordering::Relaxed) || self.closed.load(Ordering::Relaxed) || !crew.begin_replacement(now) {
+            return;
+        }
+        let crew = Arc::clone(crew);
+        tokio::spawn(async move {
+            let demoted: Vec<Arc<Link>> = crew.links().into_iter().filter(|link| link.watch(now).demoted).collect();
+            // Without a replacement the old ones go on.
+            if pool.load(&crew).await.is_ok() {
+                demoted.iter().filter(|link| link.retire()).for_each(|link| pool.end(link));
+            }
+        });
+    }
+
+    /// Ends what has been idle for long, and while all together are over the budget: first what is idle, by least use; then nothing new
+    /// starts; at last the largest that is at work is killed.
+    fn bound_memory(&self, links: &[Arc<Link>], now: Instant) {
+        let budget = self.options.memory_budget;
+        let mut total: u64 = self.blanks().iter().map(|b| b.link.memory(now, || memory(b.link.pid))).sum();
+        let mut idle: Vec<(Instant, u64, &Arc<Link>)> = Vec::new();
+        let mut busy: Vec<(u64, &Arc<Link>)> = Vec::new();
+        for link in links.iter().filter(|l| !l.is_dead()) {
+            let bytes = link.memory(now, || memory(link.pid));
+            total += bytes;
+            let watch = link.watch(now);
+            if watch.calls == 0 { idle.push((watch.last_used, bytes, link)) } else { busy.push((bytes, link)) }
+        }
+        idle.sort_by_key(|(last_used, ..)| *last_used);
+        for (last_used, bytes, link) in idle {
+            if (total > budget || now.saturating_duration_since(last_used) > IDLE_END) && link.retire() {
+                self.end(link);
+                total -= bytes;
+            }
+        }
+        self.crowded.store(total > budget, Ordering::Relaxed);
+        busy.sort_by_key(|(bytes, _)| *bytes);
+        while total > budget + budget / OVER_BUDGET
+            && let Some((bytes, link)) = busy.pop()
+        {
+            tracing::warn!(pid = link.pid, bytes, total, budget, "the workers need more than WORKER_MEMORY_MB: the largest is ended");
+            self.end(link);
+            total -= bytes;
+        }
+    }
+}
+
+/// Bytes of memory that a process has of its own, 0 if it is gone: what it shares with others, its program, is there once for all.
+pub(super) fn memory(pid: u32) -> u64 {
+    const NAMES: [&str; 2] = ["RssAnon:", "RssShmem:"];
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kib = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
+    status.lines().filter(|line| NAMES.iter().any(|name| line.starts_with(name))).filter_map(kib).sum::<u64>() << 10
+}
+
+/// Resident bytes of this process.
+fn resident() -> u64 {
+    const PAGE: u64 = 4096;
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).map_or(0, |pages| pages * PAGE)
+}
+
+/// Processor time that a process has used, 0 if it is gone.
+#[cfg(target_os = "linux")]
+fn cpu_time(pid: u32) -> Duration {
+    let mut clock: libc::clockid_t = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: both are written only, and the clock is used only where there is one.
+    let known =
+        unsafe { libc::clock_getcpuclockid(pid.cast_signed(), &raw mut clock) == 0 && libc::clock_gettime(clock, &raw mut time) == 0 };
+    if known { Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0)) } else { Duration::ZERO }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cpu_time(_pid: u32) -> Duration {
+    Duration::ZERO
+}
+
+/// Gives memory that the host has freed back to the system: a large answer of one call would otherwise stay in the allocator's hands.
+fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointer and may be called at any time from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Lets everything else on the machine go first, whatever the worker does from here on.
+#[cfg(target_os = "linux")]
+fn demote(pid: u32) {
+    // To the kernel, a thread is what has a priority.
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return };
+    for thread in threads.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<libc::pid_t>().ok()) {
+        // SAFETY: plain system call on numbers. It fails only where the thread is gone.
+        unsafe { libc::sched_setscheduler(thread, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 }) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn demote(_pid: u32) {}
