@@ -8,9 +8,9 @@ use trellis::sandbox::{Failure, Pool, PoolOptions, Unit};
 
 use crate::sandbox::{MB, TestHost, call, invocation, options, unit, unit_with, value};
 
-/// Walks all that code can reach, and either describes it or does harm to it. What it needs is captured first: it goes on working on
-/// what it has just broken.
-const REACH: &str = r#"
+/// Walks all that code can reach: `text` describes it, `found` are the objects. What it needs is captured first: it goes on working on
+/// what was just broken.
+pub const WALK: &str = r#"
 const { ownKeys, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf, isExtensible, defineProperty, deleteProperty, apply } = Reflect;
 const { freeze, is } = Object;
 const bound = (f) => f.call.bind(f);
@@ -42,6 +42,10 @@ for (let at = 0; at < found.length; at++) {
     say(` ${name(keys[k])} ${d.enumerable} ${d.configurable} ${d.writable} ${name(d.value)} ${name(d.get)} ${name(d.set)}`);
   }
 }
+"#;
+
+/// Behind [`WALK`]: either tells what was found, or does harm to it.
+const ACTS: &str = r#"
 if (payload.act === 'look') {
   const regexp = /a/g;
   const behaviour = [[3, 1, 2].sort().join(), 'a-b'.replace(/-/, '+'), JSON.stringify({ a: [1] }), await Promise.resolve(1), `${new Date(0)}`, regexp.lastIndex, regexp.test('a'),
@@ -101,12 +105,16 @@ if (payload.seed % 100 === 44) await new Wait(() => {});
 return 1
 "#;
 
+fn reach() -> String {
+    format!("{WALK}{ACTS}")
+}
+
 /// One worker, so that a call gets the isolate of the call before.
-fn one_worker() -> Arc<Pool> {
+pub fn one_worker() -> Arc<Pool> {
     Pool::start(PoolOptions { workers_per_unit: 1, ..options() })
 }
 
-async fn look(pool: &Pool, unit: &Arc<Unit>) -> Value {
+pub async fn look(pool: &Pool, unit: &Arc<Unit>) -> Value {
     value(&call(pool, unit, json!({ "act": "look" }), 5_000).await)
 }
 
@@ -118,7 +126,7 @@ pub fn with_a_large_heap(code: &str) -> String {
 
 #[tokio::test]
 async fn whatever_a_call_breaks_the_next_finds_everything_in_its_place() {
-    for (code, pairs) in [(REACH.to_owned(), 1_000), (with_a_large_heap(REACH), 40)] {
+    for (code, pairs) in [(reach(), 1_000), (with_a_large_heap(&reach()), 40)] {
         let pool = one_worker();
         let unit = unit_with(&code, 24 * MB, false);
         let pristine = look(&pool, &unit).await;
@@ -138,7 +146,7 @@ async fn whatever_a_call_breaks_the_next_finds_everything_in_its_place() {
 async fn in_a_warm_isolate_the_harm_is_seen() {
     let pool = one_worker();
     for seed in 0..10 {
-        let unit = unit_with(REACH, 24 * MB, true);
+        let unit = unit_with(&reach(), 24 * MB, true);
         let before = look(&pool, &unit).await;
         let _ = call(&pool, &unit, json!({ "act": "harm", "seed": seed }), 1_000).await;
         let after = call(&pool, &unit, json!({ "act": "look" }), 1_000).await;
@@ -149,7 +157,7 @@ async fn in_a_warm_isolate_the_harm_is_seen() {
 
 #[tokio::test]
 async fn everything_can_be_overwritten_and_deleted_again_and_again() {
-    for code in [REACH.to_owned(), with_a_large_heap(REACH)] {
+    for code in [reach(), with_a_large_heap(&reach())] {
         let pool = one_worker();
         let unit = unit(&code);
         let pristine = look(&pool, &unit).await;

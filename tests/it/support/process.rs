@@ -28,6 +28,14 @@ fn stat(pid: u32) -> Option<(u32, char)> {
     Some((rest.next()?.parse().ok()?, state))
 }
 
+/// Processor time that a process has used, in the kernel's ticks of 10 ms; 0 for a process that has gone.
+pub fn processor_ticks(pid: u32) -> u64 {
+    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return 0 };
+    let Some(end) = text.rfind(')') else { return 0 };
+    // In user code and in the kernel: the 12th and 13th word after the name.
+    text[end + 1..].split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+}
+
 /// Resident bytes; 0 for a process that has gone.
 pub fn resident(pid: u32) -> u64 {
     memory(pid, "VmRSS:")

@@ -1,0 +1,4 @@
+// One array that is doubled.
+// expect: 500 EXTENSION_OUT_OF_MEMORY | 504 EXTENSION_TIMEOUT
+let a = [1];
+for (;;) a = a.concat(a);

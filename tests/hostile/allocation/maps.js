@@ -1,0 +1,4 @@
+// One map.
+// expect: 500 EXTENSION_OUT_OF_MEMORY | 504 EXTENSION_TIMEOUT
+const m = new Map();
+for (let i = 0; ; i++) m.set({ i }, `${i}`);

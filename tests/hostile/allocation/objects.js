@@ -1,0 +1,4 @@
+// Objects with names of their own.
+// expect: 500 EXTENSION_OUT_OF_MEMORY | 504 EXTENSION_TIMEOUT
+const all = [];
+for (let i = 0; ; i++) all.push({ [`a${i}`]: i, [`b${i}`]: i });

@@ -1,0 +1,6 @@
+// Texts that share nothing, under another limit.
+// expect: 500 EXTENSION_OUT_OF_MEMORY | 504 EXTENSION_TIMEOUT
+// timeout: 1000
+// memory: 64
+const all = [];
+for (let i = 0; ; i++) all.push('x'.repeat(100000) + i);

@@ -1,0 +1,4 @@
+// Texts that share nothing.
+// expect: 500 EXTENSION_OUT_OF_MEMORY | 504 EXTENSION_TIMEOUT
+const all = [];
+for (let i = 0; ; i++) all.push('x'.repeat(100000) + i);

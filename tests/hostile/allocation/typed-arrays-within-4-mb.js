@@ -1,0 +1,5 @@
+// Small typed arrays by the million, under another limit.
+// expect: 500 EXTENSION_OUT_OF_MEMORY | 504 EXTENSION_TIMEOUT
+// memory: 4
+const all = [];
+for (;;) all.push(new Float64Array(10));

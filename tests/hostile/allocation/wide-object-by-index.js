@@ -1,0 +1,4 @@
+// One object with a million numbers as names.
+// expect: 500 EXTENSION_OUT_OF_MEMORY | 504 EXTENSION_TIMEOUT
+const o = {};
+for (let i = 0; ; i++) o[i * 7] = o;

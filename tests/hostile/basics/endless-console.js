@@ -1,0 +1,3 @@
+// More lines than anybody reads.
+// expect: 504 EXTENSION_TIMEOUT
+for (;;) console.log('x'.repeat(10000));

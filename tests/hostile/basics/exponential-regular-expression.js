@@ -1,0 +1,3 @@
+// Nested quantifiers on a text that does not match.
+// expect: 504 EXTENSION_TIMEOUT
+/^(a+)+$/.test('a'.repeat(40) + 'b');

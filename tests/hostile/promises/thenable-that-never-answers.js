@@ -1,0 +1,3 @@
+// An await on something that keeps its callbacks.
+// expect: 504 EXTENSION_TIMEOUT
+await { then() {} };

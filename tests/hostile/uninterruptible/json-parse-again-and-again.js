@@ -1,0 +1,4 @@
+// A large text read in a loop.
+// expect: 504 EXTENSION_TIMEOUT | 500 EXTENSION_OUT_OF_MEMORY
+const s = JSON.stringify(new Array(20000).fill([1, { a: 2 }]));
+for (;;) JSON.parse(s);

@@ -1,0 +1,3 @@
+// toSpliced makes an array of every index.
+// expect: 504 EXTENSION_TIMEOUT | 500 EXTENSION_OUT_OF_MEMORY | 500 EXTENSION_FAILED
+Array.prototype.toSpliced.call({ length: 2 ** 32 - 1 }, 0, 1);
