@@ -1,6 +1,6 @@
 //! One invocation's calls: in whose name, in which transaction, and written down for who wants to know.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::services::{Core, Ctx, Item};
 
 /// Lines kept of one invocation.
 const MAX_LINES: usize = 1_000;
-/// Calls kept of one invocation.
+/// Calls kept of one invocation, the last ones.
 const MAX_CALLS: usize = 200;
 
 /// Where the calls of an invocation belong.
@@ -38,17 +38,21 @@ pub struct CallRecord {
     pub method: String,
     /// The collection that it was about.
     pub collection: Option<String>,
-    /// How long it took, in milliseconds.
+    /// How long it took, or was under way when the invocation ended; in milliseconds.
     pub ms: f64,
     /// The code of the error that it was answered with.
     pub error: Option<String>,
+    /// Whether it came to its end before the invocation did.
+    pub ended: bool,
 }
 
 /// What an invocation did.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
-    /// Its calls, in the order of their ends.
-    pub calls: Vec<CallRecord>,
+    /// Its calls, in the order of their beginnings, the last ones.
+    pub calls: VecDeque<CallRecord>,
+    /// Calls before those.
+    pub calls_left_out: u64,
     /// The capabilities that they needed, each once.
     pub capabilities: Vec<String>,
     /// What it wrote to console and log.
@@ -72,6 +76,8 @@ struct Inner {
     under_way: Mutex<Option<(Ctx, Mark)>>,
     /// Short sections only.
     record: Mutex<Record>,
+    /// When the calls of the record began, in the same order. Locked after the record.
+    begins: Mutex<VecDeque<Instant>>,
 }
 
 /// A `transaction()` that has begun.
@@ -104,6 +110,7 @@ impl Session {
             next_id: AtomicU32::new(1),
             under_way: Mutex::default(),
             record: Mutex::default(),
+            begins: Mutex::default(),
         }))
     }
 
@@ -126,7 +133,12 @@ impl Session {
                 let _ = ctx.op.end_savepoint(id, false).await;
             }
         }
-        std::mem::take(&mut *self.0.record())
+        let mut record = std::mem::take(&mut *self.0.record());
+        let begins = std::mem::take(&mut *self.0.begins());
+        for (call, began) in record.calls.iter_mut().zip(begins).filter(|(call, _)| !call.ended) {
+            call.ms = began.elapsed().as_secs_f64() * 1000.0;
+        }
+        record
     }
 }
 
@@ -141,6 +153,10 @@ impl Inner {
 
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begins(&self) -> MutexGuard<'_, VecDeque<Instant>> {
+        self.begins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The open transaction that a call names.
@@ -268,11 +284,28 @@ impl Inner {
         }
     }
 
-    fn note_call(&self, method: &str, collection: Option<String>, began: Instant, error: Option<&Error>) {
+    /// Takes note of the beginning of a call. Answers its number.
+    fn begin_call(&self, method: &str, collection: Option<String>, began: Instant) -> u64 {
+        let (mut record, mut begins) = (self.record(), self.begins());
+        if record.calls.len() >= MAX_CALLS {
+            record.calls.pop_front();
+            begins.pop_front();
+            record.calls_left_out += 1;
+        }
+        let number = record.calls_left_out + record.calls.len() as u64;
+        record.calls.push_back(CallRecord { method: method.to_owned(), collection, ms: 0.0, error: None, ended: false });
+        begins.push_back(began);
+        number
+    }
+
+    /// Takes note of its end, if it is still among those that are kept.
+    fn end_call(&self, number: u64, began: Instant, error: Option<&Error>) {
         let mut record = self.record();
-        if record.calls.len() < MAX_CALLS {
-            let ms = began.elapsed().as_secs_f64() * 1000.0;
-            record.calls.push(CallRecord { method: method.to_owned(), collection, ms, error: error.map(|e| e.wire_code().to_owned()) });
+        let at = number.checked_sub(record.calls_left_out).and_then(|at| usize::try_from(at).ok());
+        if let Some(call) = at.and_then(|at| record.calls.get_mut(at)) {
+            call.ms = began.elapsed().as_secs_f64() * 1000.0;
+            call.error = error.map(|error| error.wire_code().to_owned());
+            call.ended = true;
         }
     }
 }
@@ -282,11 +315,14 @@ impl Host for Session {
         let (inner, method) = (Arc::clone(&self.0), method.to_owned());
         Box::pin(async move {
             let began = Instant::now();
-            let (collection, result) = match Call::parse(&method, args.get()) {
-                Ok(call) => (call.scope.collection.clone(), inner.dispatch(&method, call).await),
-                Err(error) => (None, Err(error)),
+            let call = Call::parse(&method, args.get());
+            let collection = call.as_ref().ok().and_then(|call| call.scope.collection.clone());
+            let number = inner.begin_call(&method, collection, began);
+            let result = match call {
+                Ok(call) => inner.dispatch(&method, call).await,
+                Err(error) => Err(error),
             };
-            inner.note_call(&method, collection, began, result.as_ref().err());
+            inner.end_call(number, began, result.as_ref().err());
             match result {
                 Ok(None) => Ok(None),
                 Ok(Some(value)) => serde_json::value::to_raw_value(&value).map(Some).map_err(|e| call_error(&Error::internal(e))),

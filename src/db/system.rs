@@ -264,6 +264,36 @@ pub fn extension_folders_table() -> Collection {
     )
 }
 
+/// The failed runs of extensions.
+pub fn extension_runs_table() -> Collection {
+    collection(
+        "daas_extension_runs",
+        vec![
+            field("id", Uuid, vec![]),
+            field("extension", Str, vec![Required, Indexed]),
+            field("event", Text, vec![Required]),
+            field("code", Str, vec![Required]),
+            field("name", Text, vec![Required]),
+            field("message", Text, vec![Required]),
+            field("file", Text, vec![]),
+            field("line", Integer, vec![]),
+            field("column", Integer, vec![]),
+            field("frame", Text, vec![]),
+            field("stack", Text, vec![]),
+            field("cause", Json, vec![Required]),
+            field("fields", Json, vec![Required]),
+            field("calls", Json, vec![Required]),
+            field("calls_left_out", Integer, vec![Required]),
+            field("request_id", Str, vec![Required]),
+            field("user", Uuid, vec![]),
+            field("host", Str, vec![Required]),
+            field("at", Timestamp, vec![Required, Indexed]),
+            field("elapsed_ms", Float, vec![]),
+            field("left_out", Integer, vec![Required]),
+        ],
+    )
+}
+
 /// What the deliveries of the outbox are about, apart from their state because it may be large.
 pub fn delivery_meta_table() -> Collection {
     collection("daas_delivery_meta", vec![field("delivery", Uuid, vec![]), field("meta", Json, vec![Required])])

@@ -34,10 +34,22 @@ struct State {
 
 #[derive(Debug)]
 struct Cooling {
+    since: Instant,
     until: Instant,
     length: Duration,
     /// One call is on its way to find out; the others wait for its answer.
     on_trial: bool,
+}
+
+/// A cool-down as others see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoolDown {
+    /// When it began.
+    pub since: Instant,
+    /// When the next trial may go.
+    pub until: Instant,
+    /// One is on its way.
+    pub on_trial: bool,
 }
 
 /// How a call ended, as far as the breaker cares.
@@ -116,7 +128,7 @@ impl Breaker {
                 }
                 if state.faults.len() >= FAULTS {
                     state.faults.clear();
-                    state.cooling = Some(Cooling { until: now + FIRST, length: FIRST, on_trial: false });
+                    state.cooling = Some(Cooling { since: now, until: now + FIRST, length: FIRST, on_trial: false });
                 }
             }
             (None, End::Ran | End::Unknown) => {}
@@ -128,9 +140,9 @@ impl Breaker {
         *self.state() = State::default();
     }
 
-    /// How long the cool-down still lasts, if there is one.
-    pub fn cooling(&self, now: Instant) -> Option<Duration> {
-        self.state().cooling.as_ref().map(|c| c.until.saturating_duration_since(now))
+    /// The cool-down, if there is one.
+    pub fn cooling(&self) -> Option<CoolDown> {
+        self.state().cooling.as_ref().map(|c| CoolDown { since: c.since, until: c.until, on_trial: c.on_trial })
     }
 }
 
@@ -156,7 +168,7 @@ mod tests {
         assert_eq!(breaker.admit(now).err(), Some(FIRST * 2));
         now += FIRST * 2;
         breaker.admit(now).expect("another trial").ended(End::Ran);
-        assert!(breaker.cooling(now).is_none());
+        assert!(breaker.cooling().is_none());
     }
 
     #[test]
@@ -176,7 +188,7 @@ mod tests {
             breaker.note(End::Fault, false, now + Duration::from_secs(3 * at));
             breaker.note(End::Unknown, false, now + Duration::from_secs(3 * at));
         }
-        assert!(breaker.cooling(now).is_none());
+        assert!(breaker.cooling().is_none());
     }
 
     #[test]

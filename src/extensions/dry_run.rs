@@ -9,16 +9,18 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::definition::{Definition, Trigger, check_members};
+use super::failed_run::calls_json;
 use super::failure;
 use super::routes::{RouteEvent, RouteMethod};
 use super::run::{action_input, context, filter_input, parse, raw};
 use super::set::Extension;
 use super::store::{Extensions, admin, invalid_code};
+use super::trouble::Trouble;
 use crate::auth::Accountability;
 use crate::bridge::{Record, Session};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::HookKind;
-use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input, LogLevel, Thrown};
+use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input, LogLevel};
 use crate::services::items::check_answer;
 use crate::services::operation::{Intent, Outcome, Start};
 use crate::services::query::{clip, show};
@@ -69,7 +71,7 @@ impl Extensions {
         admin(&start.who)?;
         let who = self.test_caller(&start, request.who.as_ref()).await?;
         let trigger = request.definition.trigger.clone();
-        let extension = Extension::of_row(request.definition, &self.shared.pool);
+        let extension = Extension::of_row(request.definition, &self.shared.pool, self.shared.core.clock.now());
         self.shared.pool.check(&extension.unit).await.map_err(invalid_code)?;
         let ctx = self.shared.core.open(&Start { who, intent: Intent::Discard, ..start });
         let event = match &trigger {
@@ -107,7 +109,7 @@ impl Extensions {
             Ok(None) => Ok(None),
             Err(failure) => Err(failure),
         };
-        Ok(report(result, outcome.elapsed, record, &extension, &ctx.who, &refuse))
+        Ok(report(result, outcome.elapsed, record, &extension, &ctx, &refuse))
     }
 
     /// A test of a route: the payload is the request, `{ method?, url?, headers?, params?, body? }`, the result the answer.
@@ -130,7 +132,7 @@ impl Extensions {
         let ((outcome, record), shown) = tokio::join!(run, async { show_answer(answered.await.ok()?).await.into() });
         self.shared.core.close(&ctx.op, Outcome::Undo).await?;
         let result = outcome.result.map(|_| shown);
-        Ok(report(result, outcome.elapsed, record, extension, &ctx.who, &|_| None))
+        Ok(report(result, outcome.elapsed, record, extension, &ctx, &|_| None))
     }
 
     /// Who the test runs as: the caller, or the user or nobody that the request names.
@@ -254,19 +256,23 @@ fn report(
     elapsed: Duration,
     record: Record,
     extension: &Extension,
-    who: &Accountability,
+    ctx: &Ctx,
     refuse: &(dyn Fn(&Value) -> Option<String> + Send + Sync),
 ) -> Value {
-    let mut error = result.as_ref().err().map(|failure| match failure {
-        Failure::Thrown(thrown) => thrown_json(thrown),
-        other => {
-            let told = failure::tell(other.clone(), &extension.settings.name, who, extension.settings.timeout);
-            json!({ "name": told.error.wire_code(), "code": told.error.wire_code(), "message": told.report })
+    let mut error = result.as_ref().err().map(|failure| {
+        let told = failure::tell(failure.clone(), &extension.settings.name, &ctx.who, extension.settings.timeout);
+        let mut error = told.trouble.to_json();
+        // Code and status are here what the code set, not what a caller would get.
+        if let Failure::Thrown(thrown) = failure {
+            error.insert("code".to_owned(), json!(thrown.code));
+            error.insert("status".to_owned(), json!(thrown.status));
+            error.insert("fields".to_owned(), json!(thrown.fields));
         }
+        error
     });
     let result = match result {
         Ok(Some(result)) => {
-            let refused = |why| json!({ "name": "EXTENSION_FAILED", "code": "EXTENSION_FAILED", "message": format!("The answer can't be used: {why}") });
+            let refused = |why| Trouble::general(ErrorCode::ExtensionFailed, format!("The answer can't be used: {why}")).to_json();
             error = refuse(&result).map(refused);
             result
         }
@@ -278,30 +284,15 @@ fn report(
         LogLevel::Warn => "warn",
         LogLevel::Error => "error",
     };
-    let calls =
-        record.calls.iter().map(|call| json!({ "method": call.method, "collection": call.collection, "ms": call.ms, "error": call.error }));
     json!({
         "success": error.is_none(),
         "result": result,
         "logs": record.lines.iter().map(|(l, message)| json!({ "level": level(l), "message": message })).collect::<Vec<_>>(),
         "executionTime": elapsed.as_secs_f64() * 1000.0,
         "capabilitiesUsed": record.capabilities,
-        "calls": calls.collect::<Vec<_>>(),
+        "calls": calls_json(&record.calls),
+        "callsLeftOut": record.calls_left_out,
+        "requestId": &*ctx.op.request_id,
         "error": error,
-    })
-}
-
-fn thrown_json(thrown: &Thrown) -> Value {
-    json!({
-        "name": thrown.name,
-        "message": thrown.message,
-        "code": thrown.code,
-        "status": thrown.status,
-        "stack": thrown.stack,
-        "file": thrown.file,
-        "line": thrown.line,
-        "column": thrown.column,
-        "frame": thrown.frame,
-        "fields": thrown.fields,
     })
 }

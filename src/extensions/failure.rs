@@ -1,10 +1,13 @@
-//! How the end of a run is told: to the caller, to the log and `last_error`, and to the breaker.
+//! What the end of a run means: to the caller, to the author, and to the breaker.
+
+use std::time::Duration;
 
 use crate::auth::Accountability;
 use crate::error::{AuthorChoice, Error, ErrorCode};
-use crate::sandbox::{CallError, Failure, LoadFailure, Problem, Thrown, ThrownKind};
+use crate::sandbox::{CallError, Cut, Failure, Thrown, ThrownKind};
 
 use super::breaker::End;
+use super::trouble::Trouble;
 
 /// Longest message of an author that a caller gets, in characters.
 const MAX_MESSAGE: usize = 1_000;
@@ -13,8 +16,8 @@ const MAX_MESSAGE: usize = 1_000;
 pub struct Told {
     /// For the caller of the operation.
     pub error: Error,
-    /// For the log and `last_error`: everything.
-    pub report: String,
+    /// For the author: everything.
+    pub trouble: Trouble,
     /// For the breaker.
     pub end: End,
     /// Whether the extension couldn't run at all, so that `failure_mode: open` may skip it.
@@ -32,85 +35,75 @@ const PASSED_ON: [ErrorCode; 6] = [
 ];
 
 /// Tells a failure of the extension called `name`.
-pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: std::time::Duration) -> Told {
+pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: Duration) -> Told {
     let whose = if who.is_admin() { format!("Extension `{name}`") } else { "An extension".to_owned() };
-    let fault = |code: ErrorCode, what: &str, report: String| Told {
-        error: Error::new(code, format!("{whose} {what}")).with_detail(report.clone()),
-        report,
+    let fault = |what: &str, code: ErrorCode, trouble: Trouble| Told {
+        error: Error::new(code, format!("{whose} {what}")),
+        trouble,
         end: End::Fault,
         could_not_run: false,
     };
+    let general = |what: &str, code: ErrorCode, report: String| fault(what, code, Trouble::general(code, report));
+    const SLOW: &str = "took longer than it may";
     match failure {
         Failure::Thrown(thrown) => thrown_by(*thrown, &whose),
-        Failure::Timeout { stack } => {
-            let at = stack.map(|s| format!("\n{s}")).unwrap_or_default();
-            let report = format!("It took longer than its {} ms{at}", timeout.as_millis());
-            fault(ErrorCode::ExtensionTimeout, "took longer than it may", report)
+        Failure::Timeout { cut } => {
+            let code = ErrorCode::ExtensionTimeout;
+            fault(SLOW, code, Trouble::cut(code, &format!("It took longer than its {} ms", timeout.as_millis()), cut))
         }
-        Failure::HostDeadline => Told {
-            end: End::Unknown,
-            ..fault(
-                ErrorCode::TransactionTimeout,
-                "kept a transaction open for longer than it may",
-                "It kept a transaction open for longer than `TX_MAX_MS`".to_owned(),
-            )
-        },
-        Failure::SlowBody => Told {
-            error: Error::new(ErrorCode::RequestBodyTimeout, "The body of the request took longer to arrive than the call may take"),
-            report: "The body of a request didn't arrive within the time limit of the call".to_owned(),
-            end: End::Unknown,
-            could_not_run: false,
-        },
+        Failure::OutOfMemory { cut } => {
+            let code = ErrorCode::ExtensionOutOfMemory;
+            fault("needed more memory than it may have", code, Trouble::cut(code, "It reached its memory limit", cut))
+        }
+        Failure::HostDeadline => {
+            let report = "It kept a transaction open for longer than `TX_MAX_MS`".to_owned();
+            let what = "kept a transaction open for longer than it may";
+            Told { end: End::Unknown, ..general(what, ErrorCode::TransactionTimeout, report) }
+        }
+        Failure::SlowBody => {
+            let report = "The body of a request didn't arrive within the time limit of the call".to_owned();
+            let message = "The body of the request took longer to arrive than the call may take";
+            let told = general("", ErrorCode::RequestBodyTimeout, report);
+            Told { error: Error::new(ErrorCode::RequestBodyTimeout, message), end: End::Unknown, ..told }
+        }
         // A slow client does that to a good extension too.
-        Failure::StreamCut(why) => Told {
-            end: End::Ran,
-            ..fault(ErrorCode::ExtensionTimeout, "took longer than it may", format!("Its streaming answer was cut off: {why}"))
-        },
-        Failure::OutOfMemory => {
-            fault(ErrorCode::ExtensionOutOfMemory, "needed more memory than it may have", "It reached its memory limit".to_owned())
+        Failure::StreamCut(why) => {
+            Told { end: End::Ran, ..general(SLOW, ErrorCode::ExtensionTimeout, format!("Its streaming answer was cut off: {why}")) }
         }
-        Failure::PayloadTooLarge(message) => Told {
-            end: End::Ran,
-            ..fault(ErrorCode::ExtensionPayloadTooLarge, "was given or answered more than `EXTENSION_MAX_PAYLOAD`", message)
-        },
+        Failure::PayloadTooLarge(message) => {
+            let what = "was given or answered more than `EXTENSION_MAX_PAYLOAD`";
+            Told { end: End::Ran, ..general(what, ErrorCode::ExtensionPayloadTooLarge, message) }
+        }
         Failure::NotSerializable(message) => {
-            Told { end: End::Ran, ..fault(ErrorCode::ExtensionFailed, "failed", format!("Its result can't be sent: {message}")) }
+            Told { end: End::Ran, ..general("failed", ErrorCode::ExtensionFailed, format!("Its result can't be sent: {message}")) }
         }
         Failure::Crashed { had_host_calls } => {
-            let report = format!(
-                "Its worker died{}",
-                if had_host_calls { " after it had called services, so it wasn't run again" } else { " again and again" }
-            );
-            fault(ErrorCode::ExtensionUnavailable, "can't run at the moment", report)
+            let why = if had_host_calls { " after it had called services, so it wasn't run again" } else { " again and again" };
+            general("can't run at the moment", ErrorCode::ExtensionUnavailable, format!("Its worker died{why}"))
         }
         Failure::Busy { retry_after } => {
-            let secs = retry_after.as_secs().max(1);
-            let told = fault(
-                ErrorCode::ExtensionBusy,
-                "has as many calls as it may have",
-                "It had as many calls in flight and waiting as it may have".to_owned(),
-            );
-            Told { error: told.error.with_retry_after(secs), end: End::Unknown, could_not_run: true, ..told }
+            let report = "It had as many calls in flight and waiting as it may have".to_owned();
+            let told = general("has as many calls as it may have", ErrorCode::ExtensionBusy, report);
+            Told { error: told.error.with_retry_after(retry_after.as_secs().max(1)), end: End::Unknown, could_not_run: true, ..told }
         }
-        Failure::Load(load) => Told {
-            end: End::Unknown,
-            could_not_run: true,
-            ..fault(ErrorCode::ExtensionUnavailable, "can't run: its code doesn't load", load_report(&load))
-        },
-        Failure::NoWorker(why) => Told {
-            end: End::Unknown,
-            could_not_run: true,
-            ..fault(ErrorCode::ExtensionUnavailable, "can't run at the moment", format!("No worker could be started: {why}"))
-        },
+        Failure::Load(load) => {
+            let code = ErrorCode::ExtensionUnavailable;
+            let told = fault("can't run: its code doesn't load", code, Trouble::load(code, &load));
+            Told { end: End::Unknown, could_not_run: true, ..told }
+        }
+        Failure::NoWorker(why) => {
+            let told = general("can't run at the moment", ErrorCode::ExtensionUnavailable, format!("No worker could be started: {why}"));
+            Told { end: End::Unknown, could_not_run: true, ..told }
+        }
     }
 }
 
 /// The operation's own limit came before the extension's.
-pub fn cut_by_operation(name: &str) -> Told {
-    let report = format!("`{name}` was still running when its operation reached `REQUEST_TIMEOUT_MS`");
-    let error =
-        Error::new(ErrorCode::RequestTimeout, "The operation took longer than it may, with all its hooks").with_detail(report.clone());
-    Told { error, report, end: End::Unknown, could_not_run: false }
+pub fn cut_by_operation(name: &str, cut: Option<Box<Cut>>) -> Told {
+    let code = ErrorCode::RequestTimeout;
+    let trouble = Trouble::cut(code, &format!("`{name}` was still running when its operation reached `REQUEST_TIMEOUT_MS`"), cut);
+    let error = Error::new(code, "The operation took longer than it may, with all its hooks");
+    Told { error, trouble, end: End::Unknown, could_not_run: false }
 }
 
 /// A cool-down, or code that didn't load: it isn't even tried.
@@ -124,20 +117,14 @@ pub fn unavailable(name: &str, who: &Accountability, why: &str, retry_after_secs
 }
 
 fn thrown_by(thrown: Thrown, whose: &str) -> Told {
-    let report = report(&thrown);
+    let failed = || Error::new(ErrorCode::ExtensionFailed, format!("{whose} failed: the log has the details under this request's id"));
     let error = match &thrown.kind {
         ThrownKind::Decision => decision(&thrown),
-        ThrownKind::Service(refusal) => match passed_on(refusal) {
-            Some(error) => error.with_detail(report.clone()),
-            None => failed(whose, &report),
-        },
-        ThrownKind::Bug => failed(whose, &report),
+        ThrownKind::Service(refusal) => passed_on(refusal).unwrap_or_else(failed),
+        ThrownKind::Bug => failed(),
     };
-    Told { error, report, end: End::Ran, could_not_run: false }
-}
-
-fn failed(whose: &str, report: &str) -> Error {
-    Error::new(ErrorCode::ExtensionFailed, format!("{whose} failed: the log has the details under this request's id")).with_detail(report)
+    let trouble = Trouble::thrown(thrown, error.wire_code());
+    Told { error, trouble, end: End::Ran, could_not_run: false }
 }
 
 fn decision(thrown: &Thrown) -> Error {
@@ -155,37 +142,4 @@ fn passed_on(refusal: &CallError) -> Option<Error> {
         Some(field) => error.with_field(field),
         None => error,
     })
-}
-
-/// Everything there is to say about a throw, for its author.
-pub fn report(thrown: &Thrown) -> String {
-    let mut text = format!("{}: {}", thrown.name, thrown.message);
-    if let Some(code) = &thrown.code {
-        text.push_str(&format!(" [{code}]"));
-    }
-    for part in [&thrown.frame, &thrown.stack].into_iter().flatten() {
-        text.push('\n');
-        text.push_str(part.trim_end());
-    }
-    if !thrown.fields.is_empty() {
-        text.push_str(&format!("\n{}", serde_json::Value::Object(thrown.fields.clone())));
-    }
-    text
-}
-
-/// Why code doesn't load, for its author: every problem with its place.
-pub fn load_report(load: &LoadFailure) -> String {
-    load.problems.iter().map(problem_report).collect::<Vec<_>>().join("\n")
-}
-
-fn problem_report(problem: &Problem) -> String {
-    let place = match (&problem.file, problem.line, problem.column) {
-        (Some(file), Some(line), Some(column)) => format!(" ({file}:{line}:{column})"),
-        (Some(file), _, _) => format!(" ({file})"),
-        (None, Some(line), Some(column)) => format!(" (line {line}, column {column})"),
-        (None, Some(line), None) => format!(" (line {line})"),
-        (None, None, _) => String::new(),
-    };
-    let frame = problem.frame.as_ref().map(|f| format!("\n{f}")).unwrap_or_default();
-    format!("{}{place}{frame}", problem.message)
 }

@@ -16,47 +16,16 @@ impl Extensions {
     /// Every folder, by name.
     pub(super) async fn folder_rows(&self) -> Result<Vec<Item>> {
         let kept = kept(&self.shared.core.db).await?;
-        Ok(self.folders.all().iter().map(|(name, state)| self.folder_row(name, state, kept.get(&folder_id(name)))).collect())
-    }
-
-    fn folder_row(&self, name: &str, state: &FolderState, kept: Option<&Item>) -> Item {
-        let settings = &state.settings;
-        let status = match (state.enabled, &state.problems[..]) {
-            (false, _) => "inactive",
-            (true, []) => "active",
-            (true, _) => "error",
+        let mut rows: Vec<(Item, Option<FolderState>)> = if self.safe_mode {
+            // Nothing is read from disk, but what was there is worth seeing.
+            kept.values().map(|kept| (unread_row(kept), None)).collect()
+        } else {
+            let row = |(name, state): (String, FolderState)| (folder_row(&name, &state, kept.get(&folder_id(&name))), Some(state));
+            self.folders.all().into_iter().map(row).collect()
         };
-        let choice = |yes, when: &str, otherwise: &str| if yes { when.to_owned() } else { otherwise.to_owned() };
-        let mut row = Item::from_iter([
-            ("id".to_owned(), json!(settings.id)),
-            ("name".to_owned(), json!(settings.name)),
-            ("description".to_owned(), json!(state.description)),
-            ("folder".to_owned(), json!(name)),
-            ("status".to_owned(), json!(status)),
-            ("sort".to_owned(), json!(settings.sort)),
-            ("timeout_ms".to_owned(), json!(settings.timeout.as_millis() as u64)),
-            ("memory_limit_mb".to_owned(), json!(settings.memory_limit >> 20)),
-            ("failure_mode".to_owned(), json!(choice(settings.fail_open, "open", "closed"))),
-            ("state".to_owned(), json!(choice(settings.warm, "warm", "pristine"))),
-            ("hooks".to_owned(), hooks(state)),
-            ("routes".to_owned(), routes(state)),
-            ("problems".to_owned(), json!(state.problems)),
-        ]);
-        for member in COUNTED {
-            row.insert(member.to_owned(), kept.and_then(|kept| kept.get(member)).cloned().unwrap_or_default());
-        }
-        if let Some(at) = state.loaded_at {
-            row.insert("loaded_at".to_owned(), json!(timestamp(at)));
-        }
-        self.shared.stats.add_to(&mut row);
-        let set = self.current();
-        let live = match &state.serving {
-            Some(extension) => set.live(extension),
-            None if state.problems.is_empty() => json!({ "state": "inactive" }),
-            None => json!({ "state": "error", "reason": "it has never loaded, so it guards nothing" }),
-        };
-        row.insert("live".to_owned(), live);
-        row
+        rows.sort_by(|(a, _), (b, _)| a.get("folder").and_then(Value::as_str).cmp(&b.get("folder").and_then(Value::as_str)));
+        self.add_live_of_folders(&mut rows).await?;
+        Ok(rows.into_iter().map(|(row, _)| row).collect())
     }
 
     /// Refuses to change what lies in a folder.
@@ -68,6 +37,51 @@ impl Extensions {
             ))),
         }
     }
+}
+
+/// What the database knows of a folder that isn't read.
+fn unread_row(kept: &Item) -> Item {
+    let mut row = Item::new();
+    for (name, from) in [("id", "id"), ("name", "name"), ("folder", "name")] {
+        row.insert(name.to_owned(), kept.get(from).cloned().unwrap_or_default());
+    }
+    row.insert("status".to_owned(), json!("inactive"));
+    for member in COUNTED {
+        row.insert(member.to_owned(), kept.get(member).cloned().unwrap_or_default());
+    }
+    row
+}
+
+fn folder_row(name: &str, state: &FolderState, kept: Option<&Item>) -> Item {
+    let settings = &state.settings;
+    let status = match (state.enabled, &state.problems[..]) {
+        (false, _) => "inactive",
+        (true, []) => "active",
+        (true, _) => "error",
+    };
+    let choice = |yes, when: &str, otherwise: &str| if yes { when.to_owned() } else { otherwise.to_owned() };
+    let mut row = Item::from_iter([
+        ("id".to_owned(), json!(settings.id)),
+        ("name".to_owned(), json!(settings.name)),
+        ("description".to_owned(), json!(state.description)),
+        ("folder".to_owned(), json!(name)),
+        ("status".to_owned(), json!(status)),
+        ("sort".to_owned(), json!(settings.sort)),
+        ("timeout_ms".to_owned(), json!(settings.timeout.as_millis() as u64)),
+        ("memory_limit_mb".to_owned(), json!(settings.memory_limit >> 20)),
+        ("failure_mode".to_owned(), json!(choice(settings.fail_open, "open", "closed"))),
+        ("state".to_owned(), json!(choice(settings.warm, "warm", "pristine"))),
+        ("hooks".to_owned(), hooks(state)),
+        ("routes".to_owned(), routes(state)),
+        ("problems".to_owned(), json!(state.problems)),
+    ]);
+    for member in COUNTED {
+        row.insert(member.to_owned(), kept.and_then(|kept| kept.get(member)).cloned().unwrap_or_default());
+    }
+    if let Some(at) = state.loaded_at {
+        row.insert("loaded_at".to_owned(), json!(timestamp(at)));
+    }
+    row
 }
 
 fn hooks(state: &FolderState) -> Value {

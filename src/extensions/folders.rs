@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::definition::Settings;
-use super::failure::load_report;
 use super::files::{self, Folder};
 use super::folder_settings::FolderSettings;
-use super::registered::{self, Registered};
+use super::registered;
 use super::routes::Table;
 use super::set::{Extension, Origin, Shared};
 use super::store::Extensions;
+use super::trouble::load_report;
 use crate::db::{Db, Filter, Op, Query, Sql, sql, system, timestamp};
 use crate::error::{Error, Result};
 use crate::hooks::outbox;
@@ -339,6 +339,7 @@ impl Extensions {
         let (core, id) = (&self.shared.core, folder_id(name));
         let this = Filter::field("id", Op::Eq(json!(id)));
         self.write(sql::delete_where(core.db.dialect(), &system::extension_folders_table(), &this)?).await?;
+        self.forget_runs(&id).await;
         self.write(outbox::give_up(core.db.dialect(), &id, core.clock.now())?).await
     }
 
@@ -438,8 +439,8 @@ async fn look(root: &Path, name: &str, before: Option<FolderState>, shared: &Sha
                 }
             }
             match registered::read(&settings, &loaded.registrations) {
-                Ok(Registered { hooks, routes }) => {
-                    let extension = Extension::of_folder(settings, hooks, routes, unit, &shared.pool);
+                Ok(registered) => {
+                    let extension = Extension::of_folder(settings, registered, unit, &shared.pool, shared.core.clock.now());
                     let registrations = loaded.registrations;
                     return Looked::Good(Box::new(Candidate { extension, description, fingerprint, folder, registrations }));
                 }
@@ -456,11 +457,12 @@ async fn look(root: &Path, name: &str, before: Option<FolderState>, shared: &Sha
 fn guard(settings: &Settings, row: &Item, why: &str, shared: &Shared) -> Option<Arc<Extension>> {
     let registrations = row.get("registered")?.as_array()?;
     // What was good once is good still, unless a newer version of the host says otherwise: then the event isn't there to be guarded.
-    let Registered { hooks, routes } = registered::read(settings, registrations).ok()?;
+    let registered = registered::read(settings, registrations).ok()?;
     let nothing = Source::Body { code: String::new(), params: Vec::new(), answers: false };
     let unit = Unit::new(settings.name.clone(), nothing, settings.memory_limit, false);
-    let extension = Extension::of_folder(settings.clone(), hooks, routes, unit, &shared.pool);
-    extension.set_broken(why);
+    let now = shared.core.clock.now();
+    let extension = Extension::of_folder(settings.clone(), registered, unit, &shared.pool, now);
+    extension.set_broken(why, now);
     Some(extension)
 }
 

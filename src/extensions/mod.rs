@@ -6,6 +6,7 @@
 mod breaker;
 mod definition;
 mod dry_run;
+mod failed_run;
 mod failure;
 pub mod files;
 mod folder_rows;
@@ -14,6 +15,7 @@ mod folders;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod limits_table;
+mod live;
 pub mod pattern;
 pub mod rate_limit;
 mod registered;
@@ -21,10 +23,12 @@ pub mod route_path;
 pub mod route_registration;
 pub mod routes;
 mod run;
+mod runs;
 mod serve;
 mod set;
 mod stats;
 mod store;
+mod trouble;
 pub mod watch;
 
 pub use definition::{Definition, Settings, Status, Trigger};

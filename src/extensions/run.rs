@@ -8,8 +8,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::breaker::{Admission, End};
+use super::failed_run::FailedRun;
 use super::failure::{self, Told};
-use super::set::{Extension, ExtensionSet};
+use super::set::{Extension, ExtensionSet, LastFault};
+use super::trouble::Trouble;
 use crate::auth::{Accountability, Who};
 use crate::bridge::{Record, Session};
 use crate::error::{Error, ErrorCode, Result};
@@ -21,6 +23,30 @@ use crate::services::ctx::too_deep;
 use crate::services::operation::{Intent, Start};
 use crate::services::runner::{Meta, Snapshot};
 use crate::services::{Core, Ctx, Item};
+
+/// A run that has come to its end.
+pub(super) struct Run<'a> {
+    /// The operation that it belonged to.
+    pub ctx: &'a Ctx,
+    /// The qualified event, or method and path.
+    pub event: &'a str,
+    /// Its leave to run, to be told how it ended.
+    pub admission: Admission,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// What it did.
+    pub record: Record,
+}
+
+/// A failed run that was written down.
+pub(super) struct Failed {
+    /// For the caller of the operation.
+    pub error: Error,
+    /// For the author: everything.
+    pub report: String,
+    /// Whether the extension couldn't run at all, so that `failure_mode: open` may skip it.
+    pub could_not_run: bool,
+}
 
 impl Snapshot for ExtensionSet {
     fn hooks(&self) -> &Registry {
@@ -47,9 +73,12 @@ impl Snapshot for ExtensionSet {
             let inside = match ctx.inside_filter(hook, meta.event()) {
                 Ok(inside) => inside,
                 Err(error) => {
-                    if ctx.op.intent == Intent::Keep {
-                        self.shared.stats.note_error(&extension.settings.id, error.detail().unwrap_or(error.message()));
-                    }
+                    self.note_trouble(
+                        extension,
+                        ctx,
+                        meta.event(),
+                        Trouble::general(error.code(), error.detail().unwrap_or(error.message())),
+                    );
                     return Err(error);
                 }
             };
@@ -57,17 +86,18 @@ impl Snapshot for ExtensionSet {
             let input = filter_input(extension, hook.handler, ctx, meta, payload)?;
             let left = ctx.op.deadline.saturating_duration_since(tokio::time::Instant::now());
             let timeout = extension.settings.timeout.min(left);
-            let (outcome, _) = self.invoke(extension, input, timeout, ctx.depth > 0, session, None).await;
+            let (outcome, record) = self.invoke(extension, input, timeout, ctx.depth > 0, session, None).await;
+            let run = Run { ctx, event: meta.event(), admission, elapsed: outcome.elapsed, record };
             match outcome.result {
                 Ok(answer) => {
-                    self.note(extension, ctx, admission, outcome.elapsed, End::Ran, None);
+                    self.ran(extension, run);
                     match answer {
                         Some(json) => parse(json).await.map(Some),
                         None => Ok(None),
                     }
                 }
                 Err(failure) => {
-                    let told = self.failed(extension, ctx, admission, outcome.elapsed, failure, meta.event());
+                    let told = self.failed(extension, run, failure);
                     if told.could_not_run && extension.settings.fail_open { Ok(None) } else { Err(told.error) }
                 }
             }
@@ -86,7 +116,8 @@ impl Snapshot for ExtensionSet {
                 Ok(deeper) => deeper,
                 Err(error) => {
                     tracing::warn!(extension = hook.name, event, %error, "an action hook was not run");
-                    return;
+                    let trouble = Trouble::general(error.code(), error.detail().unwrap_or(error.message()));
+                    return self.note_trouble(extension, &ctx, &event, trouble);
                 }
             };
             let start = Start { depth, chain, ..Start::new(Arc::clone(&ctx.who), Arc::clone(&ctx.op.request_id)) };
@@ -95,10 +126,11 @@ impl Snapshot for ExtensionSet {
             else {
                 return;
             };
-            let (outcome, _) = self.invoke(extension, input, extension.settings.timeout, false, session, None).await;
+            let (outcome, record) = self.invoke(extension, input, extension.settings.timeout, false, session, None).await;
+            let run = Run { ctx: &ctx, event: &event, admission, elapsed: outcome.elapsed, record };
             match outcome.result {
-                Ok(_) => self.note(extension, &ctx, admission, outcome.elapsed, End::Ran, None),
-                Err(failure) => drop(self.failed(extension, &ctx, admission, outcome.elapsed, failure, &event)),
+                Ok(_) => self.ran(extension, run),
+                Err(failure) => drop(self.failed(extension, run, failure)),
             }
         });
     }
@@ -106,10 +138,8 @@ impl Snapshot for ExtensionSet {
     fn bad_answer(&self, hook: &Hook, ctx: &Ctx, meta: &Meta, why: &str) -> Error {
         let report = format!("The filter's answer on `{}` can't be used: {why}", meta.event());
         let Some(extension) = self.by_id.get(&hook.extension) else { return Error::internal(report) };
-        if ctx.op.intent == Intent::Keep {
-            // The run itself was counted when it ended well.
-            self.shared.stats.note_error(&extension.settings.id, &report);
-        }
+        // The run itself was counted when it ended well.
+        self.note_trouble(extension, ctx, meta.event(), Trouble::general(ErrorCode::ExtensionFailed, report.as_str()));
         let whose = if ctx.who.is_admin() { format!("Extension `{}` failed: {why}", hook.name) } else { "An extension failed".to_owned() };
         Error::new(ErrorCode::ExtensionFailed, whose).with_detail(report)
     }
@@ -138,9 +168,11 @@ impl ExtensionSet {
         let max = self.shared.core.config.extension_max_depth;
         let chain: Arc<[String]> = delivery.chain.iter().cloned().chain([format!("{} ({})", hook.name, delivery.event)]).collect();
         if delivery.depth >= max {
-            let report = too_deep(max, &chain, &who).to_string();
-            self.shared.stats.note_error(&delivery.extension, &report);
-            return Verdict::Hopeless(report);
+            let error = too_deep(max, &chain, &who);
+            let trouble = Trouble::general(error.code(), error.detail().unwrap_or(error.message()));
+            let start = Start::new(who, Arc::from(delivery.request_id.as_str()));
+            self.note_trouble(extension, &self.shared.core.open(&start), &delivery.event, trouble);
+            return Verdict::Hopeless(error.to_string());
         }
         let admission = match extension.breaker.admit(Instant::now()) {
             Ok(admission) => admission,
@@ -161,10 +193,11 @@ impl ExtensionSet {
             Ok(input) => input,
             Err(error) => return Verdict::Hopeless(error.to_string()),
         };
-        let (outcome, _) = self.invoke(extension, input, extension.settings.timeout, false, session, None).await;
+        let (outcome, record) = self.invoke(extension, input, extension.settings.timeout, false, session, None).await;
+        let run = Run { ctx: &ctx, event: &delivery.event, admission, elapsed: outcome.elapsed, record };
         match outcome.result {
             Ok(_) => {
-                self.note(extension, &ctx, admission, outcome.elapsed, End::Ran, None);
+                self.ran(extension, run);
                 Verdict::Done
             }
             Err(Failure::Busy { retry_after }) => {
@@ -172,7 +205,7 @@ impl ExtensionSet {
             }
             Err(failure) => {
                 let is_load = matches!(failure, Failure::Load(_));
-                let told = self.failed(extension, &ctx, admission, outcome.elapsed, failure, &delivery.event);
+                let told = self.failed(extension, run, failure);
                 if is_load { Verdict::Hold(told.report) } else { Verdict::Failed(told.report) }
             }
         }
@@ -194,54 +227,60 @@ impl ExtensionSet {
         (outcome, record)
     }
 
-    /// Counts a failed run, logs it, and answers what it means.
-    pub(super) fn failed(
-        &self,
-        extension: &Extension,
-        ctx: &Ctx,
-        admission: Admission,
-        elapsed: Duration,
-        failure: Failure,
-        event: &str,
-    ) -> Told {
-        let settings = &extension.settings;
-        let load = match &failure {
-            Failure::Load(load) => Some(failure::load_report(load)),
-            _ => None,
-        };
-        // What the operation cut short is the operation's limit, not the extension's fault.
-        let told = match failure {
-            Failure::Timeout { .. } if elapsed < settings.timeout => failure::cut_by_operation(&settings.name),
-            failure => failure::tell(failure, &settings.name, &ctx.who, settings.timeout),
-        };
-        tracing::warn!(
-            extension = settings.name,
-            event,
-            request = &*ctx.op.request_id,
-            code = told.error.wire_code(),
-            report = told.report,
-            "an extension's run failed"
-        );
-        if told.could_not_run {
-            // It never began: nothing is counted, and the breaker learns nothing.
-            if load.is_some() && ctx.op.intent == Intent::Keep {
-                self.shared.stats.note_error(&settings.id, &told.report);
-            }
-        } else {
-            self.note(extension, ctx, admission, elapsed, told.end, Some(&told.report));
+    /// Counts a run that ended well.
+    pub(super) fn ran(&self, extension: &Extension, run: Run<'_>) {
+        if run.ctx.op.intent == Intent::Keep {
+            run.admission.ended(End::Ran);
+            self.shared.stats.count(&extension.settings.id, run.elapsed, None);
         }
-        if let Some(why) = load
-            && extension.set_broken(&why)
-        {
-            self.mark_broken(extension);
-        }
-        told
     }
 
-    pub(super) fn note(&self, extension: &Extension, ctx: &Ctx, admission: Admission, elapsed: Duration, end: End, report: Option<&str>) {
+    /// Counts a failed run, writes it down, and answers what it means.
+    pub(super) fn failed(&self, extension: &Extension, run: Run<'_>, failure: Failure) -> Failed {
+        let (settings, Run { ctx, event, admission, elapsed, record }) = (&extension.settings, run);
+        let (is_load, is_busy) = (matches!(failure, Failure::Load(_)), matches!(failure, Failure::Busy { .. }));
+        // What the operation cut short is the operation's limit, not the extension's fault.
+        let Told { error, trouble, end, could_not_run } = match failure {
+            Failure::Timeout { cut } if elapsed < settings.timeout => failure::cut_by_operation(&settings.name, cut),
+            failure => failure::tell(failure, &settings.name, &ctx.who, settings.timeout),
+        };
+        let now = self.shared.core.clock.now();
+        let run = FailedRun::new(&settings.id, event, &ctx.op.request_id, ctx.who.user_id(), trouble, now).after(record, elapsed);
+        let report = run.text();
+        let (request, code) = (&*ctx.op.request_id, error.wire_code());
+        tracing::warn!(extension = settings.name, event, request, code, report, "an extension's run failed");
+        // A decision is its author's message to the caller, and says all there is.
+        let error = if error.code() == ErrorCode::ExtensionError { error } else { error.with_detail(report.as_str()) };
+        if is_load && extension.set_broken(&run.trouble.message, now) {
+            self.mark_broken(extension);
+        }
         if ctx.op.intent == Intent::Keep {
-            admission.ended(end);
-            self.shared.stats.count(&extension.settings.id, elapsed, report);
+            if end == End::Fault {
+                let Trouble { code, message, .. } = run.trouble.clone();
+                let (place, event, request_id) = (run.trouble.place(), run.event.clone(), run.request_id.clone());
+                extension.set_last_fault(LastFault { code, message, place, event, request_id, at: now });
+            }
+            // What never began isn't counted, and the breaker learns nothing from it.
+            if !could_not_run {
+                admission.ended(end);
+                self.shared.stats.count(&settings.id, elapsed, Some(&report));
+            } else if is_load {
+                self.shared.stats.note_error(&settings.id, &report);
+            }
+            if !is_busy {
+                self.shared.runs.add(run);
+            }
+        }
+        Failed { error, report, could_not_run }
+    }
+
+    /// Takes note of something wrong with a run that was counted, or that never began.
+    fn note_trouble(&self, extension: &Extension, ctx: &Ctx, event: &str, trouble: Trouble) {
+        if ctx.op.intent == Intent::Keep {
+            let (id, now) = (&extension.settings.id, self.shared.core.clock.now());
+            let run = FailedRun::new(id, event, &ctx.op.request_id, ctx.who.user_id(), trouble, now);
+            self.shared.stats.note_error(id, &run.text());
+            self.shared.runs.add(run);
         }
     }
 

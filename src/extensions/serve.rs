@@ -9,10 +9,9 @@ use futures_util::stream::BoxStream;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::breaker::End;
 use super::failure;
 use super::routes::Route;
-use super::run::{context, raw};
+use super::run::{Run, context, raw};
 use super::set::ExtensionSet;
 use crate::bridge::Session;
 use crate::error::{Error, Result};
@@ -86,13 +85,14 @@ impl ExtensionSet {
         };
         let session = Session::separate(Arc::clone(&self.shared.core), start, name);
         let exchange = Exchange { body, answer, gone, stream_timeout: extension.settings.stream_timeout };
-        let (outcome, _) = self.invoke(extension, input, extension.settings.timeout, false, session, Some(exchange)).await;
+        let (outcome, record) = self.invoke(extension, input, extension.settings.timeout, false, session, Some(exchange)).await;
+        let run = Run { ctx: &ctx, event: &event, admission, elapsed: outcome.elapsed, record };
         match outcome.result {
             Ok(_) => {
-                self.note(extension, &ctx, admission, outcome.elapsed, End::Ran, None);
+                self.ran(extension, run);
                 Ok(())
             }
-            Err(failure) => Err(self.failed(extension, &ctx, admission, outcome.elapsed, unhandled(failure), &event).error),
+            Err(failure) => Err(self.failed(extension, run, unhandled(failure)).error),
         }
     }
 }

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
+
 use super::breaker::Breaker;
 use super::definition::{Definition, Settings, Status, Trigger};
+use super::registered::Registered;
 use super::routes::{Access, Route, Table};
+use super::runs::Runs;
 use super::stats::Stats;
 use crate::hooks::{Hook, Registry};
 use crate::sandbox::{Pool, Unit};
@@ -19,6 +23,8 @@ pub struct Shared {
     pub pool: Arc<Pool>,
     /// The counters.
     pub stats: Stats,
+    /// The failed runs.
+    pub runs: Runs,
 }
 
 /// Where an extension comes from.
@@ -46,14 +52,35 @@ pub struct Extension {
     pub breaker: Arc<Breaker>,
     /// Whether its routes are: anybody may ask for those, and what they ask must not take away what the hooks guard.
     pub route_breaker: Arc<Breaker>,
-    /// Why its code doesn't load, once that was found out. Short sections only: a std mutex.
-    broken: Mutex<Option<String>>,
+    /// Since when this version is live on this host.
+    pub since: DateTime<Utc>,
+    /// Why its code doesn't load, and since when that is known. Short sections only: a std mutex.
+    broken: Mutex<Option<(String, DateTime<Utc>)>>,
+    /// Its last timeout, memory breach or crash. Short sections only: a std mutex.
+    last_fault: Mutex<Option<LastFault>>,
     pool: Arc<Pool>,
+}
+
+/// The last time that an extension did what the breaker counts.
+#[derive(Debug, Clone)]
+pub struct LastFault {
+    /// The code that the caller got.
+    pub code: String,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// Where in the code, where that is known.
+    pub place: Option<String>,
+    /// On which event.
+    pub event: String,
+    /// In which request.
+    pub request_id: String,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 impl Extension {
     /// A version of its own of what a row defines.
-    pub fn of_row(definition: Definition, pool: &Arc<Pool>) -> Arc<Self> {
+    pub fn of_row(definition: Definition, pool: &Arc<Pool>, now: DateTime<Utc>) -> Arc<Self> {
         let Settings { id, name, memory_limit, warm, sort, .. } = &definition.settings;
         let unit = Unit::new(name.clone(), definition.source(), *memory_limit, *warm);
         let route = match &definition.trigger {
@@ -73,15 +100,22 @@ impl Extension {
             Trigger::Filter(_) | Trigger::Action { .. } => None,
         };
         let (settings, hooks) = (definition.settings.clone(), definition.hook().into_iter().collect());
-        Self::new(settings, Origin::Row(definition), hooks, route.into_iter().collect(), unit, pool)
+        Self::new(settings, Origin::Row(definition), (hooks, route.into_iter().collect()), unit, pool, now)
     }
 
     /// A version of a folder.
-    pub fn of_folder(settings: Settings, hooks: Vec<Hook>, routes: Vec<Route>, unit: Arc<Unit>, pool: &Arc<Pool>) -> Arc<Self> {
-        Self::new(settings, Origin::Folder, hooks, routes, unit, pool)
+    pub fn of_folder(settings: Settings, does: Registered, unit: Arc<Unit>, pool: &Arc<Pool>, now: DateTime<Utc>) -> Arc<Self> {
+        Self::new(settings, Origin::Folder, (does.hooks, does.routes), unit, pool, now)
     }
 
-    fn new(settings: Settings, origin: Origin, hooks: Vec<Hook>, routes: Vec<Route>, unit: Arc<Unit>, pool: &Arc<Pool>) -> Arc<Self> {
+    fn new(
+        settings: Settings,
+        origin: Origin,
+        (hooks, routes): (Vec<Hook>, Vec<Route>),
+        unit: Arc<Unit>,
+        pool: &Arc<Pool>,
+        since: DateTime<Utc>,
+    ) -> Arc<Self> {
         let pool = Arc::clone(pool);
         Arc::new(Self {
             settings,
@@ -91,19 +125,39 @@ impl Extension {
             unit,
             breaker: Arc::default(),
             route_breaker: Arc::default(),
-            broken: Mutex::new(None),
+            since,
+            broken: Mutex::default(),
+            last_fault: Mutex::default(),
             pool,
         })
     }
 
     /// Why it can't be loaded, if that is known.
     pub fn broken(&self) -> Option<String> {
+        self.broken_since().map(|(why, _)| why)
+    }
+
+    /// The same, and since when.
+    pub fn broken_since(&self) -> Option<(String, DateTime<Utc>)> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes note that it can't be loaded. Answers whether that is news.
-    pub fn set_broken(&self, why: &str) -> bool {
-        self.broken.lock().unwrap_or_else(PoisonError::into_inner).replace(why.to_owned()).is_none()
+    /// Takes note that it can't be loaded, as is known since `since`. What was known before stays. Answers whether that is news.
+    pub fn set_broken(&self, why: &str, since: DateTime<Utc>) -> bool {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = broken.is_none();
+        broken.get_or_insert_with(|| (why.to_owned(), since));
+        is_news
+    }
+
+    /// Its last fault on this host.
+    pub fn last_fault(&self) -> Option<LastFault> {
+        self.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of a fault.
+    pub fn set_last_fault(&self, fault: LastFault) {
+        *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
     }
 }
 
@@ -134,6 +188,7 @@ pub struct ExtensionSet {
 impl ExtensionSet {
     /// Builds the next snapshot. Versions of rows that haven't changed are kept, with their workers.
     pub fn build(shared: &Arc<Shared>, rows: Vec<Item>, folders: Vec<Arc<Extension>>, previous: Option<&Self>, safe_mode: bool) -> Self {
+        let now = shared.core.clock.now();
         let (mut by_id, mut unreadable) = (HashMap::new(), HashMap::new());
         for row in rows {
             let id = row.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
@@ -144,9 +199,10 @@ impl ExtensionSet {
                         .and_then(|set| set.by_id.get(&id))
                         .filter(|old| matches!(&old.origin, Origin::Row(before) if *before == definition));
                     let is_broken = definition.status == Status::Error;
-                    let extension = kept.map_or_else(|| Extension::of_row(definition, &shared.pool), Arc::clone);
+                    let extension = kept.map_or_else(|| Extension::of_row(definition, &shared.pool, now), Arc::clone);
                     if is_broken {
-                        extension.set_broken("its status is `error`: mend the code and save it");
+                        let (why, since) = known_error(&row);
+                        extension.set_broken(&why, since.unwrap_or(now));
                     }
                     by_id.insert(id, extension);
                 }
@@ -155,8 +211,10 @@ impl ExtensionSet {
                     let is_off = safe_mode || row.get("status").is_some_and(|status| status == "inactive");
                     // What it guards can still be told, mostly: that stays guarded.
                     if let Some(definition) = Definition::guarding(&row).filter(|_| !is_off) {
-                        let extension = Extension::of_row(definition, &shared.pool);
-                        extension.set_broken(error.message());
+                        let extension = Extension::of_row(definition, &shared.pool, now);
+                        let known = previous.and_then(|set| set.by_id.get(&id)?.broken_since());
+                        let since = known.filter(|(why, _)| why == error.message()).map_or(now, |(_, since)| since);
+                        extension.set_broken(error.message(), since);
                         by_id.insert(id.clone(), extension);
                     }
                     unreadable.insert(id, error.message().to_owned());
@@ -177,4 +235,13 @@ impl ExtensionSet {
     pub fn routes(&self) -> &Table {
         &self.routes
     }
+}
+
+/// What a row whose status is `error` knows about that.
+fn known_error(row: &Item) -> (String, Option<DateTime<Utc>>) {
+    let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str);
+    let first_line = text("last_error").and_then(|error| error.lines().next());
+    let why = first_line.map_or_else(|| "its code doesn't load".to_owned(), |line| format!("its code doesn't load: {line}"));
+    let since = text("last_error_at").and_then(|at| DateTime::parse_from_rfc3339(at).ok()).map(|at| at.with_timezone(&Utc));
+    (why, since)
 }

@@ -3,18 +3,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::definition::{self, Definition, Status};
-use super::failure::load_report;
 use super::folders::{self, Folders};
+use super::runs::Runs;
 use super::set::{Extension, ExtensionSet, Origin, Shared};
 use super::stats::Stats;
+use super::trouble::load_report;
 use crate::auth::Accountability;
 use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql};
 use crate::error::{Error, ErrorCode, Result};
@@ -23,10 +24,14 @@ use crate::hooks::outbox::{self, Delivery};
 use crate::sandbox::{LoadFailure, Pool};
 use crate::services::items::{ItemsService, Listing};
 use crate::services::operation::Start;
+use crate::services::query::{clip, show};
 use crate::services::runner::{Runner, Snapshot};
 use crate::services::{Core, Item};
 
 pub(super) const TABLE: &str = "daas_extensions";
+
+/// Failed runs that an extension is shown with.
+const LAST_RUNS: u64 = 10;
 
 impl Execute for Extensions {
     /// By the extensions as they are when it runs.
@@ -49,6 +54,8 @@ pub struct Extensions {
     /// The extensions in folders.
     pub(super) folders: Folders,
     pub(super) safe_mode: bool,
+    /// When this host began.
+    pub(super) started: DateTime<Utc>,
     /// Deliveries could not be let go on at the last change. Set by whoever saw that, taken by the flush.
     still_held: AtomicBool,
 }
@@ -64,7 +71,8 @@ impl Extensions {
     pub fn new(core: Arc<Core>, pool: Arc<Pool>) -> Arc<Self> {
         let safe_mode = core.config.safe_mode;
         let stats = Stats::new(core.db.clone(), core.clock.clone());
-        let shared = Arc::new(Shared { core, pool, stats });
+        let (runs, started) = (Runs::new(core.db.clone(), core.clock.clone()), core.clock.now());
+        let shared = Arc::new(Shared { core, pool, stats, runs });
         let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), None, safe_mode);
         Arc::new(Self {
             shared,
@@ -72,6 +80,7 @@ impl Extensions {
             change: Mutex::new(()),
             folders: Folders::default(),
             safe_mode,
+            started,
             still_held: AtomicBool::new(false),
         })
     }
@@ -109,9 +118,10 @@ impl Extensions {
         Ok(())
     }
 
-    /// Writes the counters. Called once a second, and at the end.
+    /// Writes the counters and the failed runs. Called once a second, and at the end.
     pub async fn flush(&self) {
         self.shared.stats.flush().await;
+        self.shared.runs.flush().await;
         if self.still_held.swap(false, Ordering::Relaxed) && self.unhold().await.is_err() {
             self.still_held.store(true, Ordering::Relaxed);
         }
@@ -122,7 +132,7 @@ impl Extensions {
         admin(&start.who)?;
         let mut listing =
             self.shared.core.operate(start, |ctx| async move { ItemsService::by_own_door(&ctx, TABLE).list(query).await }).await?;
-        listing.items.iter_mut().for_each(|row| self.add_live(row));
+        self.add_live(&mut listing.items).await?;
         // Folders aren't rows, so a filter can't be asked of them; without one they stand behind the last row, on its page and no other.
         let narrowed = ["filter", "search", "aggregate", "groupBy"].iter().any(|name| query.contains_key(*name));
         if !narrowed && ends_here(&listing, query, list(&self.shared.core.db).await?.len() as u64) {
@@ -136,25 +146,69 @@ impl Extensions {
         Ok(listing)
     }
 
-    /// One row with what is known of it beyond the row.
+    /// One row with what is known of it beyond the row, and its last failed runs.
     pub async fn read(&self, start: Start, id: &str, query: &Item) -> Result<Item> {
         admin(&start.who)?;
-        if self.folders.find(id).is_some() {
-            let mut row = self.folder_rows().await?.into_iter().find(|row| row.get("id") == Some(&json!(id)));
-            row.iter_mut().for_each(|row| keep_fields(row, query));
-            return row.ok_or_else(|| Error::new(ErrorCode::NotFound, "The folder of this extension is gone"));
+        let mut row = match self.folder_of(id).await? {
+            Some(mut row) => {
+                keep_fields(&mut row, query);
+                row
+            }
+            None => {
+                let mut row = [self.stored(start, id, query).await?];
+                self.add_live(&mut row).await?;
+                let [row] = row;
+                row
+            }
+        };
+        let (runs, _) = self.shared.runs.page(id, 1, LAST_RUNS).await?;
+        row.insert("runs".to_owned(), json!(runs));
+        Ok(row)
+    }
+
+    /// A page of the failed runs of an extension, the last first. The query has `limit` (1 to 100) and `page` (from 1).
+    ///
+    /// # Errors
+    /// 400 for another parameter or value, 404 where there is no such extension.
+    pub async fn failed_runs(&self, start: Start, id: &str, query: &Item) -> Result<Listing> {
+        admin(&start.who)?;
+        if let Some(name) = query.keys().find(|name| !["limit", "page"].contains(&name.as_str())) {
+            return Err(Error::query(format!("Failed runs are asked for with `limit` and `page`, not with `{}`", clip(name))));
         }
+        let number = |name: &str, default: u64, max: u64| match query.get(name) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => value
+                .as_u64()
+                .or_else(|| value.as_str()?.parse().ok())
+                .filter(|number| (1..=max).contains(number))
+                .ok_or_else(|| Error::query(format!("`{name}` must be a whole number from 1 to {max}, not: {}", show(value)))),
+        };
+        let (limit, page) = (number("limit", 25, 100)?, number("page", 1, 1_000_000)?);
+        if self.folder_of(id).await?.is_none() {
+            self.stored(start, id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        }
+        let (items, total) = self.shared.runs.page(id, page, limit).await?;
+        Ok(Listing { items, page, limit: i64::try_from(limit).unwrap_or(i64::MAX), total_count: Some(total), filter_count: None })
+    }
+
+    /// The row as it is stored.
+    async fn stored(&self, start: Start, id: &str, query: &Item) -> Result<Item> {
         let key = json!(id);
-        let mut row = self
-            .shared
+        self.shared
             .core
             .operate(start, |ctx| {
                 let key = &key;
                 async move { ItemsService::by_own_door(&ctx, TABLE).read_one(key, query, crate::services::ctx::Hold::No).await }
             })
-            .await?;
-        self.add_live(&mut row);
-        Ok(row)
+            .await
+    }
+
+    /// The folder with this id, in the shape of a row.
+    async fn folder_of(&self, id: &str) -> Result<Option<Item>> {
+        if !folders::is_folder_id(id) {
+            return Ok(None);
+        }
+        Ok(self.folder_rows().await?.into_iter().find(|row| row.get("id") == Some(&json!(id))))
     }
 
     /// Stores a new extension: checked, compiled, live.
@@ -184,8 +238,7 @@ impl Extensions {
         if changes.shift_remove("id").is_some_and(|new| new != id) {
             return Err(Error::payload("`id` can't be changed").with_field("id"));
         }
-        let mut old = self.read(start.clone(), id, &Item::new()).await?;
-        old.shift_remove("live");
+        let old = self.stored(start.clone(), id, &Item::new()).await?;
         let mut merged = old.clone();
         merged.extend(changes.clone());
         let mends = ["code", "type", "memory_limit_mb"].iter().any(|member| changes.contains_key(*member));
@@ -210,8 +263,12 @@ impl Extensions {
             extension.breaker.reset();
             extension.route_breaker.reset();
         }
-        let mut row = row.into_iter().next().ok_or_else(|| Error::internal("a changed extension has no row"))?;
-        self.add_live(&mut row);
+        let mut row = [row.into_iter().next().ok_or_else(|| Error::internal("a changed extension has no row"))?];
+        // The change is made, whatever comes of this.
+        if let Err(error) = self.add_live(&mut row).await {
+            tracing::warn!(%error, extension = id, "what an extension is now could not be told");
+        }
+        let [row] = row;
         Ok(row)
     }
 
@@ -231,7 +288,15 @@ impl Extensions {
         self.swap().await?;
         self.look_at_conflicting().await;
         let core = &self.shared.core;
+        self.forget_runs(id).await;
         self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
+    }
+
+    /// The failed runs of an extension that is gone go as well; those that can't be deleted now go by their age.
+    pub(super) async fn forget_runs(&self, id: &str) {
+        if let Err(error) = self.shared.runs.forget(id).await {
+            tracing::warn!(%error, extension = id, "the failed runs of a deleted extension could not be deleted");
+        }
     }
 
     /// What was held back while its extension couldn't run goes on where it can now.
@@ -275,22 +340,8 @@ impl Extensions {
             return Ok(());
         }
         // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
-        let candidate = Extension::of_row(definition, &self.shared.pool);
+        let candidate = Extension::of_row(definition, &self.shared.pool, self.shared.core.clock.now());
         self.shared.pool.check(&candidate.unit).await.map_err(invalid_code).map(drop)
-    }
-
-    /// Adds what the row doesn't hold: counts since the last flush, and whether it can run.
-    fn add_live(&self, row: &mut Item) {
-        self.shared.stats.add_to(row);
-        let set = self.current();
-        let Some(id) = row.get("id").and_then(Value::as_str) else { return };
-        let live = match (set.by_id.get(id), set.unreadable.get(id)) {
-            _ if self.safe_mode => json!({ "state": "safe_mode", "reason": "EXTENSIONS_SAFE_MODE is on: nothing runs" }),
-            (_, Some(why)) => json!({ "state": "unreadable", "reason": why }),
-            (None, None) => json!({ "state": "inactive" }),
-            (Some(extension), None) => set.live(extension),
-        };
-        row.insert("live".to_owned(), live);
     }
 }
 
@@ -315,20 +366,6 @@ fn keep_fields(row: &mut Item, query: &Item) {
 }
 
 impl ExtensionSet {
-    /// Whether an extension of this snapshot can run now, and why not.
-    pub(super) fn live(&self, extension: &Extension) -> Value {
-        let now = Instant::now();
-        let cooling = extension.breaker.cooling(now).or_else(|| extension.route_breaker.cooling(now));
-        match (extension.broken(), cooling, self.conflicts.get(&extension.settings.id)) {
-            (Some(why), ..) => json!({ "state": "error", "reason": why }),
-            (None, _, Some(conflict)) => json!({ "state": "error", "reason": conflict }),
-            (None, Some(left), None) => {
-                json!({ "state": "cooling_down", "reason": "five faults within ten seconds", "seconds_left": left.as_secs() })
-            }
-            (None, None, None) => json!({ "state": "ready" }),
-        }
-    }
-
     /// Whether there still is such a row.
     pub(super) async fn exists(&self, id: &str) -> bool {
         let db = &self.shared.core.db;

@@ -4,12 +4,14 @@
 //! A row is born leased to the host that wrote it, which has the same delivery in memory and runs it without another write. When that
 //! host dies, the lease runs out and any host takes the row over.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::db::aggregate::{Aggregate, aggregate};
 use crate::db::sql::{self, Lock};
 use crate::db::{Collection, Conn, Dialect, FieldType, Filter, Op, Query, Sort, Sql, system, timestamp};
 use crate::error::{Error, Result};
@@ -114,7 +116,7 @@ impl Delivery {
 
     fn from_row(row: Vec<Value>) -> Result<Self> {
         let bad = |column: &str| Error::internal(format!("`{column}` of a delivery can't be read"));
-        let mut row = row.into_iter().zip(COLUMNS).map(|(value, name)| (name, value)).collect::<std::collections::HashMap<_, _>>();
+        let mut row = row.into_iter().zip(COLUMNS).map(|(value, name)| (name, value)).collect::<HashMap<_, _>>();
         let mut take = |name: &'static str| row.remove(name).unwrap_or_default();
         let text = |value: Value| value.as_str().map(str::to_owned);
         Ok(Self {
@@ -264,6 +266,36 @@ pub async fn anything_held(conn: &mut Conn<'_>) -> Result<bool> {
     let query = Query { filter: Some(Filter::field("status", Op::Eq(json!("held")))), limit: Some(1), ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table(), &["id"], &query, Lock::None)?;
     Ok(!conn.select(&statement, &[FieldType::Uuid]).await?.is_empty())
+}
+
+/// How many deliveries wait for an extension.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Owed {
+    /// Due now or at a later attempt.
+    pub pending: u64,
+    /// Until the extension can run again.
+    pub held: u64,
+    /// Given up.
+    pub dead: u64,
+}
+
+/// What is owed to each of these extensions; those that are owed nothing are left out.
+pub async fn owed(conn: &mut Conn<'_>, extensions: Vec<Value>) -> Result<HashMap<String, Owed>> {
+    let groups = ["extension", "status"].map(str::to_owned);
+    let query = Query { filter: Some(Filter::field("extension", Op::In(extensions))), ..Query::default() };
+    let statement = aggregate(conn.dialect(), &table(), &groups, &[(Aggregate::CountAll, None)], &query)?;
+    let mut all: HashMap<String, Owed> = HashMap::new();
+    for row in conn.select(&statement, &[FieldType::String, FieldType::String, FieldType::BigInteger]).await? {
+        let [Value::String(extension), Value::String(status), count] = &row[..] else { continue };
+        let count = count.as_u64().or_else(|| count.as_str()?.parse().ok()).unwrap_or_default();
+        let owed = all.entry(extension.clone()).or_default();
+        match status.as_str() {
+            "held" => owed.held = count,
+            "dead" => owed.dead = count,
+            _ => owed.pending += count,
+        }
+    }
+    Ok(all)
 }
 
 /// Lets the held deliveries of `extensions` go on: they can run again.

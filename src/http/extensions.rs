@@ -25,6 +25,7 @@ pub fn routes() -> Router<Arc<Api>> {
         .route("/api/extensions", get(list).post(create))
         .route("/api/extensions/test", post(test))
         .route("/api/extensions/{id}", get(read).patch(update).delete(delete))
+        .route("/api/extensions/{id}/runs", get(runs))
         .route("/api/extensions/{id}/activate", post(activate))
         .route("/api/extensions/{id}/deactivate", post(deactivate))
 }
@@ -35,6 +36,10 @@ async fn list(State(api): App, call: Call) -> Answer {
 
 async fn read(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
     Ok(data(api.extensions.read(call.start, &id, &call.query).await?))
+}
+
+async fn runs(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    Ok(listed(api.extensions.failed_runs(call.start, &id, &call.query).await?))
 }
 
 async fn create(State(api): App, call: Call) -> Answer {

@@ -9,7 +9,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::CallError;
-use super::limits::{LOAD_TIMEOUT, MAX_MESSAGE, MAX_STACK_TEXT};
+use super::limits::{LOAD_TIMEOUT, MAX_MESSAGE, MAX_METHOD, MAX_REPORT, MAX_STACK_TEXT};
+use super::trace::Spot;
+
+/// Causes that are told of one error; the glue goes no further either.
+pub(super) const MAX_CAUSES: usize = 8;
+
+/// The own fields of an error, as JSON; the glue stops earlier.
+pub(super) const MAX_FIELDS: usize = 16 * 1024;
+
+/// Stack text of a cause, in characters.
+pub(super) const MAX_CAUSE_STACK: usize = 2_000;
 
 /// Why an invocation gave no result.
 #[derive(Debug, Clone)]
@@ -18,8 +28,8 @@ pub enum Failure {
     Thrown(Box<Thrown>),
     /// It took longer than its timeout.
     Timeout {
-        /// Where it was cut, in the author's lines, where the worker could still tell.
-        stack: Option<String>,
+        /// Where it was cut, where the worker could still tell.
+        cut: Option<Box<Cut>>,
     },
     /// It was still running at [`Host::deadline`](super::Host::deadline).
     HostDeadline,
@@ -28,7 +38,10 @@ pub enum Failure {
     /// Its streaming answer was cut off at a limit; the text says which.
     StreamCut(String),
     /// It reached the memory limit of its unit.
-    OutOfMemory,
+    OutOfMemory {
+        /// Where it was cut, where there was memory left to tell.
+        cut: Option<Box<Cut>>,
+    },
     /// An argument or the result is larger than a payload may be.
     PayloadTooLarge(String),
     /// The result holds a value that JSON can't carry; the message names its path.
@@ -62,8 +75,10 @@ pub struct Thrown {
     pub code: Option<String>,
     /// `error.status`, if it is a number from 100 to 599.
     pub status: Option<u16>,
-    /// The stack in the author's lines, its causes appended.
+    /// The stack in the author's lines.
     pub stack: Option<String>,
+    /// What led to it, the nearest first: its `cause`, that one's, and so on; then the `errors` of an `AggregateError`.
+    pub causes: Vec<Cause>,
     /// The file where it was thrown, if the extension has several.
     pub file: Option<String>,
     /// The author's line where it was thrown, from 1.
@@ -74,6 +89,49 @@ pub struct Thrown {
     pub frame: Option<String>,
     /// The error's own further members.
     pub fields: Map<String, Value>,
+}
+
+/// What led to a thrown error.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Its `name`; its type where it isn't an object.
+    pub name: String,
+    /// Its `message`, cut at 1,000 characters.
+    pub message: String,
+    /// Its `code`, if it is a string.
+    pub code: Option<String>,
+    /// Its stack in the author's lines.
+    pub stack: Option<String>,
+}
+
+/// Where a run was when a limit cut it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// What the code was doing.
+    pub doing: Doing,
+    /// The stack in the author's lines: of the code that ran, or of the host call that it waited for.
+    pub stack: Option<String>,
+    /// The file of its innermost line, if the extension has several.
+    pub file: Option<String>,
+    /// That line, from 1.
+    pub line: Option<u32>,
+    /// The column in that line, from 1.
+    pub column: Option<u32>,
+    /// The lines around it with a caret below the column.
+    pub frame: Option<String>,
+}
+
+/// What code does when it is cut.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    /// It runs.
+    #[default]
+    Running,
+    /// It waits for the answer to a host call, of this name.
+    Calling(String),
+    /// It waits for something else: a timer, a body, a promise that nothing settles.
+    Waiting,
 }
 
 /// Whose doing a thrown error was.
@@ -148,9 +206,14 @@ pub(super) enum Report {
     /// The clock ran out, noticed by the worker itself.
     Timeout {
         /// Where.
-        stack: Option<String>,
+        cut: Option<Box<Cut>>,
     },
     /// The allocator refused.
+    MemoryLimit {
+        /// Where.
+        cut: Option<Box<Cut>>,
+    },
+    /// There is no memory to begin with.
     OutOfMemory,
     /// The result is too large.
     PayloadTooLarge {
@@ -178,6 +241,7 @@ pub(super) struct ThrownReport {
     pub code: Option<String>,
     pub status: Option<u16>,
     pub stack: Option<String>,
+    pub causes: Vec<Cause>,
     pub file: Option<String>,
     pub line: Option<u32>,
     pub column: Option<u32>,
@@ -186,6 +250,27 @@ pub(super) struct ThrownReport {
 }
 
 impl Report {
+    /// As the host reads it. What would be longer than it reads, in letters that JSON writes with many, is left out: the least needed first.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        // Only strings, numbers and JSON values are in there.
+        let json = |report: &Self| serde_json::to_vec(report).expect("a report is plain data");
+        let whole = json(self);
+        let Self::Thrown(thrown) = self else { return whole };
+        if whole.len() <= MAX_REPORT {
+            return whole;
+        }
+        let mut thrown = thrown.clone();
+        thrown.fields.clear();
+        thrown.causes.iter_mut().for_each(|cause| cause.stack = None);
+        let shorter = json(&Self::Thrown(thrown.clone()));
+        if shorter.len() <= MAX_REPORT {
+            return shorter;
+        }
+        thrown.causes.clear();
+        thrown.stack = None;
+        json(&Self::Thrown(thrown))
+    }
+
     /// The failure it stands for. `refused` hands out the error with which a host call was answered.
     pub(super) fn into_failure(self, refused: impl FnOnce(u32) -> Option<CallError>) -> Failure {
         match self {
@@ -203,15 +288,17 @@ impl Report {
                     code: t.code.map(|c| cut(c, 100)),
                     status: t.status.filter(|s| (100..600).contains(s)),
                     stack: t.stack.map(|s| cut(s, MAX_STACK_TEXT)),
+                    causes: t.causes.into_iter().take(MAX_CAUSES).map(Cause::bounded).collect(),
                     file: t.file.map(|f| cut(f, MAX_MESSAGE)),
                     line: t.line,
                     column: t.column,
                     frame: t.frame.map(|f| cut(f, MAX_STACK_TEXT)),
-                    fields: t.fields,
+                    fields: if is_small(&t.fields) { t.fields } else { Map::new() },
                 }))
             }
-            Report::Timeout { stack } => Failure::Timeout { stack: stack.map(|s| cut(s, MAX_STACK_TEXT)) },
-            Report::OutOfMemory => Failure::OutOfMemory,
+            Report::Timeout { cut } => Failure::Timeout { cut: Cut::bounded(cut) },
+            Report::MemoryLimit { cut } => Failure::OutOfMemory { cut: Cut::bounded(cut) },
+            Report::OutOfMemory => Failure::OutOfMemory { cut: None },
             Report::PayloadTooLarge { message } => Failure::PayloadTooLarge(cut(message, MAX_MESSAGE)),
             Report::NotSerializable { message } => Failure::NotSerializable(cut(message, MAX_MESSAGE)),
             Report::NotLoaded(failure) => Failure::Load(failure.said()),
@@ -227,14 +314,65 @@ impl Report {
                 let (message, file) = (cut(format!("{}: {}", t.name, t.message), MAX_MESSAGE), t.file);
                 Problem { message, file, line: t.line, column: t.column, frame: t.frame }
             }
-            Report::Timeout { stack } => {
-                let at = stack.map(|s| format!("\n{s}")).unwrap_or_default();
-                Problem::general(format!("The code could not be loaded within {} s{at}", LOAD_TIMEOUT.as_secs()))
+            Report::Timeout { cut } => {
+                Cut::problem(cut, |at| format!("The code could not be loaded within {} s{at}", LOAD_TIMEOUT.as_secs()))
+            }
+            Report::MemoryLimit { cut } => {
+                Cut::problem(cut, |at| format!("The code could not be loaded within the memory limit of the extension{at}"))
             }
             Report::OutOfMemory => Problem::general("The code could not be loaded within the memory limit of the extension"),
             Report::PayloadTooLarge { message } | Report::NotSerializable { message } => Problem::general(message),
             Report::NotLoaded(failure) => failure.problems.into_iter().next().unwrap_or_default(),
         }
+    }
+}
+
+/// Whether the glue could have sent them: it leaves out what is longer.
+fn is_small(fields: &Map<String, Value>) -> bool {
+    serde_json::to_vec(fields).is_ok_and(|json| json.len() <= MAX_FIELDS)
+}
+
+impl Cause {
+    /// Not more of it than is told of one.
+    fn bounded(self) -> Self {
+        let Self { name, message, code, stack } = self;
+        Self {
+            name: cut(name, 100),
+            message: cut(message, MAX_MESSAGE),
+            code: code.map(|code| cut(code, 100)),
+            stack: stack.map(|stack| cut(stack, MAX_CAUSE_STACK)),
+        }
+    }
+}
+
+impl Cut {
+    /// A place in a run, from a stack in the author's lines and its innermost spot.
+    pub(super) fn at(doing: Doing, (stack, spot): (String, Option<Spot>)) -> Self {
+        let mut cut = Self { doing, ..Self::default() };
+        // Without a line of the author's a stack says nothing: it is our own built-ins.
+        if let Some(spot) = spot {
+            cut.stack = Some(stack);
+            cut.file = spot.file;
+            (cut.line, cut.column, cut.frame) = (Some(spot.place.line), Some(spot.place.column), Some(spot.frame));
+        }
+        cut
+    }
+
+    fn bounded(cut_at: Option<Box<Self>>) -> Option<Box<Self>> {
+        let Self { doing, stack, file, line, column, frame } = *cut_at?;
+        let doing = match doing {
+            Doing::Calling(method) => Doing::Calling(cut(method, MAX_METHOD)),
+            other => other,
+        };
+        let long = |text: Option<String>| text.map(|text| cut(text, MAX_STACK_TEXT));
+        Some(Box::new(Self { doing, stack: long(stack), file: file.map(|f| cut(f, MAX_MESSAGE)), line, column, frame: long(frame) }))
+    }
+
+    /// What it says about code that was being loaded; `message` is handed the stack with a line break before it.
+    fn problem(cut: Option<Box<Self>>, message: impl FnOnce(&str) -> String) -> Problem {
+        let Self { stack, file, line, column, frame, .. } = cut.map(|cut| *cut).unwrap_or_default();
+        let at = stack.map(|stack| format!("\n{stack}")).unwrap_or_default();
+        Problem { message: message(&at), file, line, column, frame }
     }
 }
 
@@ -246,4 +384,24 @@ pub(super) fn cut(mut text: String, max: usize) -> String {
         text.truncate(at);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_never_longer_than_the_host_reads() {
+        let long = |max| Some("\u{1}".repeat(max));
+        let cause = Cause { message: "\u{1}".repeat(MAX_MESSAGE), stack: long(MAX_CAUSE_STACK), ..Cause::default() };
+        let mut thrown =
+            ThrownReport { message: "m".into(), stack: long(MAX_STACK_TEXT), causes: vec![cause; MAX_CAUSES], ..ThrownReport::default() };
+        thrown.fields.insert("text".into(), Value::from("\u{1}".repeat(MAX_FIELDS)));
+        for stack in [MAX_STACK_TEXT, MAX_REPORT] {
+            thrown.stack = long(stack);
+            let json = Report::Thrown(Box::new(thrown.clone())).to_json();
+            assert!(json.len() <= MAX_REPORT, "{}", json.len());
+            assert!(matches!(serde_json::from_slice::<Report>(&json), Ok(Report::Thrown(read)) if read.message == "m"));
+        }
+    }
 }

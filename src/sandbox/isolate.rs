@@ -13,8 +13,8 @@ use rquickjs::qjs::{self, JSContext, JSValue};
 
 use super::compile::{Code, Loaded, Program, thrown_text};
 use super::engine::{Engine, Exception, Js, Val};
-use super::failure::{LoadFailure, Report, ThrownReport};
-use super::limits::{Breach, LOAD_TIMEOUT, MAX_STACK_TEXT};
+use super::failure::{Cut, Doing, LoadFailure, Report, ThrownReport};
+use super::limits::{Breach, LOAD_TIMEOUT};
 use super::modules::Modules;
 use super::native::natives;
 use super::protocol::{DONE_FAILURE, DONE_JSON, InvokeBody, ReplyBody};
@@ -46,6 +46,7 @@ struct Entry {
     feed: JSValue,
     load: JSValue,
     loaded: JSValue,
+    waiting: JSValue,
 }
 
 /// What a unit said about itself while it was loaded.
@@ -177,7 +178,7 @@ impl Isolate {
             self.take_outcome();
         }
         match self.shared.breach() {
-            Some(breach) => Err(self.breach_report(breach).into_problem().into()),
+            Some(breach) => Err(self.breach_report(breach, false).into_problem().into()),
             None => Ok(body.to_vec()),
         }
     }
@@ -297,14 +298,18 @@ impl Isolate {
     /// Runs what is pending, for at most `slice`.
     pub(super) fn drive(&self, slice: Duration) -> Step {
         let until = Instant::now() + slice;
+        let mut has_worked = false;
         loop {
             if let Some(breach) = self.shared.breach() {
-                self.shared.fail(&self.breach_report(breach));
+                self.shared.ended();
+                self.shared.fail(&self.breach_report(breach, !has_worked && !self.engine.has_jobs()));
                 return Step::Breached;
             }
             if self.shared.outcome.borrow().is_some() {
+                self.shared.ended();
                 return Step::Done;
             }
+            has_worked = true;
             if !self.engine.has_jobs() {
                 // One timer, then what it set in motion, then the next: as everywhere else.
                 if !self.fire_timer() {
@@ -392,10 +397,8 @@ impl Isolate {
         self.shared.fail(&Report::Thrown(Box::new(report)));
     }
 
-    fn breach_report(&self, breach: Breach) -> Report {
-        if breach == Breach::Memory {
-            return Report::OutOfMemory;
-        }
+    /// What a breach cut. `is_idle` if no code ran: then it is of interest what it waited for.
+    fn breach_report(&self, breach: Breach, is_idle: bool) -> Report {
         if let Some(promise) = self.promise {
             // SAFETY: a live promise, if anything; its result is held for the look at it.
             unsafe {
@@ -406,12 +409,30 @@ impl Isolate {
                 }
             }
         }
-        let stack = self.shared.cut_at.borrow_mut().take().map(|raw| {
-            let (mut text, _) = self.shared.author_stack(&raw);
-            text.truncate(text.floor_char_boundary(MAX_STACK_TEXT));
-            text
+        let cut_at = self.shared.cut_at.borrow_mut().take();
+        let cut = match (cut_at, breach) {
+            (Some(raw), _) => Some(Cut::at(Doing::Running, self.shared.author_stack(&raw))),
+            (None, Breach::Time) if is_idle => Some(self.waiting()),
+            (None, _) => None,
+        };
+        let cut = cut.map(Box::new);
+        match breach {
+            Breach::Memory => Report::MemoryLimit { cut },
+            Breach::Time => Report::Timeout { cut },
+        }
+    }
+
+    /// What the call waits for: the glue knows the host calls that are open, and the lines that made them.
+    fn waiting(&self) -> Cut {
+        let js = self.js();
+        let text = js.call(self.entry.waiting, &[]).and_then(|text| js.text(text.raw())).unwrap_or_else(|Exception| {
+            drop(js.take_exception());
+            String::new()
         });
-        Report::Timeout { stack: stack.filter(|s| !s.is_empty()) }
+        match text.split_once('\n') {
+            Some((method, stack)) => Cut::at(Doing::Calling(method.to_owned()), self.shared.author_stack(stack)),
+            None => Cut::at(Doing::Waiting, Default::default()),
+        }
     }
 }
 
@@ -432,6 +453,7 @@ impl Entry {
             feed: js.get(entry.raw(), c"feed")?.into_raw(),
             load: js.get(entry.raw(), c"load")?.into_raw(),
             loaded: js.get(entry.raw(), c"loaded")?.into_raw(),
+            waiting: js.get(entry.raw(), c"waiting")?.into_raw(),
         })
     }
 }
@@ -479,7 +501,7 @@ pub(super) mod tests {
         assert!(first.starts_with("[null,0."), "{first}");
         for round in 0..3 {
             for (payload, what) in
-                [("{}", "[null,0."), (r#"{"loop":1}"#, "timeout"), (r#"{"wait":1}"#, "timeout"), (r#"{"eat":1}"#, "out_of_memory")]
+                [("{}", "[null,0."), (r#"{"loop":1}"#, "timeout"), (r#"{"wait":1}"#, "timeout"), (r#"{"eat":1}"#, "memory_limit")]
             {
                 assert!(isolate.restore());
                 let outcome = call(&mut isolate, payload, 20);

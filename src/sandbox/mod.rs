@@ -33,6 +33,7 @@ mod pristine_tests;
 mod process;
 mod protocol;
 mod region;
+mod rejections;
 mod resolve;
 mod run;
 mod scheduler;
@@ -55,7 +56,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 pub use exchange::{Answer, AnswerBody, AnswerStream, Exchange, StreamCut};
-pub use failure::{Failure, LoadFailure, Problem, Thrown, ThrownKind};
+pub use failure::{Cause, Cut, Doing, Failure, LoadFailure, Problem, Thrown, ThrownKind};
 pub use jail::Jail;
 pub use limits::{MAX_SOURCE, fixed as fixed_limits};
 pub use pool::{Pool, PoolOptions, PoolStats, WorkerStat};

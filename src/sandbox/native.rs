@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::convert::{Refusal, class_name, to_json};
 use super::engine::{Exception, Js, Native, Val};
-use super::failure::{Report, ThrownReport, cut};
+use super::failure::{Cause, MAX_CAUSE_STACK, MAX_FIELDS, Report, ThrownReport, cut};
 use super::flow;
 use super::limits::{MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS};
 use super::protocol::{DONE_JSON, DONE_UNDEFINED};
@@ -24,6 +24,8 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
     const ALL: &[(&CStr, c_int, Native)] = &[
         (c"done", 1, done),
         (c"fail", 8, fail),
+        (c"cause", 4, cause),
+        (c"forgotten", 3, forgotten),
         (c"callJson", 3, call_json),
         (c"json", 3, json),
         (c"log", 2, log),
@@ -205,8 +207,11 @@ native! {
             Err(Refusal::Breach) => return stop(ask.js),
             Err(Refusal::Thrown) => {
                 let error = ask.js.take_exception();
-                let message = ask.js.get(error.raw(), c"message").and_then(|m| ask.js.text(m.raw())).unwrap_or_default();
-                let message = format!("{root} could not be read: {}", cut(message, MAX_MESSAGE));
+                let member = |name| ask.js.get(error.raw(), name).and_then(|value| ask.js.text(value.raw()));
+                let message = member(c"message").unwrap_or_default();
+                let spot = member(c"stack").ok().and_then(|stack| shared.author_stack(&stack).1);
+                let place = spot.map(|spot| format!(" ({})", spot.told())).unwrap_or_default();
+                let message = format!("{root} could not be read{place}: {}", cut(message, MAX_MESSAGE / 2));
                 shared.fail(&Report::NotSerializable { message });
             }
         }
@@ -224,6 +229,7 @@ native! {
             message: ask.text_if_string(3, MAX_MESSAGE).unwrap_or_default(),
             code: ask.text_if_string(4, 100),
             status: ask.integer(5).and_then(|s| u16::try_from(s).ok()),
+            causes: shared.take_causes(),
             ..ThrownReport::default()
         };
         if let Some(raw) = ask.text_if_string(6, MAX_STACK_TEXT) {
@@ -234,12 +240,34 @@ native! {
                 (report.line, report.column, report.frame) = (Some(spot.place.line), Some(spot.place.column), Some(spot.frame));
             }
         }
-        if let Some(Ok(Value::Object(fields))) = ask.text_if_string(7, MAX_REPORT_FIELDS).map(|f| serde_json::from_str(&f)) {
+        if let Some(Ok(Value::Object(fields))) = ask.text_if_string(7, MAX_FIELDS).map(|f| serde_json::from_str(&f)) {
             report.fields = fields;
         } else {
             report.fields = Map::new();
         }
         shared.fail(&Report::Thrown(Box::new(report)));
+        qjs::JS_UNDEFINED
+    };
+
+    /// `cause(name, message, code, stack)`: one more of what led to the error that `fail` tells next.
+    cause(ask) => {
+        let stack = ask.text_if_string(3, MAX_STACK_TEXT).map(|raw| cut(ask.shared.author_stack(&raw).0, MAX_CAUSE_STACK));
+        ask.shared.add_cause(Cause {
+            name: ask.text_if_string(0, 100).unwrap_or_default(),
+            message: ask.text_if_string(1, MAX_MESSAGE).unwrap_or_default(),
+            code: ask.text_if_string(2, 100),
+            stack: stack.filter(|stack| !stack.is_empty()),
+        });
+        qjs::JS_UNDEFINED
+    };
+
+    /// `forgotten(method, stack, failed)`: this host call was still open when its invocation ended, or failed.
+    forgotten(ask) => {
+        let method = ask.text_if_string(0, MAX_METHOD).unwrap_or_default();
+        let stack = ask.text_if_string(1, MAX_STACK_TEXT).unwrap_or_default();
+        // SAFETY: reads the tag and the flag beside it.
+        let failed = unsafe { qjs::JS_IsBool(ask.arg(2)) && qjs::JS_VALUE_GET_BOOL(ask.arg(2)) };
+        ask.shared.tell_forgotten(&method, &stack, failed);
         qjs::JS_UNDEFINED
     };
 
@@ -358,9 +386,6 @@ native! {
         }
     };
 }
-
-/// Characters of the JSON of a thrown error's own fields; the glue cuts earlier.
-const MAX_REPORT_FIELDS: usize = 16 * 1024;
 
 fn send(ask: &Ask<'_>, id: u32, method: &str, args: &[u8]) -> JSValue {
     if method.len() > MAX_METHOD {

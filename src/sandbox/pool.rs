@@ -235,7 +235,7 @@ impl Pool {
                 End::Answered(result) => return result,
                 End::NotStarted if Instant::now() < deadline => {}
                 End::Died if again && reruns < MAX_RERUNS && Instant::now() < deadline => reruns += 1,
-                End::Died | End::NotStarted if Instant::now() >= deadline => return Err(Failure::Timeout { stack: None }),
+                End::Died | End::NotStarted if Instant::now() >= deadline => return Err(Failure::Timeout { cut: None }),
                 End::Died | End::NotStarted => return Err(Failure::Crashed { had_host_calls: !again }),
             }
         }

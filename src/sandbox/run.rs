@@ -199,14 +199,14 @@ impl Attempt<'_> {
                         if link.is_stuck(now) {
                             self.pool.end(&link);
                         }
-                        return End::Answered(Err(if is_stuck { timeout(false, None) } else { door.cut(now) }));
+                        return End::Answered(Err(if is_stuck { timeout(false) } else { door.cut(now) }));
                     }
                     self.flush(&mut lines);
                     // What yields will forget it when told to; what doesn't is beyond telling.
                     if link.is_stuck(now) {
                         self.pool.end(&link);
                     }
-                    return End::Answered(Err(if door.awaits_body() { Failure::SlowBody } else { timeout(shortened, None) }));
+                    return End::Answered(Err(if door.awaits_body() { Failure::SlowBody } else { timeout(shortened) }));
                 }
             }
         }
@@ -274,7 +274,7 @@ pub(super) fn read_done(
         // As JSON it would become many times its size here.
         DONE_FAILURE if payload.len() <= MAX_REPORT => Some(Err(match serde_json::from_slice::<Report>(&payload).ok()? {
             Report::Timeout { .. } if door.awaits_body() => Failure::SlowBody,
-            Report::Timeout { stack } => timeout(shortened, stack),
+            Report::Timeout { .. } if shortened => Failure::HostDeadline,
             report => report.into_failure(|call| refused.remove(&call)),
         })),
         _ => None,
@@ -300,8 +300,9 @@ fn refusal(code: &str, status: u16, message: String) -> CallError {
     CallError { name: "Error".to_owned(), message, code: code.to_owned(), status, extra: None }
 }
 
-fn timeout(shortened: bool, stack: Option<String>) -> Failure {
-    if shortened { Failure::HostDeadline } else { Failure::Timeout { stack } }
+/// What the host says of a run that its worker didn't end in time.
+fn timeout(shortened: bool) -> Failure {
+    if shortened { Failure::HostDeadline } else { Failure::Timeout { cut: None } }
 }
 
 /// Whole milliseconds, rounded up: the worker's clock should not be ahead of the host's.

@@ -10,16 +10,20 @@ use std::ffi::{c_int, c_void};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rquickjs::qjs::{self, JSContext, JSRuntime, JSValue};
+use rquickjs::qjs::{self, JSRuntime, JSValue};
 
 use super::alloc::Heap;
 use super::compile::{Code, Loaded, Program};
 use super::engine::{Engine, Exception, Js, Val};
-use super::failure::Report;
-use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_FRAME, OPEN_BYTES_FACTOR};
+use super::failure::{Cause, MAX_CAUSES, Report};
+use super::limits::{Breach, LINE_COST, MAX_CONSOLE, MAX_FRAME, MAX_STACK_TEXT, OPEN_BYTES_FACTOR};
 use super::modules::Modules;
 use super::protocol::{CallBody, DONE_FAILURE, Kind, write_message};
+use super::rejections::{Reason, Rejections, rejected, stack_getter, stack_of};
 use super::trace::Spot;
+
+/// The level of `console.warn`.
+const WARN: u8 = 2;
 
 /// Longer than any streaming answer may take: the host ends it before.
 const STREAM_LONGEST: Duration = Duration::from_secs(86_400);
@@ -53,12 +57,17 @@ pub(super) struct Shared {
     streaming: Cell<bool>,
     /// While an answer streams: whether the code waits.
     parked: Cell<bool>,
+    /// Promises of this call that were rejected while nothing listened.
+    pub(super) rejections: RefCell<Rejections>,
+    /// What led to the error of which the glue is about to tell.
+    causes: RefCell<Vec<Cause>>,
     /// Sizes of the arguments of open calls.
     open: RefCell<HashMap<u32, usize>>,
     /// Class of `{}`.
     pub(super) plain_class: qjs::JSClassID,
     pub(super) to_json_atom: qjs::JSAtom,
     date_to_iso: JSValue,
+    pub(super) stack_getter: JSValue,
 }
 
 impl Shared {
@@ -88,10 +97,13 @@ impl Shared {
             timeout: Cell::new(Duration::ZERO),
             streaming: Cell::new(false),
             parked: Cell::new(false),
+            rejections: RefCell::default(),
+            causes: RefCell::default(),
             open: RefCell::default(),
             plain_class,
             to_json_atom,
             date_to_iso: date_to_iso(js)?.into_raw(),
+            stack_getter: stack_getter(js)?.into_raw(),
         });
         let address = std::ptr::from_ref(&*shared).cast_mut().cast::<c_void>();
         // SAFETY: the box outlives every run of the engine: both belong to the isolate, and the engine runs no code when it goes. The
@@ -117,6 +129,8 @@ impl Shared {
         self.console_left.set(MAX_CONSOLE);
         self.outcome.borrow_mut().take();
         self.timers.borrow_mut().clear();
+        self.rejections.borrow_mut().clear();
+        self.causes.borrow_mut().clear();
         self.open.borrow_mut().clear();
     }
 
@@ -128,6 +142,7 @@ impl Shared {
 
     /// Ends the load: timers are dropped. Answers what was written to the console.
     pub(super) fn end_load(&self) -> Vec<(u8, String)> {
+        self.tell_rejections();
         self.timers.borrow_mut().clear();
         self.open.borrow_mut().clear();
         self.loading.take().unwrap_or_default()
@@ -187,6 +202,8 @@ impl Shared {
         self.random.set(0);
         self.console_left.set(0);
         self.outcome.replace(None);
+        self.rejections.borrow_mut().clear();
+        self.causes.borrow_mut().clear();
         // What a call made large doesn't stay large.
         let mut out = self.out.borrow_mut();
         out.clear();
@@ -257,11 +274,53 @@ impl Shared {
         write_message(&mut self.out.borrow_mut(), Kind::Log, self.id.get(), &body);
     }
 
+    /// The call has come to its end: what was rejected and is still not handled never will be. What happens while the unit is loaded is
+    /// told when all of that is over.
+    pub(super) fn ended(&self) {
+        if !self.rejections.borrow().is_empty() && self.loading.borrow().is_none() {
+            self.tell_rejections();
+        }
+    }
+
+    fn tell_rejections(&self) {
+        let (reasons, more) = self.rejections.borrow_mut().take();
+        for Reason { text, stack } in reasons {
+            let (stack, spot) = self.author_stack(&stack);
+            let place = spot.map(|spot| format!(" ({})", spot.told())).unwrap_or_default();
+            let stack = if stack.is_empty() { stack } else { format!("\n{stack}") };
+            self.log(WARN, &format!("A promise was rejected and nothing handled it{place}: {text}{stack}"));
+        }
+        if more > 0 {
+            self.log(WARN, &format!("{more} more promises were rejected and nothing handled them"));
+        }
+    }
+
+    /// Says of a host call that it was still open when its invocation ended.
+    pub(super) fn tell_forgotten(&self, method: &str, stack: &str, failed: bool) {
+        let place = self.author_stack(stack).1.map(|spot| format!(" ({})", spot.told())).unwrap_or_default();
+        let text = match failed {
+            false => "was not awaited: the call ended before it was answered, so whether it was carried out is uncertain",
+            true => "was still open when the call failed, so whether it was carried out is uncertain",
+        };
+        self.log(WARN, &format!("`{method}`{place} {text}"));
+    }
+
+    /// One more of what led to the error that is told next.
+    pub(super) fn add_cause(&self, cause: Cause) {
+        let mut causes = self.causes.borrow_mut();
+        if causes.len() < MAX_CAUSES {
+            causes.push(cause);
+        }
+    }
+
+    pub(super) fn take_causes(&self) -> Vec<Cause> {
+        self.causes.take()
+    }
+
     /// The run ended with a failure.
     pub(super) fn fail(&self, report: &Report) {
         let mut body = vec![DONE_FAILURE];
-        // Only strings, numbers and JSON values are in there.
-        serde_json::to_writer(&mut body, report).expect("a report is plain data");
+        body.extend(report.to_json());
         self.outcome.replace(Some(body));
     }
 
@@ -310,30 +369,13 @@ unsafe extern "C" fn interrupted(_rt: *mut JSRuntime, opaque: *mut c_void) -> c_
     c_int::from(shared.breach().is_some())
 }
 
-/// Told by the engine about every rejection without a handler. Only where a breach cut the code is of interest: whatever code threw
-/// and nobody awaits has no effect on the run.
-unsafe extern "C" fn rejected(ctx: *mut JSContext, _promise: JSValue, reason: JSValue, handled: bool, opaque: *mut c_void) {
-    // SAFETY: the pointer that `attach` gave, and a live context.
-    let (shared, js) = unsafe { (&*opaque.cast::<Shared>().cast_const(), Js::from_raw(ctx)) };
-    if let Some(js) = js
-        && !handled
-        && shared.breach.get().is_some()
-    {
-        note_cut(js, shared, reason);
-    }
-}
-
 /// Remembers the stack of the error with which the engine cut the code, the first time.
 pub(super) fn note_cut(js: Js, shared: &Shared, error: JSValue) {
     // SAFETY: asks about a live value.
     if shared.cut_at.borrow().is_some() || !unsafe { qjs::JS_IsError(error) } {
         return;
     }
-    match js.get(error, c"stack").and_then(|s| js.text(s.raw())) {
-        Ok(text) if !text.is_empty() => {
-            shared.cut_at.replace(Some(text));
-        }
-        Ok(_) => {}
-        Err(Exception) => drop(js.take_exception()),
+    if let Some(text) = stack_of(js, shared, error, MAX_STACK_TEXT).filter(|text| !text.is_empty()) {
+        shared.cut_at.replace(Some(text));
     }
 }

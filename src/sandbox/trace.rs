@@ -53,6 +53,15 @@ pub(super) struct Spot {
 }
 
 impl Spot {
+    /// The place in words: `file.js:3:7`, or `line 3, column 7` where there is one file only.
+    pub(super) fn told(&self) -> String {
+        let Place { line, column } = self.place;
+        match &self.file {
+            Some(file) => format!("{file}:{line}:{column}"),
+            None => format!("line {line}, column {column}"),
+        }
+    }
+
     /// What is wrong there.
     pub(super) fn problem(spot: Option<Self>, message: String) -> Problem {
         let Some(spot) = spot else { return Problem::general(message) };

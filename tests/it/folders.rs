@@ -58,7 +58,7 @@ both!(what_does_not_load_leaves_the_old_version_at_work, async |app| {
     assert!(problems[0]["frame"].as_str().unwrap().contains("> 2 |   nonsense here"), "{problems:?}");
     assert_eq!(slug_of(app, "a").await, "one");
     let entry = app.folder("auto").await.unwrap();
-    assert_eq!(entry["live"]["state"], "ready");
+    assert_eq!(entry["live"]["state"], "active");
     assert!(entry["last_error"].as_str().unwrap().contains("index.mjs:2"), "{entry}");
     app.load_folder("auto", &[("index.mjs", &writes("two"))]).await;
     assert_eq!(slug_of(app, "a").await, "two");

@@ -29,6 +29,7 @@ mod queries;
 mod read_events;
 mod regressions;
 mod routes;
+mod runs;
 mod sandbox;
 mod sdk;
 mod services;

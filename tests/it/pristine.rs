@@ -181,7 +181,7 @@ async fn a_call_after_a_breach_is_served_by_the_same_worker() {
     for _ in 0..20 {
         for how in ["eat", "grow"] {
             let eaten = call(&pool, &unit, json!({ how: 1 }), 2_000).await;
-            assert!(matches!(eaten.result, Err(Failure::OutOfMemory)), "{eaten:?}");
+            assert!(matches!(eaten.result, Err(Failure::OutOfMemory { .. })), "{eaten:?}");
             assert_eq!(value(&call(&pool, &unit, json!({}), 1_000).await), json!("fine"));
         }
     }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use trellis::sandbox::{
-    CallError, Failure, Host, Input, Invocation, LogLine, Outcome, Pool, PoolOptions, Source, Thrown, ThrownKind, Unit,
+    CallError, Doing, Failure, Host, Input, Invocation, LogLine, Outcome, Pool, PoolOptions, Source, Thrown, ThrownKind, Unit,
 };
 
 pub const MB: usize = 1024 * 1024;
@@ -204,7 +204,7 @@ async fn host_calls_answer_and_refuse() {
     let own = run(&pool, "try { await call('secret') } catch (e) { throw new Error('mine', { cause: e }) }").await;
     assert!(
         thrown(&own).kind == ThrownKind::Decision
-            && thrown(&own).stack.as_deref().is_some_and(|s| s.contains("caused by Error: You may not"))
+            && thrown(&own).causes.first().is_some_and(|c| c.message.starts_with("You may not") && c.code.as_deref() == Some("FORBIDDEN"))
     );
 
     let bad = run(&pool, "await call('echo', { a: [NaN] })").await;
@@ -309,8 +309,9 @@ async fn a_timeout_says_where() {
     let unit = unit("const a = 1;\nfunction spin() {\n  while (true) {}\n}\nspin()");
     // Where the machine is too busy for the worker to answer in time, the host answers, who can't know.
     for _ in 0..10 {
-        if let Err(Failure::Timeout { stack: Some(stack) }) = call(&pool, &unit, json!(1), 100).await.result {
-            assert!(stack.contains("at spin (Order total:"), "{stack}");
+        if let Err(Failure::Timeout { cut: Some(cut) }) = call(&pool, &unit, json!(1), 100).await.result {
+            assert!(cut.stack.as_deref().is_some_and(|stack| stack.contains("at spin (Order total:")), "{cut:?}");
+            assert!(cut.line.is_some_and(|line| (2..=3).contains(&line)) && cut.doing == Doing::Running && cut.frame.is_some(), "{cut:?}");
             return;
         }
     }
@@ -339,12 +340,12 @@ async fn memory_is_bounded_and_catching_it_does_not_help() {
         "const f = async () => { const a = []; while (true) a.push(new Uint8Array(1e6)) }; try { await f() } catch { await call('after') } return 1",
     ] {
         let outcome = call(&pool, &unit_with(code, 32 * MB, false), json!({}), 5_000).await;
-        assert!(matches!(outcome.result, Err(Failure::OutOfMemory)), "{code}: {outcome:?}");
+        assert!(matches!(outcome.result, Err(Failure::OutOfMemory { .. })), "{code}: {outcome:?}");
         assert_eq!(outcome.host_calls, 0, "{code}");
     }
     // The extension goes on serving after a breach.
     let unit = unit_with("if (payload.eat) { const a = []; while (true) a.push(new Uint8Array(1e6)) } return 'fine'", 32 * MB, false);
-    assert!(matches!(call(&pool, &unit, json!({ "eat": true }), 5_000).await.result, Err(Failure::OutOfMemory)));
+    assert!(matches!(call(&pool, &unit, json!({ "eat": true }), 5_000).await.result, Err(Failure::OutOfMemory { .. })));
     assert_eq!(value(&call(&pool, &unit, json!({}), 5_000).await), json!("fine"));
 }
 

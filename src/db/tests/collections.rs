@@ -46,6 +46,8 @@ async fn system_collections_are_as_the_migrations_made_them() {
             system::sessions_table(),
             system::deliveries_table(),
             system::delivery_meta_table(),
+            system::extension_folders_table(),
+            system::extension_runs_table(),
         ]);
         for c in all {
             assert!(c.system);

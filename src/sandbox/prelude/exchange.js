@@ -122,7 +122,10 @@ const respond = (value) => {
   const head = JSONStringify({ __proto__: null, status, headers });
   if (body === null || typeof body === 'string' || native.isBytes(body)) {
     // What is too long for one message goes in pieces.
-    if (native.answer(head, body)) return;
+    if (native.answer(head, body)) {
+      if (openCalls !== 0) tellOpen(false);
+      return;
+    }
     stream(head, oneShot(native.toBytes(body)));
     return;
   }
@@ -134,14 +137,14 @@ const stream = (head, reader) => {
   // From here on the call has other limits than the one that its signal tells of.
   isStreaming = true;
   if (signalTimer !== undefined) clearTimer(signalTimer);
-  PromiseThen(pump(reader), () => native.done(undefined, 'answer'), fail);
+  PromiseThen(pump(reader), () => done(undefined, 'answer'), failed);
 };
 
 const tryRespond = (value) => {
   try {
     respond(value);
   } catch (error) {
-    fail(error);
+    failed(error);
   }
 };
 
@@ -153,7 +156,7 @@ const failOrRespond = (error) => {
     // A proxy with traps of its own: not one of ours.
   }
   if (isAnswer) tryRespond(error);
-  else fail(error);
+  else failed(error);
 };
 
 /** The request of this call. */

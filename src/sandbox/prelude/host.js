@@ -1,5 +1,7 @@
 // Host calls: a numbered table of promises. Answers come by number, so nothing outside this heap points into it.
 const MAX_OPEN = 64;
+// Calls left behind that are named; of further ones only the number is told.
+const MAX_TOLD = 10;
 // Rejections of host calls, so that one which ends the call is told from an error of the author's own.
 const refusals = new WeakMap();
 let lastCall = 0;
@@ -23,7 +25,7 @@ const openHost = () => {
       // Written out first: that runs the author's `toJSON` and getters, which may make calls of their own.
       const json = native.json(args, `${method}: arguments`);
       const id = ++lastCall;
-      const call = { __proto__: null, resolve, reject, error };
+      const call = { __proto__: null, method, resolve, reject, error };
       if (openCalls < MAX_OPEN) {
         native.callJson(id, method, json);
         openCalls++;
@@ -34,6 +36,33 @@ const openHost = () => {
     });
   };
   return { __proto__: null, host, state };
+};
+
+const ErrorStack = getter(Error.prototype, 'stack');
+
+/** Where a call was made. The error is ours, but its class may have been patched since. */
+const stackOf = ({ error }) => {
+  const stack = ErrorStack(error);
+  return typeof stack === 'string' ? stack : '';
+};
+
+/** Warns of the calls that are still open when the invocation ends: their promises were left behind. */
+const tellOpen = (isFailure) => {
+  const ids = ObjectKeys(calls);
+  for (let i = 0; i < ids.length && i < MAX_TOLD; i++) native.forgotten(calls[ids[i]].method, stackOf(calls[ids[i]]), isFailure);
+  if (ids.length > MAX_TOLD) native.log(WARN, `${ids.length - MAX_TOLD} more host calls were still open when the call ended`);
+};
+
+/** The end of an invocation by a value. */
+const done = (value, name) => {
+  native.done(value, name);
+  if (openCalls !== 0) tellOpen(false);
+};
+
+/** What the invocation waits for: the host call that is open for longest and its stack, or nothing. Asks `native` for nothing. */
+const waiting = () => {
+  const ids = ObjectKeys(calls);
+  return ids.length === 0 ? '' : `${calls[ids[0]].method}\n${stackOf(calls[ids[0]])}`;
 };
 
 const rejected = (error) => new Promise((_, reject) => reject(error));

@@ -2,7 +2,8 @@
 const bugs = [TypeError, ReferenceError, RangeError, SyntaxError, EvalError, URIError, InternalError];
 const told = { __proto__: null, name: 1, message: 1, stack: 1, code: 1, status: 1, cause: 1 };
 const MAX_FIELDS = 8192;
-const MAX_CAUSES = 4;
+const MAX_CAUSES = 8;
+const { AggregateError } = globalThis;
 
 const deepFreeze = (value) => {
   if (!isObject(value) || ObjectIsFrozen(value)) return value;
@@ -26,6 +27,35 @@ const read = (object, key) => {
   }
 };
 
+/** Tells one of the things that led to an error. */
+const tellCause = (cause) => {
+  if (!isObject(cause)) {
+    native.cause(typeof cause, typeof cause === 'string' ? cause : inspect(cause));
+    return;
+  }
+  const message = read(cause, 'message');
+  const name = read(cause, 'name');
+  native.cause(typeof name === 'string' ? name : 'Object', typeof message === 'string' ? message : inspect(cause), read(cause, 'code'),
+    read(cause, 'stack'));
+};
+
+/** Tells what led to an error: its cause, that one's cause, and so on; of an AggregateError its errors as well. */
+const tellCauses = (error) => {
+  let count = 0;
+  for (let cause = read(error, 'cause'); cause !== undefined && cause !== null && count < MAX_CAUSES; count++) {
+    tellCause(cause);
+    cause = isObject(cause) ? read(cause, 'cause') : undefined;
+  }
+  try {
+    if (!IsPrototypeOf(AggregateError.prototype, error)) return;
+    const errors = read(error, 'errors');
+    if (!ArrayIsArray(errors)) return;
+    for (let i = 0; i < errors.length && count < MAX_CAUSES; i++, count++) tellCause(errors[i]);
+  } catch {
+    // As above: traps of the author's own.
+  }
+};
+
 const fail = (error) => {
   if (!isObject(error)) {
     native.fail(false, undefined, 'Error', typeof error === 'string' ? error : `${inspect(error)} was thrown`);
@@ -41,14 +71,7 @@ const fail = (error) => {
   }
   const message = read(error, 'message');
   const name = read(error, 'name');
-  let stack = read(error, 'stack');
-  if (typeof stack !== 'string') stack = '';
-  let cause = read(error, 'cause');
-  for (let i = 0; i < MAX_CAUSES && isObject(cause); i++, cause = read(cause, 'cause')) {
-    const text = `caused by ${inspect(read(cause, 'name'))}: ${inspect(read(cause, 'message'))}`;
-    const more = read(cause, 'stack');
-    stack += `\n${text}\n${typeof more === 'string' ? more : ''}`;
-  }
+  tellCauses(error);
   let fields;
   try {
     const keys = ObjectKeys(error);
@@ -59,7 +82,13 @@ const fail = (error) => {
     // Fields that can't be told are left out.
   }
   native.fail(bug, call, typeof name === 'string' ? name : 'Error', typeof message === 'string' ? message : inspect(error),
-    read(error, 'code'), read(error, 'status'), stack, fields);
+    read(error, 'code'), read(error, 'status'), read(error, 'stack'), fields);
+};
+
+/** The end of a call by something thrown. */
+const failed = (error) => {
+  fail(error);
+  if (openCalls !== 0) tellOpen(true);
 };
 
 // Members of the context's data that are for the glue and not for the code.
@@ -140,8 +169,8 @@ const run = (body, args, data, handler, exchange) => {
   const promise = called(body ?? handlers[handler], args);
   if (exchange !== 0) PromiseThen(promise, tryRespond, failOrRespond);
   // A filter that returns nothing has changed its payload in place, or not at all.
-  else if (data.keepsFirst) PromiseThen(promise, (value) => native.done(value === undefined ? first : value, 'payload'), fail);
-  else PromiseThen(promise, (value) => native.done(value, 'result'), fail);
+  else if (data.keepsFirst) PromiseThen(promise, (value) => done(value === undefined ? first : value, 'payload'), failed);
+  else PromiseThen(promise, (value) => done(value, 'result'), failed);
   return promise;
 };
 
@@ -160,4 +189,4 @@ const close = () => {
   open.closed = true;
 };
 
-return { __proto__: null, run, settle, fire, close, feed, load, loaded };
+return { __proto__: null, run, settle, fire, close, feed, load, loaded, waiting };
