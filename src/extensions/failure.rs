@@ -81,9 +81,12 @@ pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: Duratio
             let why = if had_host_calls { " after it had called services, so it wasn't run again" } else { " again and again" };
             general("can't run at the moment", ErrorCode::ExtensionUnavailable, format!("Its worker died{why}"))
         }
-        Failure::Busy { retry_after } => {
-            let report = "It had as many calls in flight and waiting as it may have".to_owned();
-            let told = general("has as many calls as it may have", ErrorCode::ExtensionBusy, report);
+        Failure::Busy { retry_after, for_memory } => {
+            let (what, report) = match for_memory {
+                false => ("has as many calls as it may have", "It had as many calls in flight and waiting as it may have"),
+                true => ("can't run at the moment", "It waited for memory: all workers together have `WORKER_MEMORY_MB`"),
+            };
+            let told = general(what, ErrorCode::ExtensionBusy, report.to_owned());
             Told { error: told.error.with_retry_after(retry_after.as_secs().max(1)), end: End::Unknown, could_not_run: true, ..told }
         }
         Failure::Load(load) => {

@@ -200,8 +200,9 @@ impl ExtensionSet {
                 self.ran(extension, run);
                 Verdict::Done
             }
-            Err(Failure::Busy { retry_after }) => {
-                Verdict::Later(retry_after.max(Duration::from_secs(1)), "it had as many calls as it may have".to_owned())
+            Err(Failure::Busy { retry_after, for_memory }) => {
+                let why = if for_memory { "it waited for memory" } else { "it had as many calls as it may have" };
+                Verdict::Later(retry_after.max(Duration::from_secs(1)), why.to_owned())
             }
             Err(failure) => {
                 let is_load = matches!(failure, Failure::Load(_));

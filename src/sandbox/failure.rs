@@ -51,10 +51,12 @@ pub enum Failure {
         /// Whether it had made host calls, which is why it couldn't be run again.
         had_host_calls: bool,
     },
-    /// The unit has as many calls in flight and waiting as it may have.
+    /// The unit has as many calls in flight and waiting as it may have, or all workers together as much memory.
     Busy {
         /// After how long another try makes sense.
         retry_after: Duration,
+        /// Whether it is the memory.
+        for_memory: bool,
     },
     /// The code doesn't load.
     Load(LoadFailure),

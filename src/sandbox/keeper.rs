@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::limits::{DEMOTE_AFTER, IDLE_END, OVER_BUDGET};
-use super::link::Link;
+use super::limits::{DEMOTE_AFTER, IDLE_END, LOWER_AFTER, OVER_BUDGET};
+use super::link::{Link, Priority};
 use super::pool::Pool;
 use super::scheduler::Crew;
 
@@ -41,11 +41,20 @@ pub(super) async fn keep(pool: Weak<Pool>) {
             let watch = link.watch(now);
             if watch.overdue {
                 strong.end(link);
-            } else if let Some(since) = watch.busy_since.filter(|_| !watch.demoted) {
+            } else if let Some(since) = watch.busy_since.filter(|_| watch.calls > 0 && watch.priority < Priority::Idle) {
+                // A load isn't a call: it has a limit of its own, and large modules take their time.
                 at_work = true;
-                if link.worked(since, cpu_time(link.pid)) > DEMOTE_AFTER {
-                    demote(link.pid);
-                    link.set_demoted();
+                let worked = link.worked(since, cpu_time(link.pid));
+                let priority = if worked > DEMOTE_AFTER {
+                    Priority::Idle
+                } else if worked > LOWER_AFTER {
+                    Priority::Low
+                } else {
+                    Priority::Ordinary
+                };
+                if priority > watch.priority {
+                    lower(link.pid, priority);
+                    link.set_priority(priority);
                 }
             }
         }
@@ -68,7 +77,7 @@ pub(super) async fn keep(pool: Weak<Pool>) {
 }
 
 impl Pool {
-    /// Loads a fresh worker beside one that runs behind everything else, which ends with its last call then.
+    /// Loads a fresh worker beside one of a lower priority, which ends with its last call then.
     fn replace_demoted(&self, crew: &Arc<Crew>, now: Instant) {
         let Some(pool) = self.me.upgrade() else { return };
         if self.crowded.load(Ordering::Relaxed) || self.closed.load(Ordering::Relaxed) || !crew.begin_replacement(now) {
@@ -76,7 +85,7 @@ impl Pool {
         }
         let crew = Arc::clone(crew);
         tokio::spawn(async move {
-            let demoted: Vec<Arc<Link>> = crew.links().into_iter().filter(|link| link.watch(now).demoted).collect();
+            let demoted: Vec<Arc<Link>> = crew.links().into_iter().filter(|link| link.watch(now).priority > Priority::Ordinary).collect();
             // Without a replacement the old ones go on.
             if pool.load(&crew).await.is_ok() {
                 demoted.iter().filter(|link| link.retire()).for_each(|link| pool.end(link));
@@ -106,7 +115,9 @@ impl Pool {
         }
         self.crowded.store(total > budget, Ordering::Relaxed);
         busy.sort_by_key(|(bytes, _)| *bytes);
-        while total > budget + budget / OVER_BUDGET
+        // Who takes the most is in nobody's way for as long as nobody waits.
+        let most = if self.wanted.swap(false, Ordering::Relaxed) { budget } else { budget + budget / OVER_BUDGET };
+        while total > most
             && let Some((bytes, link)) = busy.pop()
         {
             tracing::warn!(pid = link.pid, bytes, total, budget, "the workers need more than WORKER_MEMORY_MB: the largest is ended");
@@ -156,16 +167,23 @@ fn give_back() {
     }
 }
 
-/// Lets everything else on the machine go first, whatever the worker does from here on.
+/// Lets others go first, whatever the worker does from here on.
 #[cfg(target_os = "linux")]
-fn demote(pid: u32) {
+fn lower(pid: u32, priority: Priority) {
+    const SMALL_PART: libc::c_int = 10;
     // To the kernel, a thread is what has a priority.
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return };
     for thread in threads.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<libc::pid_t>().ok()) {
-        // SAFETY: plain system call on numbers. It fails only where the thread is gone.
-        unsafe { libc::sched_setscheduler(thread, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 }) };
+        // SAFETY: plain system calls on numbers. They fail only where the thread is gone.
+        unsafe {
+            match priority {
+                Priority::Ordinary => 0,
+                Priority::Low => libc::setpriority(libc::PRIO_PROCESS, thread.cast_unsigned(), SMALL_PART),
+                Priority::Idle => libc::sched_setscheduler(thread, libc::SCHED_IDLE, &libc::sched_param { sched_priority: 0 }),
+            };
+        }
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn demote(_pid: u32) {}
+fn lower(_pid: u32, _priority: Priority) {}

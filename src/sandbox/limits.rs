@@ -92,11 +92,15 @@ pub(super) const GRACE: Duration = Duration::from_millis(30);
 /// How long a worker may work without a yield and still be given calls.
 pub(super) const STALE_AFTER: Duration = Duration::from_millis(4);
 
-/// Processor time that a worker may use without a yield before it runs behind everything else on the machine. Nothing can raise its
-/// priority again.
-pub(super) const DEMOTE_AFTER: Duration = Duration::from_millis(5);
+/// Processor time that a worker may use without a yield before it gets a smaller part of a busy machine. Nothing can raise its priority
+/// again.
+pub(super) const LOWER_AFTER: Duration = Duration::from_millis(50);
 
-/// How often a unit may have a worker that runs behind everything else replaced: code that always computes for long stays there, code
+/// Processor time without a yield after which only what nobody else wants is left for it. An honest call that computes for long comes to
+/// its end before, even on a busy machine.
+pub(super) const DEMOTE_AFTER: Duration = Duration::from_millis(250);
+
+/// How often a unit may have a worker of lower priority replaced: code that always computes for long stays there, code
 /// that did it once gets a fresh one.
 pub(super) const REPLACE_EVERY: Duration = Duration::from_secs(1);
 
@@ -162,7 +166,8 @@ pub fn fixed() -> Vec<(&'static str, String, &'static str)> {
         ("modules of one extension", MAX_MODULES.to_string(), "a load error"),
         ("time to load", time(LOAD_TIMEOUT), "a load error"),
         ("a call that goes on when its version was replaced", time(RETIRE_AFTER), "cut"),
-        ("processor time without a yield, at ordinary priority", time(DEMOTE_AFTER), "the worker runs behind everything else"),
+        ("processor time without a yield, at ordinary priority", time(LOWER_AFTER), "a smaller part of a busy machine"),
+        ("processor time without a yield, at that priority", time(DEMOTE_AFTER), "the worker runs behind everything else"),
         ("answer after the time limit", time(GRACE), "the host answers for it and kills the worker"),
     ]
 }

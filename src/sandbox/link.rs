@@ -73,7 +73,7 @@ struct State {
     notes: u32,
     dead: bool,
     retiring: bool,
-    demoted: bool,
+    priority: Priority,
     /// Bytes of its own at the last look, and when that was.
     memory: (u64, Instant),
     /// Since when it works without a yield, with the processor time that it had used when that was first seen.
@@ -103,12 +103,21 @@ struct Ended {
     overdue: Instant,
 }
 
+/// How a worker stands among all that runs on the machine. It only ever goes down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Priority {
+    Ordinary,
+    /// It gets a small part of a busy machine.
+    Low,
+    /// It gets what nobody else wants.
+    Idle,
+}
+
 /// What the scheduler wants to know of a worker.
 pub(super) struct Load {
     /// It has worked without a yield for longer than a few milliseconds.
     pub stale: bool,
-    /// It runs behind everything else on the machine.
-    pub demoted: bool,
+    pub priority: Priority,
     pub calls: usize,
 }
 
@@ -116,7 +125,7 @@ pub(super) struct Load {
 pub(super) struct Watch {
     /// Since when it works without a yield.
     pub busy_since: Option<Instant>,
-    pub demoted: bool,
+    pub priority: Priority,
     /// It should have noticed an abort long ago.
     pub overdue: bool,
     pub calls: usize,
@@ -142,7 +151,7 @@ impl Link {
             notes: MAX_NOTES,
             dead: false,
             retiring: false,
-            demoted: false,
+            priority: Priority::Ordinary,
             memory: (0, now),
             busy: None,
         };
@@ -413,7 +422,7 @@ impl Link {
         if state.dead || state.retiring {
             return None;
         }
-        Some(Load { stale: state.is_stale(now), demoted: state.demoted, calls: state.held.len() })
+        Some(Load { stale: state.is_stale(now), priority: state.priority, calls: state.held.len() })
     }
 
     /// For how long it has worked without a yield.
@@ -433,7 +442,7 @@ impl Link {
         let state = self.state();
         Watch {
             busy_since: state.is_busy().then_some(state.progress),
-            demoted: state.demoted,
+            priority: state.priority,
             overdue: state.ended.values().any(|e| e.overdue < now),
             calls: state.held.len(),
             last_used: state.last_used,
@@ -464,9 +473,9 @@ impl Link {
         state.memory.0
     }
 
-    /// It runs behind everything else from now on.
-    pub(super) fn set_demoted(&self) {
-        self.state().demoted = true;
+    /// It was given a lower priority.
+    pub(super) fn set_priority(&self, priority: Priority) {
+        self.state().priority = priority;
     }
 
     /// It gets nothing new. Whether it holds nothing and should end now.

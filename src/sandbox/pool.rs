@@ -118,6 +118,8 @@ pub struct Pool {
     seed: u64,
     /// Set by the keeper when the workers are over the budget although none is idle.
     pub(super) crowded: AtomicBool,
+    /// A call waits for memory: set by the call, taken by the keeper, which then makes room.
+    pub(super) wanted: AtomicBool,
     /// Bytes of the arguments of host calls in flight: changed by [`OpenBytes`] only.
     open_bytes: AtomicUsize,
     /// A blank worker ended by itself: set by whoever saw it, taken by the reserve task, which then holds its breath.
@@ -145,6 +147,7 @@ impl Pool {
             next_id: AtomicU64::new(1),
             seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1_u8),
             crowded: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
             open_bytes: AtomicUsize::new(0),
             blank_died: AtomicBool::new(false),
             jail: OnceLock::new(),
@@ -336,7 +339,7 @@ impl Pool {
         if let Ok(permit) = lane.slots.try_acquire() {
             return Ok(permit);
         }
-        let busy = Failure::Busy { retry_after: RETRY_AFTER };
+        let busy = Failure::Busy { retry_after: RETRY_AFTER, for_memory: false };
         let Some(_waiting) = Waiting::enter(&lane.waiting, self.options.max_waiting) else { return Err(busy) };
         match timeout_at(give_up, lane.slots.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -362,7 +365,10 @@ impl Pool {
                 }
                 Choice::Wait => {
                     if Instant::now() >= give_up && !nested {
-                        return Err(Failure::Busy { retry_after: RETRY_AFTER });
+                        return Err(Failure::Busy { retry_after: RETRY_AFTER, for_memory: !room });
+                    }
+                    if !room {
+                        self.wanted.store(true, Ordering::Relaxed);
                     }
                     // Looks again by itself too: staleness passes without an event.
                     let _ = timeout(Duration::from_millis(5), changed).await;

@@ -134,7 +134,9 @@ impl Attempt<'_> {
                     Some(Event::Taken(bytes)) => door.taken(bytes),
                     Some(Event::Head(head)) => {
                         self.flush(&mut lines);
-                        let Ok(stream) = streams.try_acquire() else { return End::Answered(Err(Failure::Busy { retry_after: RETRY_AFTER })) };
+                        let Ok(stream) = streams.try_acquire() else {
+                            return End::Answered(Err(Failure::Busy { retry_after: RETRY_AFTER, for_memory: false }));
+                        };
                         _stream = Some(stream);
                         slot.take();
                         if !door.begin(&head) {

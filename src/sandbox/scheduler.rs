@@ -11,7 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::limits::REPLACE_EVERY;
-use super::link::Link;
+use super::link::{Link, Priority};
 use super::{Loaded, Unit};
 
 /// One unit with its workers.
@@ -100,12 +100,12 @@ impl Crew {
     pub(super) fn choose(&self, terms: &Terms) -> Choice {
         let now = Instant::now();
         let mut members = self.members();
-        let mut best: Option<((bool, usize), &Arc<Link>)> = None;
+        let mut best: Option<((Priority, usize), &Arc<Link>)> = None;
         let mut usable = 0;
         for link in &members.links {
             let Some(load) = link.load_now(now) else { continue };
             usable += 1;
-            let rank = (load.demoted, load.calls);
+            let rank = (load.priority, load.calls);
             if !load.stale && best.is_none_or(|(least, _)| rank < least) {
                 best = Some((rank, link));
             }
@@ -127,11 +127,13 @@ impl Crew {
         self.members().loading += 1;
     }
 
-    /// The same, to replace workers that run behind everything else. `false` if none has to be replaced, or if it isn't time yet.
+    /// The same, to replace workers of a lower priority. `false` if none has to be replaced, or if it isn't time yet.
     pub(super) fn begin_replacement(&self, now: Instant) -> bool {
         let mut members = self.members();
         let is_time = members.replaced.is_none_or(|last| now.saturating_duration_since(last) >= REPLACE_EVERY);
-        let wanted = is_time && members.loading == 0 && members.links.iter().any(|link| link.load_now(now).is_some_and(|l| l.demoted));
+        let wanted = is_time
+            && members.loading == 0
+            && members.links.iter().any(|link| link.load_now(now).is_some_and(|l| l.priority > Priority::Ordinary));
         if wanted {
             members.loading += 1;
             members.replaced = Some(now);

@@ -601,7 +601,7 @@ async fn too_many_calls_are_busy() {
     for c in calls {
         match c.await.expect("no panic").result {
             Ok(_) => fine += 1,
-            Err(Failure::Busy { retry_after }) if retry_after > Duration::ZERO => busy += 1,
+            Err(Failure::Busy { retry_after, .. }) if retry_after > Duration::ZERO => busy += 1,
             other => panic!("{other:?}"),
         }
     }

@@ -1,6 +1,7 @@
 //! Programs written to hurt: each is answered in its time with the right code, hurts nobody else, and leaves nothing behind.
 
 mod limits;
+mod memory;
 mod pairs;
 mod program;
 mod programs;
