@@ -102,7 +102,7 @@ pub(in crate::sandbox) enum ExchangeKind {
 pub(in crate::sandbox) struct PieceBody<'a> {
     /// Which stream of the invocation.
     pub stream: u32,
-    /// At most [`MAX_PIECE`](super::limits::MAX_PIECE).
+    /// At most [`MAX_PIECE`](super::super::limits::MAX_PIECE).
     pub bytes: &'a [u8],
 }
 
@@ -164,7 +164,7 @@ impl<'a> AnswerBytes<'a> {
 /// The answer to a host call.
 pub(in crate::sandbox) struct ReplyBody<'a> {
     pub call: u32,
-    /// One of [`DONE_UNDEFINED`], [`DONE_JSON`], [`DONE_FAILURE`].
+    /// One of [`DONE_UNDEFINED`](super::DONE_UNDEFINED), [`DONE_JSON`](super::DONE_JSON), [`DONE_FAILURE`](super::DONE_FAILURE).
     pub status: u8,
     /// How much time the invocation has left, in ms: the host may have moved its end.
     pub left_ms: u32,
