@@ -39,7 +39,8 @@ const all = {
   },
   headers([texts]) {
     const headers = new Headers();
-    for (let i = 0; i + 1 < texts.length; i += 2) attempt(() => headers.append(texts[i], texts[i + 1]));
+    // An empty value that is appended leaves a blank at the end, which is no part of a value that is read in again.
+    for (let i = 0; i + 1 < texts.length; i += 2) if (texts[i + 1].trim() !== '') attempt(() => headers.append(texts[i], texts[i + 1]));
     const first = [...headers];
     return [first, [...new Headers(first)]];
   },
