@@ -18,6 +18,9 @@ const MAX_NAMED: usize = 20;
 /// Longest event and request id, in characters.
 const MAX_NAME: usize = 255;
 
+/// Bytes of the report of one failed run.
+const MAX_TEXT: usize = 16 * 1024;
+
 /// One failed run.
 #[derive(Debug, Clone)]
 pub struct FailedRun {
@@ -72,6 +75,8 @@ impl FailedRun {
     }
 
     /// Everything, for the log and `last_error`.
+    ///
+    /// No longer than [`MAX_TEXT`]: it goes to the log, where one failure after the other must not fill the disk.
     pub fn text(&self) -> String {
         let took = self.elapsed.map(|elapsed| format!(" after {:.1} ms", millis(elapsed))).unwrap_or_default();
         let mut around = vec![format!("on {} in request {}{took}", self.event, self.request_id)];
@@ -81,7 +86,9 @@ impl FailedRun {
             let named = self.calls.iter().skip(self.calls.len().saturating_sub(MAX_NAMED)).map(named).collect::<Vec<_>>();
             around.push(format!("services called: {before}{}", named.join(", ")));
         }
-        self.trouble.text(&around)
+        let mut text = self.trouble.text(&around);
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        text
     }
 
     /// As a row; `left_out` failed runs before it weren't kept.

@@ -34,7 +34,7 @@ pub(super) async fn keep(pool: Weak<Pool>) {
     loop {
         let Some(strong) = pool.upgrade() else { return };
         let now = Instant::now();
-        let crews: Vec<Arc<Crew>> = strong.crews().values().cloned().collect();
+        let crews = strong.all_crews();
         let links: Vec<Arc<Link>> = crews.iter().flat_map(|crew| crew.links()).collect();
         let mut at_work = false;
         for link in &links {
@@ -60,7 +60,7 @@ pub(super) async fn keep(pool: Weak<Pool>) {
         }
         if now.saturating_duration_since(measured) >= KEEPER_TICK {
             measured = now;
-            strong.bound_memory(&links, now);
+            strong.bound_memory(&crews, now);
             crews.iter().for_each(|crew| strong.replace_demoted(crew, now));
             count = count.wrapping_add(1);
             if count.is_multiple_of(KEEPER_SLOW) {
@@ -95,16 +95,22 @@ impl Pool {
 
     /// Ends what has been idle for long, and while all together are over the budget: first what is idle, by least use; then nothing new
     /// starts; at last the largest that is at work is killed.
-    fn bound_memory(&self, links: &[Arc<Link>], now: Instant) {
+    fn bound_memory(&self, crews: &[Arc<Crew>], now: Instant) {
         let budget = self.options.memory_budget;
         let mut total: u64 = self.blanks().iter().map(|b| b.link.memory(now, || memory(b.link.pid))).sum();
         let mut idle: Vec<(Instant, u64, &Arc<Link>)> = Vec::new();
-        let mut busy: Vec<(u64, &Arc<Link>)> = Vec::new();
-        for link in links.iter().filter(|l| !l.is_dead()) {
-            let bytes = link.memory(now, || memory(link.pid));
-            total += bytes;
-            let watch = link.watch(now);
-            if watch.calls == 0 { idle.push((watch.last_used, bytes, link)) } else { busy.push((bytes, link)) }
+        // With what their unit has in all.
+        let mut busy: Vec<(u64, u64, &Arc<Link>)> = Vec::new();
+        let links: Vec<Vec<Arc<Link>>> = crews.iter().map(|crew| crew.links()).collect();
+        for links in &links {
+            let alive = links.iter().filter(|l| !l.is_dead());
+            let sizes: Vec<(u64, &Arc<Link>)> = alive.map(|link| (link.memory(now, || memory(link.pid)), link)).collect();
+            let of_unit: u64 = sizes.iter().map(|(bytes, _)| bytes).sum();
+            total += of_unit;
+            for (bytes, link) in sizes {
+                let watch = link.watch(now);
+                if watch.calls == 0 { idle.push((watch.last_used, bytes, link)) } else { busy.push((of_unit, bytes, link)) }
+            }
         }
         idle.sort_by_key(|(last_used, ..)| *last_used);
         for (last_used, bytes, link) in idle {
@@ -114,13 +120,15 @@ impl Pool {
             }
         }
         self.crowded.store(total > budget, Ordering::Relaxed);
-        busy.sort_by_key(|(bytes, _)| *bytes);
+        busy.sort_by_key(|(of_unit, bytes, _)| (*of_unit, *bytes));
         // Who takes the most is in nobody's way for as long as nobody waits.
         let most = if self.wanted.swap(false, Ordering::Relaxed) { budget } else { budget + budget / OVER_BUDGET };
         while total > most
-            && let Some((bytes, link)) = busy.pop()
+            && let Some((of_unit, bytes, link)) = busy.pop()
         {
-            tracing::warn!(pid = link.pid, bytes, total, budget, "the workers need more than WORKER_MEMORY_MB: the largest is ended");
+            let why = "the workers need more than WORKER_MEMORY_MB: the largest of the extension that has most is ended";
+            tracing::warn!(pid = link.pid, bytes, of_unit, total, budget, "{why}");
+            link.end_for_memory();
             self.end(link);
             total -= bytes;
         }

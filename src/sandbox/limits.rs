@@ -59,6 +59,12 @@ pub(super) const OPEN_BYTES_FACTOR: usize = 4;
 /// Arguments of the host calls in flight of all workers together: what they make the host hold.
 pub(super) const MAX_OPEN_BYTES: usize = 256 * 1024 * 1024;
 
+/// The part of it that one unit may take.
+pub(super) const OPEN_BYTES_SHARE: usize = 4;
+
+/// Arguments up to this size are let pass whatever else is in flight, in bytes.
+pub(super) const SMALL_CALL: usize = 64 * 1024;
+
 /// A method name like `items.createOne`.
 pub(super) const MAX_METHOD: usize = 128;
 
@@ -99,6 +105,10 @@ pub(super) const LOWER_AFTER: Duration = Duration::from_millis(50);
 /// Processor time without a yield after which only what nobody else wants is left for it. An honest call that computes for long comes to
 /// its end before, even on a busy machine.
 pub(super) const DEMOTE_AFTER: Duration = Duration::from_millis(250);
+
+/// Processes of a unit, as a multiple of the workers that it may have: those that nested calls need and those that come to their end
+/// are beyond its share.
+pub(super) const CROWD: usize = 4;
 
 /// How often a unit may have a worker of lower priority replaced: code that always computes for long stays there, code
 /// that did it once gets a fresh one.

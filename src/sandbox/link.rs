@@ -21,6 +21,8 @@ use super::limits::{
 use super::protocol::{AckBody, CallBody, CreditBody, Decoder, Kind, Message, OWN_STREAM, Outbox, PieceBody, Violation};
 use super::{LogLevel, LogLine};
 
+/// How long the memory of a worker that does nothing is believed to be what it was.
+const MEMORY_BELIEVED: Duration = Duration::from_secs(1);
 /// Bytes asked of the socket at once.
 const READ: usize = 64 * 1024;
 
@@ -72,6 +74,8 @@ struct State {
     /// How often it may still say something for the log.
     notes: u32,
     dead: bool,
+    /// It is ended because all workers together have too much memory.
+    for_memory: bool,
     retiring: bool,
     priority: Priority,
     /// Bytes of its own at the last look, and when that was.
@@ -150,6 +154,7 @@ impl Link {
             hello: Some(hello),
             notes: MAX_NOTES,
             dead: false,
+            for_memory: false,
             retiring: false,
             priority: Priority::Ordinary,
             memory: (0, now),
@@ -371,6 +376,7 @@ impl Link {
         let state = &mut *guard;
         match message.kind {
             Kind::Loaded => {
+                state.last_used = Instant::now();
                 if let Some(loaded) = state.loaded.take() {
                     // The asker may have stopped waiting.
                     let _ = loaded.send(message.body);
@@ -466,7 +472,8 @@ impl Link {
     pub(super) fn memory(&self, now: Instant, look: impl FnOnce() -> u64) -> u64 {
         let mut state = self.state();
         let (bytes, seen) = state.memory;
-        let is_current = bytes > 0 && state.held.is_empty() && state.ended.is_empty() && state.last_used < seen;
+        let is_idle = state.held.is_empty() && state.ended.is_empty() && state.loaded.is_none() && state.last_used < seen;
+        let is_current = bytes > 0 && is_idle && now.saturating_duration_since(seen) < MEMORY_BELIEVED;
         if !is_current {
             state.memory = (look(), now);
         }
@@ -485,12 +492,27 @@ impl Link {
         state.held.is_empty()
     }
 
+    /// Its end is no fault of what it runs.
+    pub(super) fn end_for_memory(&self) {
+        self.state().for_memory = true;
+    }
+
+    /// Whether it was ended for that.
+    pub(super) fn was_ended_for_memory(&self) -> bool {
+        self.state().for_memory
+    }
+
+    /// Whether it comes to its end with what it holds.
+    pub(super) fn is_retiring(&self) -> bool {
+        self.state().retiring
+    }
+
     /// Whether it can't be used any more.
     pub(super) fn is_dead(&self) -> bool {
         self.state().dead
     }
 
-    /// Marks it dead and ends the event streams of all that it held.
+    /// Ends the event streams of all that it held.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.dead = true;

@@ -16,7 +16,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::jail::Jail;
 use super::keeper::{keep, memory};
-use super::limits::{HELLO_TIMEOUT, LOAD_GRACE, LOAD_TIMEOUT, MAX_OPEN_BYTES, MAX_RERUNS, MAX_SOURCE, RETIRE_AFTER};
+use super::limits::{
+    HELLO_TIMEOUT, LOAD_GRACE, LOAD_TIMEOUT, MAX_OPEN_BYTES, MAX_RERUNS, MAX_SOURCE, OPEN_BYTES_SHARE, RETIRE_AFTER, SMALL_CALL,
+};
 use super::link::Link;
 use super::load::{NotLoaded, load_into};
 use super::process::Processes;
@@ -109,6 +111,8 @@ pub struct Pool {
     processes: Processes,
     /// Changed by whoever needs a unit first, retires one, or asks for statistics; never held across an await.
     crews: Mutex<HashMap<u64, Arc<Crew>>>,
+    /// Units that are no longer used and still have workers; pruned by the keeper.
+    retired: Mutex<Vec<Arc<Crew>>>,
     /// Started workers without a unit; filled by the reserve task, taken by loads.
     blanks: Mutex<Vec<Blank>>,
     /// Tells the reserve task that a blank one was taken.
@@ -142,6 +146,7 @@ impl Pool {
             options,
             processes,
             crews: Mutex::default(),
+            retired: Mutex::default(),
             blanks: Mutex::default(),
             taken: Notify::new(),
             next_id: AtomicU64::new(1),
@@ -230,15 +235,18 @@ impl Pool {
                 now + invocation.timeout
             });
             let seed = self.seed.wrapping_add(self.next_id().wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            let mut attempt = Attempt { pool: self, link, invocation, deadline, seed, host_calls: 0, spent: false };
+            let mut attempt = Attempt { pool: self, crew: &crew, link, invocation, deadline, seed, host_calls: 0, spent: false };
             let end = attempt.run(exchange, &mut slot, &crew.streams).await;
             *host_calls = attempt.host_calls;
             let again = *host_calls == 0 && !attempt.spent;
+            let for_memory = attempt.link.was_ended_for_memory();
             match end {
                 End::Answered(result) => return result,
                 End::NotStarted if Instant::now() < deadline => {}
                 End::Died if again && reruns < MAX_RERUNS && Instant::now() < deadline => reruns += 1,
                 End::Died | End::NotStarted if Instant::now() >= deadline => return Err(Failure::Timeout { cut: None }),
+                // Its own doing or not: it isn't a fault of the code.
+                End::Died if for_memory => return Err(Failure::Busy { retry_after: RETRY_AFTER, for_memory }),
                 End::Died | End::NotStarted => return Err(Failure::Crashed { had_host_calls: !again }),
             }
         }
@@ -248,6 +256,7 @@ impl Pool {
     pub fn retire(&self, unit_id: u64) {
         let Some(crew) = self.crews().remove(&unit_id) else { return };
         crew.set_retired();
+        self.retired().push(Arc::clone(&crew));
         for link in crew.links() {
             if link.retire() {
                 self.end(&link);
@@ -275,8 +284,7 @@ impl Pool {
     pub fn stats(&self) -> PoolStats {
         let now = Instant::now();
         let mut stats = PoolStats::default();
-        let crews: Vec<Arc<Crew>> = self.crews().values().cloned().collect();
-        for crew in crews {
+        for crew in self.all_crews() {
             for link in crew.links().iter().filter(|l| !l.is_dead()) {
                 let in_flight = link.watch(now).calls;
                 let resident_bytes = memory(link.pid);
@@ -301,13 +309,24 @@ impl Pool {
         self.blanks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn retired(&self) -> MutexGuard<'_, Vec<Arc<Crew>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everybody's workers: also those of units that are no longer used.
+    pub(super) fn all_crews(&self) -> Vec<Arc<Crew>> {
+        let mut retired = self.retired();
+        retired.retain(|crew| crew.is_at_work());
+        self.crews().values().chain(&*retired).cloned().collect()
+    }
+
     fn crew(&self, unit: &Arc<Unit>) -> Arc<Crew> {
         let mut crews = self.crews();
         crews.entry(unit.id).or_insert_with(|| Arc::new(Crew::new(unit.clone(), self.options.max_in_flight))).clone()
     }
 
     fn all_links(&self) -> Vec<Arc<Link>> {
-        let mut links: Vec<Arc<Link>> = self.crews().values().flat_map(|crew| crew.links()).collect();
+        let mut links: Vec<Arc<Link>> = self.all_crews().iter().flat_map(|crew| crew.links()).collect();
         links.extend(self.blanks().iter().map(|b| b.link.clone()));
         links
     }
@@ -317,11 +336,22 @@ impl Pool {
     }
 
     /// Room for the arguments of a host call, for as long as it is in flight. `None` if all together hold too much already.
-    pub(super) fn hold(&self, bytes: usize) -> Option<OpenBytes> {
-        let pool = self.me.upgrade()?;
-        let fits = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= MAX_OPEN_BYTES);
-        self.open_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
-        Some(OpenBytes { pool, bytes })
+    /// A unit has a share, and small ones are never refused: there can't be many enough of them to matter.
+    pub(super) fn hold(&self, crew: &Arc<Crew>, bytes: usize) -> Option<OpenBytes> {
+        let (pool, crew) = (self.me.upgrade()?, Arc::clone(crew));
+        let most = if bytes <= SMALL_CALL { usize::MAX } else { MAX_OPEN_BYTES };
+        let take = |counter: &AtomicUsize, most: usize| {
+            let fits = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= most);
+            counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+        };
+        if !take(&crew.open_bytes, most / OPEN_BYTES_SHARE) {
+            return None;
+        }
+        if !take(&self.open_bytes, most) {
+            crew.open_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return None;
+        }
+        Some(OpenBytes { pool, crew, bytes })
     }
 
     pub(super) fn max_payload(&self) -> usize {
@@ -363,11 +393,11 @@ impl Pool {
                         return Ok(link);
                     }
                 }
-                Choice::Wait => {
+                choice @ (Choice::Wait | Choice::WaitForMemory) => {
                     if Instant::now() >= give_up && !nested {
                         return Err(Failure::Busy { retry_after: RETRY_AFTER, for_memory: !room });
                     }
-                    if !room {
+                    if matches!(choice, Choice::WaitForMemory) {
                         self.wanted.store(true, Ordering::Relaxed);
                     }
                     // Looks again by itself too: staleness passes without an event.
@@ -433,12 +463,20 @@ impl Pool {
 
     /// A blank worker, from the reserve if there is one, bound to the crew.
     async fn blank(&self, crew: &Arc<Crew>) -> std::io::Result<Arc<Link>> {
+        let mut deaths = 0;
         loop {
             let reserved = self.blanks().pop();
             self.taken.notify_one();
             let blank = match reserved {
                 Some(blank) => blank,
-                None => self.start_worker().await?,
+                None => match self.start_worker().await {
+                    // What ends one may have nothing to do with the next.
+                    Err(_) if deaths < MAX_RERUNS && !self.closed.load(Ordering::Relaxed) => {
+                        deaths += 1;
+                        continue;
+                    }
+                    started => started?,
+                },
             };
             // The first to set it: a blank is taken once.
             let _ = blank.crew.set(crew.clone());
@@ -474,12 +512,14 @@ impl Pool {
 /// Bytes that a host call in flight holds.
 pub(super) struct OpenBytes {
     pool: Arc<Pool>,
+    crew: Arc<Crew>,
     bytes: usize,
 }
 
 impl Drop for OpenBytes {
     fn drop(&mut self) {
         self.pool.open_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.crew.open_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -77,7 +77,7 @@ impl Rejections {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.open.is_empty() && self.beyond == 0
     }
 }
 

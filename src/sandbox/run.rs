@@ -23,6 +23,7 @@ use super::limits::{GRACE, MAX_REPORT};
 use super::link::{Event, Link, raw_json};
 use super::pool::{OpenBytes, Pool, RETRY_AFTER};
 use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
+use super::scheduler::Crew;
 use super::{CallError, Failure, Host, Invocation, LogLine};
 
 /// Errors of host calls that are remembered in case one ends the run. One past it is told apart no more.
@@ -41,6 +42,7 @@ pub(super) enum End {
 /// What one attempt needs and what it leaves behind.
 pub(super) struct Attempt<'a> {
     pub pool: &'a Pool,
+    pub crew: &'a Arc<Crew>,
     pub link: Arc<Link>,
     pub invocation: &'a Invocation,
     /// By when the whole invocation must end.
@@ -128,7 +130,7 @@ impl Attempt<'_> {
                     Some(Event::Call { call, method, args }) => {
                         self.host_calls += 1;
                         self.flush(&mut lines);
-                        let room = self.pool.hold(args.get().len());
+                        let room = self.pool.hold(self.crew, args.get().len());
                         calls.push(Box::pin(answered(Arc::clone(&self.invocation.host), call, method, args, room)));
                     }
                     Some(Event::Taken(bytes)) => door.taken(bytes),

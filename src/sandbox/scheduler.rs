@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
-use super::limits::REPLACE_EVERY;
+use super::limits::{CROWD, REPLACE_EVERY};
 use super::link::{Link, Priority};
 use super::{Loaded, Unit};
 
@@ -25,6 +25,8 @@ pub(super) struct Crew {
     pub(super) requests: Lane,
     /// Answers that stream.
     pub(super) streams: Semaphore,
+    /// Bytes of the arguments of host calls in flight.
+    pub(super) open_bytes: AtomicUsize,
     /// A worker yielded, came or went.
     pub(super) changed: Notify,
     /// Set once, when the unit is no longer used.
@@ -65,6 +67,8 @@ pub(super) enum Choice {
     Start,
     /// Look again when something changed.
     Wait,
+    /// The same, and only memory is missing.
+    WaitForMemory,
 }
 
 /// What the choice is bound to.
@@ -85,6 +89,7 @@ impl Crew {
             hooks: Lane::new(max_in_flight),
             requests: Lane::new(max_in_flight),
             streams: Semaphore::new(max_in_flight),
+            open_bytes: AtomicUsize::new(0),
             changed: Notify::new(),
             retired: AtomicBool::new(false),
             loaded: OnceLock::new(),
@@ -114,12 +119,15 @@ impl Crew {
             return Choice::Use(link.clone());
         }
         // What is nested holds up a call that has a worker already: it never waits for memory.
-        let may_start = members.loading == 0 && (terms.nested || terms.room && usable < terms.share);
+        // Those that come to their end count as well: whatever a unit does, its processes stay within reason.
+        let is_crowd = members.links.len() >= terms.share * CROWD;
+        let wants = members.loading == 0 && !is_crowd && (terms.nested || usable < terms.share);
+        let may_start = wants && (terms.nested || terms.room);
         if may_start {
             members.loading += 1;
             return Choice::Start;
         }
-        Choice::Wait
+        if wants { Choice::WaitForMemory } else { Choice::Wait }
     }
 
     /// Takes note that a worker is being loaded without a call that asked for it.
@@ -131,6 +139,8 @@ impl Crew {
     pub(super) fn begin_replacement(&self, now: Instant) -> bool {
         let mut members = self.members();
         let is_time = members.replaced.is_none_or(|last| now.saturating_duration_since(last) >= REPLACE_EVERY);
+        // Not while the last one that was replaced is still at work.
+        let is_time = is_time && !members.links.iter().any(|link| link.is_retiring());
         let wanted = is_time
             && members.loading == 0
             && members.links.iter().any(|link| link.load_now(now).is_some_and(|l| l.priority > Priority::Ordinary));
@@ -159,6 +169,12 @@ impl Crew {
     /// The unit is no longer used.
     pub(super) fn set_retired(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has workers, or is about to.
+    pub(super) fn is_at_work(&self) -> bool {
+        let members = self.members();
+        members.loading > 0 || !members.links.is_empty()
     }
 
     /// A worker went.
