@@ -118,10 +118,10 @@ impl Crew {
         if let Some((_, link)) = best {
             return Choice::Use(link.clone());
         }
-        // What is nested holds up a call that has a worker already: it never waits for memory.
         // Those that come to their end count as well: whatever a unit does, its processes stay within reason.
         let is_crowd = members.links.len() >= terms.share * CROWD;
         let wants = members.loading == 0 && !is_crowd && (terms.nested || usable < terms.share);
+        // What is nested holds up a call that has a worker already: it never waits for memory.
         let may_start = wants && (terms.nested || terms.room);
         if may_start {
             members.loading += 1;
