@@ -68,6 +68,8 @@ pub const SETTINGS: &[Setting] = &[
         default: "256",
         doc: "calls of one extension that wait at once, 0 to 100000; hooks and routes each",
     },
+    Setting { name: "CRON_ENABLED", default: "true", doc: "`false` runs no job, neither by the clock nor by hand" },
+    Setting { name: "CRON_HISTORY_RETENTION", default: "100", doc: "runs of each job that its history keeps, 1 to 10000" },
     Setting {
         name: "SANDBOX",
         default: "required",
@@ -173,6 +175,10 @@ pub struct Config {
     pub extension_max_in_flight: usize,
     /// `EXTENSION_MAX_WAITING`.
     pub extension_max_waiting: usize,
+    /// `CRON_ENABLED`.
+    pub cron_enabled: bool,
+    /// `CRON_HISTORY_RETENTION`, in runs of each job.
+    pub cron_history_retention: u64,
     /// `SANDBOX=degraded`.
     pub sandbox_degraded: bool,
     /// `WORKER_MEMORY_MB`, in bytes.
@@ -226,6 +232,8 @@ impl Config {
             extension_max_depth: reader.number("EXTENSION_MAX_DEPTH", 1, 64) as u32,
             extension_max_in_flight: reader.number("EXTENSION_MAX_IN_FLIGHT", 1, 10_000) as usize,
             extension_max_waiting: reader.number("EXTENSION_MAX_WAITING", 0, 100_000) as usize,
+            cron_enabled: reader.flag("CRON_ENABLED"),
+            cron_history_retention: reader.number("CRON_HISTORY_RETENTION", 1, 10_000),
             sandbox_degraded: reader.choice("SANDBOX", &["required", "degraded"]) == "degraded",
             worker_memory: reader.optional("WORKER_MEMORY_MB", "a whole number from 64 to 16777216", |v| {
                 v.parse::<usize>().ok().filter(|n| (64..=16_777_216).contains(n)).map(|n| n << 20)

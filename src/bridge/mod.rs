@@ -4,6 +4,7 @@
 //! by value. No rule lives in JavaScript, no SQL lives here. Adding a service means one pair of files and one row of [`SERVICES`].
 
 mod collections;
+mod cron;
 mod fields;
 mod items;
 mod log;
@@ -51,6 +52,7 @@ pub const SERVICES: &[Service] = &[
     items::SERVICE,
     collections::SERVICE,
     fields::SERVICE,
+    cron::SERVICE,
     transaction::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },

@@ -1,0 +1,37 @@
+//! The jobs at work: the ticker that finds what is due, the runs in the sandbox, and the management of jobs.
+//!
+//! What is due and who may run it is decided in [`crate::services::cron`], by the database; here it is run, in the same workers as
+//! extensions and under the same limits. `app` starts the ticker with the server and with nothing else; `http` is the door to the rest.
+
+mod manage;
+mod run;
+mod ticker;
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, Semaphore};
+
+use crate::sandbox::Pool;
+use crate::services::Core;
+
+/// Runs of jobs on this host at once. A job that hangs holds one of them to its time limit.
+const PARALLEL: usize = 32;
+
+/// The jobs, as this host runs them.
+pub struct Cron {
+    core: Arc<Core>,
+    pool: Arc<Pool>,
+    /// What the history calls this host.
+    host: String,
+    slots: Arc<Semaphore>,
+    /// Something about the schedules changed on this host.
+    changed: Notify,
+}
+
+impl Cron {
+    /// Runs nothing by itself until [`Cron::run`] is called.
+    pub fn new(core: Arc<Core>, pool: Arc<Pool>) -> Arc<Self> {
+        let host = crate::extensions::host_name();
+        Arc::new(Self { core, pool, host, slots: Arc::new(Semaphore::new(PARALLEL)), changed: Notify::new() })
+    }
+}
