@@ -11,6 +11,8 @@ mod architecture;
 mod auth;
 mod collections;
 mod crashes;
+#[cfg(feature = "test-hooks")]
+mod cron;
 mod dependencies;
 mod documents;
 mod errors;
