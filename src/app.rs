@@ -25,7 +25,7 @@ use crate::http::{self, Api};
 use crate::sandbox::{self, Pool, PoolOptions};
 use crate::services::sessions::Sessions;
 use crate::services::setup::{self, NewAdmin};
-use crate::services::{Core, cron as cron_service};
+use crate::services::{Core, cron as cron_service, mail};
 
 /// How often counters are written.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -104,7 +104,7 @@ impl App {
         let (stop, stopped) = watch_channel::channel(false);
         let cron = Cron::new(Arc::clone(&core), Arc::clone(&pool));
         let dispatcher = Arc::clone(&core.dispatcher);
-        let runner = Arc::new(Owed { extensions: Arc::clone(&extensions), cron: Arc::clone(&cron) });
+        let runner = Arc::new(Owed { extensions: Arc::clone(&extensions), cron: Arc::clone(&cron), core: Arc::clone(&core) });
         let (idle, until) = (config.safe_mode, stopped.clone());
         let dispatching = tokio::spawn(async move {
             // In safe mode nothing runs, so nothing is claimed either: what is owed waits for the next start.
@@ -160,6 +160,7 @@ impl App {
 struct Owed {
     extensions: Arc<Extensions>,
     cron: Arc<Cron>,
+    core: Arc<Core>,
 }
 
 impl Execute for Owed {
@@ -169,12 +170,13 @@ impl Execute for Owed {
                 let cron = Arc::clone(&self.cron);
                 Box::pin(async move { cron.deliver(delivery).await })
             }
+            mail::OWED => Box::pin(mail::deliver(Arc::clone(&self.core), delivery)),
             _ => self.extensions.run(delivery),
         }
     }
 
     fn can_run(&self, extension: &str) -> bool {
-        extension == cron_service::OWED || self.extensions.can_run(extension)
+        [cron_service::OWED, mail::OWED].contains(&extension) || self.extensions.can_run(extension)
     }
 }
 

@@ -8,6 +8,7 @@ mod cron;
 mod fields;
 mod items;
 mod log;
+mod mail;
 mod meta;
 mod scope;
 mod session;
@@ -53,6 +54,7 @@ pub const SERVICES: &[Service] = &[
     collections::SERVICE,
     fields::SERVICE,
     cron::SERVICE,
+    mail::SERVICE,
     transaction::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },

@@ -155,16 +155,17 @@ impl Cron {
         let _slot = self.slots.try_acquire().map_err(|_| busy())?;
         let key = Uuid::parse_str(id).map_err(|_| not_found(id))?.to_string();
         let (now, host, request_id) = (self.core.clock.now(), self.host.clone(), start.request_id.to_string());
+        let alive = self.alive();
         let begun = self
             .core
             .db
             .write(move |conn| {
-                let (key, host, request_id) = (key.clone(), host.clone(), request_id.clone());
+                let (key, host, request_id, alive) = (key.clone(), host.clone(), request_id.clone(), Arc::clone(&alive));
                 Box::pin(async move {
                     let row = store::find(conn, &key, Lock::Wait).await?.ok_or_else(|| not_found(&key))?;
                     let job = Job::from_row(&row)?;
                     let run = Run { id: Uuid::now_v7(), job, trigger: Trigger::Manual, scheduled_at: now, request_id };
-                    Ok(store::take(conn, &row, &run, now, Some(&host)).await?.then_some(run))
+                    Ok(store::take(conn, &row, &run, now, Some(&host), &alive).await?.then_some(run))
                 })
             })
             .await?;

@@ -7,9 +7,11 @@ mod manage;
 mod run;
 mod ticker;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
 
 use crate::sandbox::Pool;
 use crate::services::Core;
@@ -24,6 +26,8 @@ pub struct Cron {
     /// What the history calls this host.
     host: String,
     slots: Arc<Semaphore>,
+    /// What runs here. Short sections only: a std mutex.
+    alive: Mutex<HashSet<Uuid>>,
     /// Something about the schedules changed on this host.
     changed: Notify,
 }
@@ -32,6 +36,10 @@ impl Cron {
     /// Runs nothing by itself until [`Cron::run`] is called.
     pub fn new(core: Arc<Core>, pool: Arc<Pool>) -> Arc<Self> {
         let host = crate::extensions::host_name();
-        Arc::new(Self { core, pool, host, slots: Arc::new(Semaphore::new(PARALLEL)), changed: Notify::new() })
+        Arc::new(Self { core, pool, host, slots: Arc::new(Semaphore::new(PARALLEL)), alive: Mutex::default(), changed: Notify::new() })
+    }
+    /// What runs here: its locks aren't stale, however far the wall clock has jumped meanwhile.
+    fn alive(&self) -> Arc<[Uuid]> {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 }

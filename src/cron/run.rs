@@ -1,10 +1,11 @@
 //! One run of one job: the code in the sandbox, its end in the history.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Cron;
 use crate::auth::Accountability;
@@ -28,6 +29,7 @@ const WRITES: u32 = 30;
 impl Cron {
     /// Runs it to its end, and writes that down. Answers how it ended.
     pub(super) async fn execute(&self, run: Run) -> Ended {
+        let _alive = Alive::new(self, run.id);
         let began = std::time::Instant::now();
         let unit = unit_of(&run.job);
         let end = match self.invoke(&run, &unit).await {
@@ -107,6 +109,22 @@ impl Cron {
                 }
             }
         }
+    }
+}
+
+/// Notes that a run is at work here, for as long as it is.
+struct Alive<'a>(&'a Cron, Uuid);
+
+impl<'a> Alive<'a> {
+    fn new(cron: &'a Cron, run: Uuid) -> Self {
+        cron.alive.lock().unwrap_or_else(PoisonError::into_inner).insert(run);
+        Self(cron, run)
+    }
+}
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        self.0.alive.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
     }
 }
 

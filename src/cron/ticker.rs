@@ -68,7 +68,14 @@ impl Cron {
     /// Begins what is due. Answers when something will be.
     async fn tick(self: &Arc<Self>) -> Result<Option<DateTime<Utc>>> {
         let (db, now, free) = (&self.core.db, self.core.clock.now(), self.slots.available_permits());
-        let look = db.read(move |conn| Box::pin(store::look(conn, now))).await?;
+        let alive = self.alive();
+        let known = Arc::clone(&alive);
+        let look = db
+            .read(move |conn| {
+                let alive = Arc::clone(&known);
+                Box::pin(async move { store::look(conn, now, &alive).await })
+            })
+            .await?;
         if !look.anything || free == 0 {
             // With no room here the ticks stay due, for any host.
             return Ok(look.next.filter(|_| free > 0));
@@ -76,8 +83,8 @@ impl Cron {
         let host = self.host.clone();
         let claimed = db
             .write(move |conn| {
-                let host = host.clone();
-                Box::pin(async move { store::claim(conn, now, free, &host).await })
+                let (host, alive) = (host.clone(), Arc::clone(&alive));
+                Box::pin(async move { store::claim(conn, now, free, &host, &alive).await })
             })
             .await?;
         let Claimed { runs, skipped, abandoned, unreadable } = claimed;

@@ -348,6 +348,32 @@ pub fn extension_runs_table() -> Collection {
     )
 }
 
+/// What admins set while the host runs, by its part.
+pub fn settings_table() -> Collection {
+    collection(
+        "daas_settings",
+        vec![
+            field("key", Str, vec![]),
+            field("value", Json, vec![Required]),
+            field("updated_at", Timestamp, vec![]),
+            field("updated_by", Uuid, vec![]),
+        ],
+    )
+}
+
+/// The messages that were sent from the outbox or by a delivery.
+pub fn mail_sent_table() -> Collection {
+    collection(
+        "daas_mail_sent",
+        vec![
+            field("id", Uuid, vec![]),
+            field("accepted", Json, vec![Required]),
+            field("rejected", Json, vec![Required]),
+            field("at", Timestamp, vec![Required, Indexed]),
+        ],
+    )
+}
+
 /// What the deliveries of the outbox are about, apart from their state because it may be large.
 pub fn delivery_meta_table() -> Collection {
     collection("daas_delivery_meta", vec![field("delivery", Uuid, vec![]), field("meta", Json, vec![Required])])

@@ -14,6 +14,7 @@ pub(crate) mod fuzz;
 mod items;
 mod page;
 mod request;
+mod settings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -81,6 +82,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(collections::routes())
         .merge(extensions::routes())
         .merge(cron::routes())
+        .merge(settings::routes())
         .merge(ext::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

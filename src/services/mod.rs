@@ -11,6 +11,7 @@ pub mod cron;
 pub mod ctx;
 pub mod fields;
 pub mod items;
+pub mod mail;
 pub mod members;
 pub mod operation;
 pub mod query;

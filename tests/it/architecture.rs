@@ -29,6 +29,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("croner", &["src/services/cron/"]),
     ("chrono_tz", &["src/services/cron/"]),
     ("lettre", &["src/services/mail/"]),
+    ("chacha20poly1305", &["src/services/mail/"]),
     ("axum", &["src/http/", "src/mcp/", "src/app.rs"]),
 ];
 

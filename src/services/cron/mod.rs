@@ -76,7 +76,7 @@ pub async fn trigger(ctx: &Ctx, id_or_name: &str) -> Result<Option<Uuid>> {
                     let row = store::find(conn, &job, Lock::Wait).await?.ok_or_else(|| not_found(&job))?;
                     let job = Job::from_row(&row)?;
                     let run = Run { id: Uuid::now_v7(), job, trigger: Trigger::Extension, scheduled_at: now, request_id };
-                    if !store::take(conn, &row, &run, now, None).await? {
+                    if !store::take(conn, &row, &run, now, None, &[]).await? {
                         return Ok(None);
                     }
                     let delivery =

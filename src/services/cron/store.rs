@@ -110,16 +110,20 @@ pub struct Claimed {
     pub unreadable: Vec<(String, String)>,
 }
 
-/// Whether there is anything to do. Cheap, and needs no writer.
-pub async fn look(conn: &mut Conn<'_>, now: DateTime<Utc>) -> Result<Look> {
+/// Whether there is anything to do. Cheap, and needs no writer. `alive` are the runs that the caller is at work on, here and below: the
+/// wall clock may jump while they run.
+pub async fn look(conn: &mut Conn<'_>, now: DateTime<Utc>, alive: &[Uuid]) -> Result<Look> {
     let table = system::cron_jobs_table();
     let mut look = Look::default();
     let busy = Filter::Or(vec![due(now), Filter::field("running", Op::Eq(json!(true))), from_a_wrong_clock(now)]);
-    for row in select(conn, &["next_run_at", "running", "running_since", "timeout_ms", "last_tick_at", "status"], busy, Lock::None).await? {
+    for row in
+        select(conn, &["next_run_at", "running", "running_since", "run_id", "timeout_ms", "last_tick_at", "status"], busy, Lock::None)
+            .await?
+    {
         let is_due = is(&row, "status", "active")
             && (moment(&row, "next_run_at").is_some_and(|at| at <= now)
                 || moment(&row, "last_tick_at").is_some_and(|at| at > now + WRONG_CLOCK));
-        look.anything |= is_due || is_stale(&row, now);
+        look.anything |= is_due || is_stale(&row, now, alive);
     }
     let first = [Sort { field: "next_run_at".to_owned(), descending: false }].to_vec();
     let coming = Filter::And(vec![active(), Filter::field("next_run_at", Op::NotNull)]);
@@ -131,10 +135,10 @@ pub async fn look(conn: &mut Conn<'_>, now: DateTime<Utc>) -> Result<Look> {
 }
 
 /// Takes up to `limit` ticks that are due, leaves out those of jobs that still run, and frees what a dead host left locked.
-pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: usize, host: &str) -> Result<Claimed> {
+pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: usize, host: &str, alive: &[Uuid]) -> Result<Claimed> {
     let mut claimed = Claimed::default();
     for row in all(conn, Filter::field("running", Op::Eq(json!(true))), Lock::Skip).await? {
-        if is_stale(&row, now) {
+        if is_stale(&row, now, alive) {
             claimed.abandoned.push(text(&row, "name"));
             free(conn, &row, now).await?;
         }
@@ -173,9 +177,9 @@ pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: usize, host: 
 }
 
 /// Locks a job for a run that somebody asked for. None where it runs already.
-pub async fn take(conn: &mut Conn<'_>, row: &Item, run: &Run, now: DateTime<Utc>, host: Option<&str>) -> Result<bool> {
+pub async fn take(conn: &mut Conn<'_>, row: &Item, run: &Run, now: DateTime<Utc>, host: Option<&str>, alive: &[Uuid]) -> Result<bool> {
     if row.get("running") == Some(&json!(true)) {
-        if !is_stale(row, now) {
+        if !is_stale(row, now, alive) {
             return Ok(false);
         }
         free(conn, row, now).await?;
@@ -328,10 +332,11 @@ async fn select(conn: &mut Conn<'_>, names: &[&str], filter: Filter, lock: Lock)
     Ok(rows.into_iter().map(|row| names.iter().map(|name| (*name).to_owned()).zip(row).collect()).collect())
 }
 
-/// Whether a lock is older than any run may be: twice the time limit.
-fn is_stale(row: &Item, now: DateTime<Utc>) -> bool {
+/// Whether a lock is older than any run may be, twice the time limit, and not of a run that is known to be `alive`.
+fn is_stale(row: &Item, now: DateTime<Utc>, alive: &[Uuid]) -> bool {
     let timeout = row.get("timeout_ms").and_then(Value::as_i64).unwrap_or(TIMEOUT_MS.default);
-    let locked = row.get("running") == Some(&json!(true));
+    let is_alive = row.get("run_id").and_then(Value::as_str).is_some_and(|id| alive.iter().any(|run| run.to_string() == id));
+    let locked = row.get("running") == Some(&json!(true)) && !is_alive;
     locked && moment(row, "running_since").is_none_or(|since| since + TimeDelta::milliseconds(timeout.saturating_mul(2)) < now)
 }
 
