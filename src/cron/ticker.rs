@@ -62,6 +62,14 @@ impl Cron {
         // What doesn't end in time is cut off with the workers, and its row says so to the next host.
         if tokio::time::timeout(DRAIN, self.slots.acquire_many(PARALLEL as u32)).await.is_err() {
             tracing::warn!("some cron jobs didn't end in time and are cut off");
+            let (alive, now) = (self.alive(), self.core.clock.now());
+            let freed = self.core.db.write(move |conn| {
+                let alive = Arc::clone(&alive);
+                Box::pin(async move { store::give_up(conn, &alive, now).await })
+            });
+            if let Err(error) = freed.await {
+                tracing::warn!(%error, "cron jobs could not be freed; their locks will run out");
+            }
         }
     }
 
@@ -101,11 +109,16 @@ impl Cron {
                 this.execute(run).await;
             });
         }
-        Ok(None)
+        // There may be more.
+        Ok(Some(now))
     }
 
     /// Begins a run that code asked for. The delivery is done when the run has begun: a run that ends badly isn't repeated.
     pub async fn deliver(self: &Arc<Self>, delivery: Delivery) -> Verdict {
+        if let Err(error) = check_enabled(&self.core) {
+            // Another host may run it.
+            return Verdict::Later(Duration::from_secs(1), error.to_string());
+        }
         let (Some(job), Ok(slot)) = (delivery.item_key.clone(), Arc::clone(&self.slots).try_acquire_owned()) else {
             return Verdict::Later(Duration::from_secs(1), "as many cron jobs run on this host as may".to_owned());
         };

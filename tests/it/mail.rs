@@ -102,6 +102,16 @@ fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     (cert, key)
 }
 
+/// Tells the program to use it with TLS, user and password.
+async fn sign_in_to(app: &TestApp, server: &MailServer, change: Value) {
+    let mut settings = server.settings();
+    settings["ignore_tls"] = false.into();
+    settings["user"] = "mailer".into();
+    settings["password"] = "päss word".into();
+    settings.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    app.patch("/api/settings/smtp", settings).await.expect(200);
+}
+
 /// What code answers that runs outside of any transaction: in a job, by hand. What it throws comes as `{ code, message }`.
 async fn outside(app: &TestApp, code: &str) -> Value {
     let body = format!(
@@ -306,17 +316,9 @@ both!(the_server_is_trusted_by_its_certificate_and_signed_in_to, async |app| {
     let mut wrapped = signed.clone();
     wrapped["secure"] = true.into();
     let wrapped = MailServer::start(wrapped).await.unwrap();
-    let set = async |server: &MailServer, change: Value| {
-        let mut settings = server.settings();
-        settings["ignore_tls"] = false.into();
-        settings["user"] = "mailer".into();
-        settings["password"] = "päss word".into();
-        settings.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        app.patch("/api/settings/smtp", settings).await.expect(200);
-    };
     const SEND: &str = "return services.mail({ to: 'ann@example.com', subject: 's', text: 't' });";
     // Nobody vouches for it.
-    set(&starttls, json!({})).await;
+    sign_in_to(app, &starttls, json!({})).await;
     let answer = outside(app, SEND).await;
     assert!(answer["success"] == false && answer["error"].as_str().unwrap().to_lowercase().contains("certificate"), "{answer}");
     app.stop().await;
@@ -325,15 +327,15 @@ both!(the_server_is_trusted_by_its_certificate_and_signed_in_to, async |app| {
     assert_eq!(outside(app, SEND).await["success"], true);
     let mail = starttls.has(1).await.remove(0);
     assert_eq!((&mail["secure"], &mail["user"]), (&json!(true), &json!("mailer")));
-    set(&wrapped, json!({ "secure": true })).await;
+    sign_in_to(app, &wrapped, json!({ "secure": true })).await;
     assert_eq!(outside(app, SEND).await["success"], true);
     assert_eq!(wrapped.has(1).await[0]["secure"], true);
-    set(&wrapped, json!({ "secure": true, "password": "wrong" })).await;
+    sign_in_to(app, &wrapped, json!({ "secure": true, "password": "wrong" })).await;
     let answer = outside(app, SEND).await;
     assert!(answer["success"] == false && answer["error"].as_str().unwrap().contains("user and password"), "{answer}");
     assert!(!answer.to_string().contains("wrong"), "{answer}");
     // A name that isn't the certificate's.
-    set(&wrapped, json!({ "secure": true, "host": "127.0.0.1" })).await;
+    sign_in_to(app, &wrapped, json!({ "secure": true, "host": "127.0.0.1" })).await;
     assert_eq!(outside(app, SEND).await["success"], false);
     assert_eq!(wrapped.mails().len(), 1);
 });

@@ -117,7 +117,7 @@ pub async fn look(conn: &mut Conn<'_>, now: DateTime<Utc>, alive: &[Uuid]) -> Re
     let mut look = Look::default();
     let busy = Filter::Or(vec![due(now), Filter::field("running", Op::Eq(json!(true))), from_a_wrong_clock(now)]);
     for row in
-        select(conn, &["next_run_at", "running", "running_since", "run_id", "timeout_ms", "last_tick_at", "status"], busy, Lock::None)
+        select(conn, &["next_run_at", "running", "running_since", "run_id", "timeout_ms", "last_tick_at", "status"], busy, Lock::None, None)
             .await?
     {
         let is_due = is(&row, "status", "active")
@@ -147,10 +147,7 @@ pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: usize, host: 
         let next = Job::from_row(&row).ok().and_then(|job| job.schedule.next(now));
         set(conn, &row, [("last_tick_at", Value::Null), ("next_run_at", json!(next.map(timestamp)))]).await?;
     }
-    for row in all(conn, due(now), Lock::Skip).await? {
-        if claimed.runs.len() >= limit {
-            break;
-        }
+    for row in first(conn, due(now), limit).await? {
         let job = match Job::from_row(&row) {
             Ok(job) => job,
             Err(error) => {
@@ -228,6 +225,15 @@ pub async fn free_all(conn: &mut Conn<'_>, now: DateTime<Utc>) -> Result<Vec<Str
         free(conn, row, now).await?;
     }
     Ok(rows.iter().map(|row| text(row, "name")).collect())
+}
+
+/// Frees the jobs of runs that their host gives up.
+pub async fn give_up(conn: &mut Conn<'_>, runs: &[Uuid], now: DateTime<Utc>) -> Result<()> {
+    let these = Filter::field("run_id", Op::In(runs.iter().map(|run| json!(run.to_string())).collect()));
+    for row in all(conn, these, Lock::Wait).await? {
+        free(conn, &row, now).await?;
+    }
+    Ok(())
 }
 
 /// The row of a job by its id or its name, locked where `lock` says so.
@@ -316,17 +322,24 @@ async fn set(conn: &mut Conn<'_>, row: &Item, changes: impl IntoIterator<Item = 
     conn.execute(&statement).await.map(drop)
 }
 
+/// The rows that wait for longest, as far as nobody else has them in hand.
+async fn first(conn: &mut Conn<'_>, filter: Filter, limit: usize) -> Result<Vec<Item>> {
+    let table = system::cron_jobs_table();
+    let names: Vec<&str> = table.fields.iter().map(|field| field.name.as_str()).collect();
+    select(conn, &names, filter, Lock::Skip, Some(limit as u64)).await
+}
+
 async fn all(conn: &mut Conn<'_>, filter: Filter, lock: Lock) -> Result<Vec<Item>> {
     let table = system::cron_jobs_table();
     let names: Vec<&str> = table.fields.iter().map(|field| field.name.as_str()).collect();
-    select(conn, &names, filter, lock).await
+    select(conn, &names, filter, lock, None).await
 }
 
-async fn select(conn: &mut Conn<'_>, names: &[&str], filter: Filter, lock: Lock) -> Result<Vec<Item>> {
+async fn select(conn: &mut Conn<'_>, names: &[&str], filter: Filter, lock: Lock, limit: Option<u64>) -> Result<Vec<Item>> {
     let table = system::cron_jobs_table();
     // The one that waits for longest first.
     let sort = [Sort { field: "next_run_at".to_owned(), descending: false }].to_vec();
-    let query = Query { filter: Some(filter), sort, ..Query::default() };
+    let query = Query { filter: Some(filter), sort, limit, ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table, names, &query, lock)?;
     let rows = conn.select(&statement, &sql::types(&table, names)?).await?;
     Ok(rows.into_iter().map(|row| names.iter().map(|name| (*name).to_owned()).zip(row).collect()).collect())

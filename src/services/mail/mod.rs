@@ -45,7 +45,7 @@ const PATIENT_ATTEMPTS: u32 = 3;
 /// # Errors
 /// 400 and 413 for a message that can't be one.
 pub async fn send(ctx: &Ctx, options: &Item, key: Option<Uuid>) -> Result<Value> {
-    let smtp = settings::current(&ctx.core).await?;
+    let smtp = settings::current_in(ctx).await?;
     let off = smtp.off();
     // Whether a message can be one doesn't depend on whether mail is on.
     let default = smtp.from.as_deref().or(off.map(|_| "nobody@localhost"));
@@ -79,7 +79,7 @@ pub async fn verify(ctx: &Ctx) -> Result<Value> {
         return Err(Error::new(ErrorCode::TransactionOpen, message));
     }
     ctx.op.note_reached_out();
-    let smtp = settings::current(&ctx.core).await?;
+    let smtp = settings::current_in(ctx).await?;
     let checked = match smtp.off() {
         Some(why) => Err(why.to_owned()),
         None => smtp::verify(&smtp).await.map_err(|not| not.why),

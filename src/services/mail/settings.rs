@@ -14,11 +14,11 @@ use super::message::mailbox;
 use crate::auth::Accountability;
 use crate::config::Secret;
 use crate::db::sql::{self, Lock};
-use crate::db::{Filter, Op, Query, system, timestamp};
+use crate::db::{Conn, Filter, Op, Query, system, timestamp};
 use crate::error::{Error, Result};
 use crate::services::members::{only, wrong};
 use crate::services::query::show;
-use crate::services::{Core, Item};
+use crate::services::{Core, Ctx, Item};
 
 /// The row's key.
 const KEY: &str = "smtp";
@@ -81,7 +81,15 @@ impl Smtp {
 
 /// What holds now.
 pub async fn current(core: &Core) -> Result<Smtp> {
-    let row = stored(core).await?;
+    merged(core, &stored(core).await?)
+}
+
+/// The same within an operation, on the connection of its transaction where it has one.
+pub async fn current_in(ctx: &Ctx) -> Result<Smtp> {
+    merged(&ctx.core, &ctx.read(|conn| Box::pin(row(conn))).await?)
+}
+
+fn merged(core: &Core, row: &Item) -> Result<Smtp> {
     let set = |name: &str| row.get(name).filter(|value| !value.is_null());
     let text = |name: &str, default: &Option<String>| set(name).and_then(Value::as_str).map(str::to_owned).or_else(|| default.clone());
     let flag = |name: &str, default: bool| set(name).and_then(Value::as_bool).unwrap_or(default);
@@ -120,17 +128,17 @@ pub async fn update(core: &Core, who: &Accountability, changes: Item) -> Result<
     for (name, value) in changes.iter().filter(|(_, value)| !value.is_null()) {
         check(name, value)?;
     }
-    let mut row = stored(core).await?;
+    let mut set = stored(core).await?;
     for (name, value) in changes {
         match (name.as_str(), value) {
-            (_, Value::Null) => drop(row.shift_remove(&name)),
-            ("password", Value::String(password)) => drop(row.insert(name, json!(seal(core, &password)?))),
-            (_, value) => drop(row.insert(name, value)),
+            (_, Value::Null) => drop(set.shift_remove(&name)),
+            ("password", Value::String(password)) => drop(set.insert(name, json!(seal(core, &password)?))),
+            (_, value) => drop(set.insert(name, value)),
         }
     }
     let (table, now) = (system::settings_table(), timestamp(core.clock.now()));
     let row = Item::from_iter([
-        ("value".to_owned(), Value::Object(row)),
+        ("value".to_owned(), Value::Object(set)),
         ("updated_at".to_owned(), json!(now)),
         ("updated_by".to_owned(), json!(who.user_id())),
     ]);
@@ -179,17 +187,14 @@ fn check(name: &str, value: &Value) -> Result<()> {
 }
 
 async fn stored(core: &Core) -> Result<Item> {
+    core.db.read(|conn| Box::pin(row(conn))).await
+}
+
+async fn row(conn: &mut Conn<'_>) -> Result<Item> {
     let table = system::settings_table();
     let query = Query { filter: Some(Filter::field("key", Op::Eq(json!(KEY)))), ..Query::default() };
-    let statement = sql::select_locked(core.db.dialect(), &table, &["value"], &query, Lock::None)?;
-    let job = Arc::new((statement, sql::types(&table, &["value"])?));
-    let rows = core
-        .db
-        .read(move |conn| {
-            let job = Arc::clone(&job);
-            Box::pin(async move { conn.select(&job.0, &job.1).await })
-        })
-        .await?;
+    let statement = sql::select_locked(conn.dialect(), &table, &["value"], &query, Lock::None)?;
+    let rows = conn.select(&statement, &sql::types(&table, &["value"])?).await?;
     Ok(rows.into_iter().flatten().next().and_then(|value| value.as_object().cloned()).unwrap_or_default())
 }
 
