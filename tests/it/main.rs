@@ -24,6 +24,8 @@ mod hostile;
 mod items;
 #[cfg(feature = "test-hooks")]
 mod jail;
+#[cfg(feature = "test-hooks")]
+mod mail;
 mod operation;
 mod permissions;
 mod pristine;
