@@ -2,7 +2,7 @@
 (host, { ObjectFreeze, TypeError }, { tx }) => {
   const scope = tx === undefined ? {} : { tx };
   const job = (value, what) => {
-    if (typeof value !== 'string' || value === '') throw new TypeError(`${what} must be the id or the name of a job, a text, not ${typeof value}`);
+    if (typeof value !== 'string' || value === '') throw new TypeError(what + ' must be the id or the name of a job, a text, not ' + typeof value);
     return value;
   };
   return ObjectFreeze({

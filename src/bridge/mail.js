@@ -10,8 +10,8 @@
       const three = (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2];
       text += DIGITS[three >> 18] + DIGITS[(three >> 12) & 63] + DIGITS[(three >> 6) & 63] + DIGITS[three & 63];
     }
-    if (at + 1 === bytes.length) text += `${DIGITS[bytes[at] >> 2]}${DIGITS[(bytes[at] & 3) << 4]}==`;
-    else if (at < bytes.length) text += `${DIGITS[bytes[at] >> 2]}${DIGITS[((bytes[at] & 3) << 4) | (bytes[at + 1] >> 4)]}${DIGITS[(bytes[at + 1] & 15) << 2]}=`;
+    if (at + 1 === bytes.length) text += DIGITS[bytes[at] >> 2] + DIGITS[(bytes[at] & 3) << 4] + '==';
+    else if (at < bytes.length) text += DIGITS[bytes[at] >> 2] + DIGITS[((bytes[at] & 3) << 4) | (bytes[at + 1] >> 4)] + DIGITS[(bytes[at + 1] & 15) << 2] + '=';
     return text;
   };
   const copy = (object) => {
@@ -32,7 +32,7 @@
     return own;
   };
   const send = async (options) => {
-    if (!isObject(options) || ArrayIsArray(options)) throw new TypeError(`mail: the options must be an object with to, subject and text or html, not ${ArrayIsArray(options) ? 'an array' : typeof options}`);
+    if (!isObject(options) || ArrayIsArray(options)) throw new TypeError('mail: the options must be an object with to, subject and text or html, not ' + (ArrayIsArray(options) ? 'an array' : typeof options));
     const own = copy(options);
     if (ArrayIsArray(own.attachments)) {
       const files = [];
