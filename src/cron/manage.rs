@@ -164,7 +164,15 @@ impl Cron {
                 Box::pin(async move {
                     let row = store::find(conn, &key, Lock::Wait).await?.ok_or_else(|| not_found(&key))?;
                     let job = Job::from_row(&row)?;
-                    let run = Run { id: Uuid::now_v7(), job, trigger: Trigger::Manual, scheduled_at: now, request_id };
+                    let run = Run {
+                        id: Uuid::now_v7(),
+                        job,
+                        trigger: Trigger::Manual,
+                        scheduled_at: now,
+                        request_id,
+                        depth: 0,
+                        chain: Vec::new(),
+                    };
                     Ok(store::take(conn, &row, &run, now, Some(&host), &alive).await?.then_some(run))
                 })
             })

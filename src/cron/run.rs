@@ -17,6 +17,7 @@ use crate::sandbox::{Failure, Input, Invocation, LogLevel, Outcome, Source, Unit
 use crate::services::Item;
 use crate::services::cron::Job;
 use crate::services::cron::store::{self, End, Ended, Run};
+use crate::services::ctx::too_deep;
 use crate::services::operation::Start;
 
 /// Longest account of an error, in characters.
@@ -50,11 +51,16 @@ impl Cron {
 
     async fn invoke(&self, run: &Run, unit: &Arc<Unit>) -> Result<(Outcome, Record)> {
         let who = Arc::new(Accountability::system());
+        let max = self.core.config.extension_max_depth;
+        if run.depth > max {
+            return Err(too_deep(max, &run.chain, &who));
+        }
         let context = self.context(run, &who)?;
         let mut tries = 0;
         loop {
             tries += 1;
             let start = Start::new(Arc::clone(&who), Arc::from(run.request_id.as_str()));
+            let start = Start { depth: run.depth, chain: Arc::from(run.chain.clone()), ..start };
             let session = Session::separate(Arc::clone(&self.core), start, &run.job.name);
             let invocation = Invocation {
                 unit: Arc::clone(unit),

@@ -132,7 +132,9 @@ impl Cron {
             Ok(None) => Verdict::Done,
             Ok(Some(row)) => match Job::from_row(&row) {
                 Ok(job) => {
-                    let run = Run { id, job, trigger: Trigger::Extension, scheduled_at: now, request_id: delivery.request_id };
+                    let chain = delivery.chain.into_iter().chain([format!("{} (cron.run)", job.name)]).collect();
+                    let (depth, request_id) = (delivery.depth + 1, delivery.request_id);
+                    let run = Run { id, job, trigger: Trigger::Extension, scheduled_at: now, request_id, depth, chain };
                     let this = Arc::clone(self);
                     tokio::spawn(async move {
                         let _slot = slot;

@@ -417,6 +417,23 @@ both!(code_triggers_jobs_and_never_reads_theirs, async |app| {
     assert_eq!(app.number("SELECT count(*) FROM daas_deliveries WHERE extension = 'cron'").await, 0);
 });
 
+both!(jobs_that_trigger_each_other_come_to_an_end, env: [("EXTENSION_MAX_DEPTH", "2")], async |app| {
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        let code = format!("await services.cron.trigger('{}')", if n == 4 { 0 } else { n + 1 });
+        ids.push(job(app, json!({ "name": n.to_string(), "schedule": "@yearly", "code": code })).await);
+    }
+    app.post(&format!("/api/cron/{}/run", ids[0]), json!({})).await.expect(200);
+    let last = eventually("the chain ends", SOON, async || match history(app, &ids[3]).await.first() {
+        Some(run) if !run["finished_at"].is_null() => Ok(run.clone()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    assert_eq!(last["status"], "error");
+    assert!(last["error"].as_str().unwrap().contains("more than 2 levels deep"), "{last}");
+    assert!(history(app, &ids[4]).await.is_empty());
+});
+
 /// One more host on the database of an app.
 struct Host(Child);
 

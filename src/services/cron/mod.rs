@@ -75,7 +75,15 @@ pub async fn trigger(ctx: &Ctx, id_or_name: &str) -> Result<Option<Uuid>> {
                 Box::pin(async move {
                     let row = store::find(conn, &job, Lock::Wait).await?.ok_or_else(|| not_found(&job))?;
                     let job = Job::from_row(&row)?;
-                    let run = Run { id: Uuid::now_v7(), job, trigger: Trigger::Extension, scheduled_at: now, request_id };
+                    let run = Run {
+                        id: Uuid::now_v7(),
+                        job,
+                        trigger: Trigger::Extension,
+                        scheduled_at: now,
+                        request_id,
+                        depth: 0,
+                        chain: Vec::new(),
+                    };
                     if !store::take(conn, &row, &run, now, None, &[]).await? {
                         return Ok(None);
                     }

@@ -51,6 +51,10 @@ pub struct Run {
     pub scheduled_at: DateTime<Utc>,
     /// Ties log lines together.
     pub request_id: String,
+    /// How deep in hooks and jobs it was asked for.
+    pub depth: u32,
+    /// Those hooks and jobs, outermost first.
+    pub chain: Vec<String>,
 }
 
 /// How a run ended.
@@ -164,7 +168,7 @@ pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: usize, host: 
         }
         let tick = job.schedule.last(moment(&row, "next_run_at").unwrap_or(now), now);
         let id = Uuid::now_v7();
-        let run = Run { id, job, trigger: Trigger::Schedule, scheduled_at: tick, request_id: id.to_string() };
+        let run = Run { id, job, trigger: Trigger::Schedule, scheduled_at: tick, request_id: id.to_string(), depth: 0, chain: Vec::new() };
         set(conn, &row, [("next_run_at", next), ("last_tick_at", json!(timestamp(tick)))]).await?;
         lock(conn, &run, now).await?;
         insert(conn, &run, "running", now, Some(host)).await?;
