@@ -5,10 +5,12 @@
 
 mod capability;
 mod collections;
+mod cron;
 mod custom;
 mod fields;
 mod items;
 mod log;
+mod mail;
 mod meta;
 mod scope;
 mod secrets;
@@ -56,6 +58,8 @@ pub const SERVICES: &[Service] = &[
     items::SERVICE,
     collections::SERVICE,
     fields::SERVICE,
+    cron::SERVICE,
+    mail::SERVICE,
     transaction::SERVICE,
     custom::SERVICE,
     log::SERVICE,

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::{Call, Capabilities, Secrets, meta, method, transaction};
+use super::{Call, Capabilities, Secrets, mail, meta, method, transaction};
 use crate::auth::Accountability;
 use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{CallError, Host, LogLevel, LogLine};
@@ -84,6 +84,8 @@ struct Inner {
     /// Open transactions by the id that JavaScript has for them. Short sections only.
     open: Mutex<HashMap<u32, Open>>,
     next_id: AtomicU32,
+    /// Messages that it has sent.
+    mails: AtomicU32,
     /// The nested write that is under way, with its hooks, and where it began. Short sections only.
     under_way: Mutex<Option<(Ctx, Mark)>>,
     /// Short sections only.
@@ -120,6 +122,7 @@ impl Session {
             request_id,
             open: Mutex::default(),
             next_id: AtomicU32::new(1),
+            mails: AtomicU32::new(0),
             under_way: Mutex::default(),
             record: Mutex::default(),
             begins: Mutex::default(),
@@ -332,9 +335,11 @@ impl Inner {
 impl Host for Session {
     fn call(&self, method: &str, args: Box<RawValue>) -> BoxFuture<'static, Result<Option<Box<RawValue>>, CallError>> {
         let (inner, method) = (Arc::clone(&self.0), method.to_owned());
+        // Counted as they are asked for: another run of the same code asks in the same order.
+        let nth = if method == mail::SEND { inner.mails.fetch_add(1, Ordering::Relaxed) } else { 0 };
         Box::pin(async move {
             let began = Instant::now();
-            let call = Call::parse(&method, args.get());
+            let call = Call::parse(&method, args.get()).map(|call| Call { nth, ..call });
             let collection = call.as_ref().ok().and_then(|call| call.scope.collection.clone());
             let number = inner.begin_call(&method, collection, began);
             let result = match call {

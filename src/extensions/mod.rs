@@ -36,8 +36,10 @@ pub mod watch;
 
 pub use definition::{Definition, Settings, Status, Trigger};
 pub use dry_run::TestRequest;
+pub use failure::report;
 pub use folders::folder_names;
 pub use limits_table::limits_table;
+pub use runs::host_name;
 pub use serve::RouteRequest;
 pub use set::{Extension, ExtensionSet};
-pub use store::{Extensions, disable, list};
+pub use store::{Extensions, disable, invalid_code, list};

@@ -206,7 +206,12 @@ impl ExtensionSet {
             "replayed": false,
         });
         let request_id: Arc<str> = Arc::from(delivery.request_id.as_str());
-        let start = Start { depth: delivery.depth + 1, chain, ..Start::new(Arc::clone(&who), Arc::clone(&request_id)) };
+        let start = Start {
+            depth: delivery.depth + 1,
+            chain,
+            delivery: Some(delivery.id),
+            ..Start::new(Arc::clone(&who), Arc::clone(&request_id))
+        };
         let ctx = self.shared.core.open(&start);
         let session = Session::separate(Arc::clone(&self.shared.core), start, &extension.identity);
         let input = match action_input(&self.shared.core, extension, hook.handler, &who, &request_id, &meta) {

@@ -273,7 +273,7 @@ fn newest_first() -> Vec<Sort> {
 }
 
 /// `web-1:4711`: the machine and the process.
-fn host_name() -> String {
+pub fn host_name() -> String {
     let name =
         std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
     let name: String = name.trim().chars().filter(|c| !c.is_control()).take(100).collect();

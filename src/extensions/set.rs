@@ -13,9 +13,9 @@ use super::registered::Registered;
 use super::routes::{Access, Route, Table};
 use super::runs::Runs;
 use super::stats::Stats;
-use crate::bridge::Identity;
+use crate::bridge::{Capabilities, Identity};
 use crate::hooks::{Hook, Registry};
-use crate::sandbox::{Parts, Pool, Unit};
+use crate::sandbox::{Parts, Pool, Source, Unit};
 use crate::services::{Core, Item};
 
 /// What all snapshots share.
@@ -276,6 +276,11 @@ impl ExtensionSet {
         let (routes, conflicts) = Table::build(by_id.values().flat_map(|extension| extension.routes.iter().cloned()).collect());
         let conflicts = conflicts.into_iter().map(|conflict| (conflict.loser, conflict.message)).collect();
         Self { shared: Arc::clone(shared), registry, routes, conflicts, by_id, customs, unreadable }
+    }
+
+    /// What a unit of the host's own, which may use all custom services, loads of them.
+    pub fn parts(&self, source: &Source) -> Parts {
+        self.customs.parts(source, &Capabilities::default())
     }
 
     /// The table of routes.

@@ -412,7 +412,7 @@ impl ExtensionSet {
 }
 
 /// Code that doesn't compile, with its place.
-pub(super) fn invalid_code(load: LoadFailure) -> Error {
+pub fn invalid_code(load: LoadFailure) -> Error {
     let detail = load_report(&load);
     let first = load.problems.into_iter().next().unwrap_or_default();
     let mut error =

@@ -4,6 +4,7 @@
 
 mod auth;
 mod collections;
+mod cron;
 mod error;
 mod ext;
 mod ext_headers;
@@ -14,6 +15,7 @@ mod items;
 mod page;
 mod request;
 mod services;
+mod settings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::cron::Cron;
 use crate::error::{Error, ErrorCode};
 use crate::extensions::Extensions;
 use crate::extensions::rate_limit::RateLimiter;
@@ -45,6 +48,8 @@ pub struct Api {
     pub sessions: Sessions,
     /// The extensions.
     pub extensions: Arc<Extensions>,
+    /// The jobs that run by the clock.
+    pub cron: Arc<Cron>,
     /// How often callers ask the extensions' routes.
     pub limiter: RateLimiter,
 }
@@ -78,6 +83,8 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(collections::routes())
         .merge(extensions::routes())
         .merge(services::routes())
+        .merge(cron::routes())
+        .merge(settings::routes())
         .merge(ext::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -12,6 +12,8 @@ mod auth;
 mod capabilities;
 mod collections;
 mod crashes;
+#[cfg(feature = "test-hooks")]
+mod cron;
 mod custom_services;
 mod dependencies;
 mod documents;
@@ -24,6 +26,8 @@ mod hostile;
 mod items;
 #[cfg(feature = "test-hooks")]
 mod jail;
+#[cfg(feature = "test-hooks")]
+mod mail;
 mod operation;
 mod permissions;
 mod pristine;
