@@ -4,6 +4,7 @@
 //! by value. No rule lives in JavaScript, no SQL lives here. Adding a service means one pair of files and one row of [`SERVICES`].
 
 mod collections;
+mod fetch;
 mod fields;
 mod items;
 mod log;
@@ -15,6 +16,7 @@ mod transaction;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+pub use fetch::Mocks;
 pub use scope::{Call, Scope};
 pub use session::{CallRecord, Record, Session};
 
@@ -52,6 +54,7 @@ pub const SERVICES: &[Service] = &[
     collections::SERVICE,
     fields::SERVICE,
     transaction::SERVICE,
+    fetch::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },
 ];

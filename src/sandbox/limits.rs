@@ -26,6 +26,10 @@ pub(super) const MAX_PIECE: usize = MAX_FRAME - 4;
 /// Bytes of a stream on their way or waiting to be read, each way. Bounds what a slow reader makes the other side hold.
 pub(super) const STREAM_CREDIT: usize = 256 * 1024;
 
+/// Host calls with streams of one invocation that are open at once, those included of which only the body isn't read yet. Bounds, with
+/// the credit of each, what one invocation makes the host hold.
+pub(super) const MAX_STREAMS: usize = 64;
+
 /// How long a streaming answer may go without a piece taken by the client.
 pub(super) const STREAM_IDLE: Duration = Duration::from_secs(30);
 

@@ -19,6 +19,7 @@ use super::limits::{
     OPEN_BYTES_FACTOR, STALE_AFTER, STREAM_CREDIT,
 };
 use super::protocol::{AckBody, CallBody, CreditBody, Decoder, Kind, Message, OWN_STREAM, Outbox, PieceBody, Violation};
+use super::streams::{Ledger, Said};
 use super::{LogLevel, LogLine};
 
 /// How long the memory of a worker that does nothing is believed to be what it was.
@@ -40,6 +41,14 @@ pub(super) enum Event {
     Piece(Bytes),
     /// So many bytes of the request's body were read.
     Taken(usize),
+    /// A call with streams.
+    CallStream {
+        call: u32,
+        method: String,
+        args: Box<RawValue>,
+    },
+    /// Something of a stream of a call.
+    Stream(Said),
     Done(Vec<u8>),
 }
 
@@ -98,6 +107,8 @@ struct Held {
     fed: usize,
     /// Bytes that it may still send of a streaming answer.
     credit: usize,
+    /// Its calls with streams.
+    streams: Ledger,
 }
 
 struct Ended {
@@ -196,6 +207,7 @@ impl Link {
             streaming: false,
             fed: 0,
             credit: STREAM_CREDIT,
+            streams: Ledger::default(),
         };
         state.held.insert(id, held);
         state.last_used = Instant::now();
@@ -231,6 +243,36 @@ impl Link {
     pub(super) fn credit(&self, id: u64, bytes: usize) {
         let body = CreditBody { stream: OWN_STREAM, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }.encode();
         self.tell(id, Kind::Credit, body, |held| held.credit += bytes);
+    }
+
+    /// Sends a piece of what follows the answer to a call.
+    pub(super) fn feed_stream(&self, id: u64, stream: u32, bytes: &[u8]) {
+        self.tell_if(id, Kind::Feed, PieceBody { stream, bytes }.encode(), |held| held.streams.feed(stream, bytes.len()));
+    }
+
+    /// Tells that this has ended: well, or with a failure as JSON.
+    pub(super) fn end_stream(&self, id: u64, stream: u32, failure: &[u8]) {
+        self.tell_if(id, Kind::FeedEnd, PieceBody { stream, bytes: failure }.encode(), |held| held.streams.feed_end(stream));
+    }
+
+    /// Lets what is sent along with a call have so many bytes more; 0 is that nobody takes any more of it.
+    pub(super) fn credit_stream(&self, id: u64, stream: u32, bytes: usize) {
+        let body = CreditBody { stream, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }.encode();
+        self.tell_if(id, Kind::Credit, body, |held| held.streams.credit(stream, bytes));
+    }
+
+    /// Forgets the streams of a call that failed.
+    pub(super) fn drop_streams(&self, id: u64, stream: u32) {
+        if let Some(held) = self.state().held.get_mut(&id) {
+            held.streams.forget(stream);
+        }
+    }
+
+    fn tell_if(&self, id: u64, kind: Kind, body: Vec<u8>, note: impl FnOnce(&mut Held) -> bool) {
+        let mut state = self.state();
+        if state.held.get_mut(&id).is_some_and(note) {
+            self.send(&mut state, kind, id, body);
+        }
     }
 
     /// Tells that the client has gone.
@@ -361,11 +403,11 @@ impl Link {
             Kind::Hello => (id == 0 && state.hello.is_some()).then_some(MAX_NOTE),
             Kind::Note => (id == 0 && state.notes > 0).then_some(MAX_NOTE),
             _ if !state.held.contains_key(&id) && !state.ended.contains_key(&id) => None,
-            Kind::Call => Some(self.max_payload + MAX_METHOD + 16),
+            Kind::Call | Kind::CallStream => Some(self.max_payload + MAX_METHOD + 16),
             Kind::Log => Some(MAX_CONSOLE_ON_HOST),
             Kind::Done => Some(self.max_payload.max(MAX_REPORT).max(MAX_HEAD + MAX_WHOLE) + 16),
             Kind::Head => Some(MAX_HEAD),
-            Kind::Piece | Kind::Taken => Some(MAX_FRAME),
+            Kind::Piece | Kind::Taken | Kind::PieceEnd | Kind::Cancel => Some(MAX_FRAME),
             Kind::Load | Kind::Invoke | Kind::Reply | Kind::Abort | Kind::Feed | Kind::FeedEnd | Kind::Credit | Kind::Gone => None,
         }
     }
@@ -412,8 +454,10 @@ impl Link {
                 // What the host has ended itself is let pass unread.
                 let Some(held) = state.held.get_mut(&message.id) else { return Ok(false) };
                 let (event, last) = held.event(message, self.max_payload)?;
-                // The invocation may have stopped listening.
-                let _ = held.events.send(event);
+                if let Some(event) = event {
+                    // The invocation may have stopped listening.
+                    let _ = held.events.send(event);
+                }
                 if let Some(id) = last {
                     state.held.remove(&id);
                 }
@@ -535,10 +579,21 @@ impl State {
 
 impl Held {
     /// Checks a message about this invocation. With the id if it was the last.
-    fn event(&mut self, message: Message, max_payload: usize) -> Result<(Event, Option<u64>), Violation> {
+    fn event(&mut self, message: Message, max_payload: usize) -> Result<(Option<Event>, Option<u64>), Violation> {
+        let is_of_call = match message.kind {
+            Kind::Piece | Kind::Taken => !PieceBody::decode(&message.body)?.is_own(),
+            kind => matches!(kind, Kind::PieceEnd | Kind::Cancel),
+        };
+        if is_of_call {
+            return Ok((self.streams.said(message.kind, message.body, self.last_call)?.map(Event::Stream), None));
+        }
+        self.own_event(message, max_payload).map(|(event, last)| (Some(event), last))
+    }
+
+    fn own_event(&mut self, message: Message, max_payload: usize) -> Result<(Event, Option<u64>), Violation> {
         let Message { kind, id, mut body } = message;
         Ok(match kind {
-            Kind::Call => {
+            Kind::Call | Kind::CallStream => {
                 let CallBody { call, method, args } = CallBody::decode(&body)?;
                 if call <= self.last_call || self.open.len() as u32 >= MAX_OPEN_CALLS || method.len() > MAX_METHOD {
                     return Err(Violation("a call out of order"));
@@ -552,6 +607,10 @@ impl Held {
                 self.open_bytes += args.len();
                 let at = body.len() - args.len();
                 let args = raw_json(body.split_off(at)).ok_or(Violation("arguments that aren't JSON"))?;
+                if kind == Kind::CallStream {
+                    self.streams.open(call)?;
+                    return Ok((Event::CallStream { call, method, args }, None));
+                }
                 (Event::Call { call, method, args }, None)
             }
             Kind::Log => {

@@ -24,6 +24,7 @@ use super::link::{Event, Link, raw_json};
 use super::pool::{OpenBytes, Pool, RETRY_AFTER};
 use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
 use super::scheduler::Crew;
+use super::streams::{Flowed, Streamed, Streams, Upload};
 use super::{CallError, Failure, Host, Invocation, LogLine};
 
 /// Errors of host calls that are remembered in case one ends the run. One past it is told apart no more.
@@ -103,6 +104,7 @@ impl Attempt<'_> {
         let own = self.deadline;
         let mut shortened = false;
         let mut calls: FuturesUnordered<BoxFuture<'static, (u32, Answer)>> = FuturesUnordered::new();
+        let mut flows = Streams::default();
         let mut refused: HashMap<u32, CallError> = HashMap::new();
         // Held back until the first host call or the end: a run that is started again must not say everything twice.
         let mut lines: Vec<LogLine> = Vec::new();
@@ -133,6 +135,14 @@ impl Attempt<'_> {
                         let room = self.pool.hold(self.crew, args.get().len());
                         calls.push(Box::pin(answered(Arc::clone(&self.invocation.host), call, method, args, room)));
                     }
+                    Some(Event::CallStream { call, method, args }) => {
+                        self.host_calls += 1;
+                        self.flush(&mut lines);
+                        let room = self.pool.hold(self.crew, args.get().len());
+                        let host = Arc::clone(&self.invocation.host);
+                        flows.begin(call, |body| Box::pin(streamed(host, method, args, body, room)));
+                    }
+                    Some(Event::Stream(said)) => flows.hear(said),
                     Some(Event::Taken(bytes)) => door.taken(bytes),
                     Some(Event::Head(head)) => {
                         self.flush(&mut lines);
@@ -173,6 +183,22 @@ impl Attempt<'_> {
                     }
                     link.reply(id, call, body);
                 }
+                flowed = flows.next(), if flows.is_any() => match flowed {
+                    Flowed::Answered(call, answer) => {
+                        let body = self.reply(call, &answer, self.invocation.host.deadline().is_some());
+                        if let Err(error) = answer {
+                            link.drop_streams(id, call);
+                            if refused.len() < MAX_REMEMBERED {
+                                refused.insert(call, error);
+                            }
+                        }
+                        link.reply(id, call, body);
+                    }
+                    Flowed::Piece(call, piece) => link.feed_stream(id, call, &piece),
+                    Flowed::End(call, None) => link.end_stream(id, call, &[]),
+                    Flowed::End(call, Some(error)) => link.end_stream(id, call, failure(&error).as_bytes()),
+                    Flowed::Credit(call, bytes) => link.credit_stream(id, call, bytes),
+                },
                 moved = door.next(), if door.is_exchange() => match moved {
                     Moved::Piece(piece) => link.feed(id, &piece),
                     Moved::End(problem) => link.feed_end(id, problem.as_deref()),
@@ -235,8 +261,7 @@ impl Attempt<'_> {
                 (DONE_FAILURE, failure.as_bytes())
             }
             Err(error) => {
-                let CallError { name, message, code, status, extra } = error;
-                failure = json!({ "name": name, "message": message, "code": code, "status": status, "extra": extra }).to_string();
+                failure = self::failure(error);
                 (DONE_FAILURE, failure.as_bytes())
             }
         };
@@ -298,6 +323,33 @@ async fn answered(host: Arc<dyn Host>, call: u32, method: String, args: Box<RawV
             (call, Err(refusal("INTERNAL_SERVER_ERROR", 500, format!("`{method}` failed: the log has the details"))))
         }
     }
+}
+
+/// Has a host call with streams answered, as [`answered`] does.
+async fn streamed(
+    host: Arc<dyn Host>,
+    method: String,
+    args: Box<RawValue>,
+    body: Upload,
+    room: Option<OpenBytes>,
+) -> Result<Streamed, CallError> {
+    if room.is_none() {
+        let why = "The service calls that are in flight hold too much data: try again".to_owned();
+        return Err(refusal("EXTENSION_BUSY", 503, why));
+    }
+    match AssertUnwindSafe(async { host.stream(&method, args, body).await }).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_) => {
+            tracing::error!(method, "a service panicked");
+            Err(refusal("INTERNAL_SERVER_ERROR", 500, format!("`{method}` failed: the log has the details")))
+        }
+    }
+}
+
+/// JSON text of a service's refusal, as the glue reads it.
+fn failure(error: &CallError) -> String {
+    let CallError { name, message, code, status, extra } = error;
+    json!({ "name": name, "message": message, "code": code, "status": status, "extra": extra }).to_string()
 }
 
 fn refusal(code: &str, status: u16, message: String) -> CallError {

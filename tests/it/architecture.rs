@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["bridge"],
     &["services", "sandbox"],
     &["hooks", "auth"],
-    &["db", "error", "json", "config", "clock"],
+    &["db", "error", "json", "config", "clock", "outbound"],
 ];
 
 /// Which places alone may name a crate.
@@ -25,6 +25,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("sqlx", &["src/db/"]),
     ("rusqlite", &["src/db/"]),
     ("sea_query", &["src/db/"]),
+    ("hyper", &["src/outbound/"]),
+    ("tokio_rustls", &["src/outbound/"]),
+    ("hickory_resolver", &["src/outbound/"]),
+    ("async_compression", &["src/outbound/"]),
     ("axum", &["src/http/", "src/mcp/", "src/app.rs"]),
 ];
 

@@ -16,6 +16,7 @@ mod documents;
 mod errors;
 mod extensions;
 mod failures;
+mod fetch;
 mod filters;
 mod folders;
 mod hostile;
