@@ -17,6 +17,12 @@ export interface Services {
    */
   transaction<R>(work: (services: Services) => R | Promise<R>): Promise<R>;
 
+  /**
+   * The fetch of the web, to where the host's `EXTENSION_ALLOWED_DOMAINS` says. Rejects with `FETCH_REFUSED`, `FETCH_FAILED`, `FETCH_TIMEOUT` or
+   * `FETCH_TOO_LARGE`; with `TRANSACTION_OPEN` after the first write of a filter.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
+
   /** Lines of the host's log. */
   readonly log: LogService;
 

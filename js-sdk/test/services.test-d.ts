@@ -69,8 +69,8 @@ export async function others({ services }: EventContext): Promise<number> {
   services.env.REGION = 'eu';
   // @ts-expect-error not there
   services.mail;
-  // @ts-expect-error not there
-  services.fetch;
+  const answer = await services.fetch('http://localhost', { redirect: 'manual' });
+  services.log.info(String(answer.status));
   return services.transaction(async (inside) => {
     await (await inside.items('log')).createOne({ region });
     return 1;

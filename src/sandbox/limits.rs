@@ -174,6 +174,11 @@ pub fn fixed() -> Vec<(&'static str, String, &'static str)> {
         ("message of a thrown error", format!("{MAX_MESSAGE} characters"), "cut"),
         ("stack of a thrown error", size(MAX_STACK_TEXT), "cut"),
         ("bytes of a stream on their way, each way", size(STREAM_CREDIT), "the writer waits"),
+        (
+            "requests of one call whose answers are not read to their end",
+            MAX_STREAMS.to_string(),
+            "an error in JS: read or cancel some first",
+        ),
         ("a streaming answer without a piece that the client takes", time(STREAM_IDLE), "cut"),
         ("head of an answer", size(MAX_HEAD), "500 `EXTENSION_FAILED`"),
         ("source of one extension", size(MAX_SOURCE), "a load error"),

@@ -17,8 +17,9 @@ let clientGone = false;
 // The accessor as it was: code that replaces it must not decide how often a piece is sent.
 const { TypedArrayLength } = kit;
 
-/** A body that comes piece by piece: what has come and wasn't read, and who waits for more. `stream` is its number, 0 for the request's. */
-const openInflow = (stream) => {
+/** A body that comes piece by piece: what has come and wasn't read, and who waits for more. `stream` is its number, 0 for the request's;
+ *  `giveUp` is called when nobody wants the rest. */
+const openInflow = (stream, giveUp) => {
   const pieces = { __proto__: null };
   let first = 0;
   let last = 0;
@@ -57,7 +58,7 @@ const openInflow = (stream) => {
     /** What comes is let pass. */
     cancel() {
       while (first < last) take();
-      if (stream !== 0 && !ended) native.cancel(stream);
+      if (!ended && giveUp !== undefined) giveUp();
       ended = true;
     },
     fed(piece) {

@@ -1,96 +1,118 @@
-// Host calls with a body each way, by the number of the call: `fetch` is one. What the code sends along goes in pieces under credit; what
-// follows the answer comes as the body of a request does.
+// Host calls with a body each way, by the number of the call: `fetch` makes them. What the code sends along goes in pieces under credit;
+// what follows the answer comes as the body of a request does.
+const MAX_FLOWS = 64;
 let flows = { __proto__: null };
+let openFlows = 0;
+
+/** The host has no part of it any more once both its bodies have ended. */
+const release = (flow) => {
+  if (flow.isDown || !flow.isOver || flow.isReleased) return;
+  flow.isReleased = true;
+  openFlows--;
+  if (flow.id !== 0) delete flows[flow.id];
+};
 
 /** Sends what goes along with a call, as the host takes it. */
-const pumpUp = async (flow, id, source) => {
+const pumpUp = async (flow, source) => {
   try {
     for (;;) {
       const { done, value } = await source.read();
-      if (flow.over) return;
+      if (flow.isOver) return;
       if (done) break;
       const length = TypedArrayLength(value);
       for (let at = 0; at < length;) {
         if (flow.credit <= 0) await new Promise((resolve) => { flow.wake = resolve; });
-        if (flow.over) return;
-        const sent = native.piece(value, at, flow.credit, id);
+        if (flow.isOver) return;
+        const sent = native.piece(value, at, flow.credit, flow.id);
         at += sent;
         flow.credit -= sent;
       }
     }
-    native.pieceEnd(id);
+    native.pieceEnd(flow.id);
   } catch (error) {
-    if (flow.over) return;
+    if (flow.isOver) return;
     const message = isObject(error) ? read(error, 'message') : error;
-    native.pieceEnd(id, typeof message === 'string' && message !== '' ? message : 'it failed');
+    native.pieceEnd(flow.id, typeof message === 'string' && message !== '' ? message : 'it failed');
     flow.fail(error);
   }
   flow.source = undefined;
+  flow.isOver = true;
+  release(flow);
 };
 
 /** Nobody takes any more of what goes along. */
 const stopUp = (flow, reason) => {
-  flow.over = true;
   const { source, wake } = flow;
+  flow.isOver = true;
   flow.source = flow.wake = undefined;
   if (source !== undefined) PromiseThen(new Promise((resolve) => { resolve(source.cancel(reason)); }), () => {}, () => {});
   if (wake !== undefined) wake();
+  release(flow);
+};
+
+/** Nobody wants what comes back any more: the host gives up all of it. */
+const giveUp = (flow, reason) => {
+  if (flow.isDown && flow.id !== 0) {
+    native.cancel(flow.id);
+    flow.isDown = false;
+  }
+  stopUp(flow, reason);
 };
 
 /**
- * Makes a call with streams. `given` is what goes along: bytes, { read(), cancel(reason) } or undefined; `signal` an AbortSignal or undefined. Answers
- * { value, body }: the host's answer, and what follows it as { max, pull(), cancel() }.
+ * Makes a call with streams. `given` is what goes along: bytes, { read(), cancel(reason) } or undefined; `signal` an AbortSignal or
+ * undefined. Answers { value, body }: the host's answer, and what follows it as { max, pull(), cancel() }.
  */
 const openFlow = (opened, method, args, given, signal) => new Promise((resolve, reject) => {
   const source = given !== undefined && native.isBytes(given) ? oneShot(given) : given;
   const flow = {
-    __proto__: null, credit: STREAM_CREDIT, wake: undefined, over: source === undefined, source, inflow: undefined, fail: reject,
+    __proto__: null, id: 0, credit: STREAM_CREDIT, wake: undefined, source, inflow: undefined, fail: reject, settled() {},
+    // What goes along has ended; what comes back hasn't.
+    isOver: source === undefined, isDown: true, isReleased: false,
   };
-  const events = signal === undefined ? undefined : need('events');
-  let number;
-  let isOver = false;
-  const aborted = () => {
-    if (isOver) return;
-    isOver = true;
-    const reason = events.reasonOf(signal);
-    stopUp(flow, reason);
-    reject(reason);
-    if (flow.inflow !== undefined) flow.inflow.end(reason);
-    if (number !== undefined) {
-      delete flows[number];
-      native.cancel(number);
-    }
-  };
+  let isSettled = false;
   if (signal !== undefined) {
+    const events = need('events');
+    const aborted = () => {
+      if (isSettled) return;
+      isSettled = true;
+      const reason = events.reasonOf(signal);
+      reject(reason);
+      giveUp(flow, reason);
+      if (flow.inflow !== undefined) flow.inflow.end(reason);
+    };
     if (events.isAborted(signal)) {
+      flow.isReleased = true;
       aborted();
       return;
     }
     events.whenAborted(signal, aborted);
+    flow.settled = () => {
+      isSettled = true;
+      events.notAnyMore(signal, aborted);
+    };
   }
-  flow.settled = () => {
-    isOver = true;
-    if (events !== undefined) events.notAnyMore(signal, aborted);
-  };
+  if (openFlows >= MAX_FLOWS) throw new RangeError(`${MAX_FLOWS} requests of this call are open: read or cancel the bodies of some first`);
+  openFlows++;
   PromiseThen(opened.ask(method, args, (id) => {
-    number = id;
-    // Aborted while it waited for its turn: the host is told what it was asked and forgets it.
-    if (isOver) {
-      native.cancel(id);
+    flow.id = id;
+    if (isSettled) {
+      // Aborted while it waited for its turn.
+      giveUp(flow);
       return;
     }
     flows[id] = flow;
-    flow.inflow = openInflow(id);
+    flow.inflow = openInflow(id, () => {
+      flow.settled();
+      giveUp(flow, 'The body of the answer was cancelled');
+    });
     if (source === undefined) native.pieceEnd(id);
-    else pumpUp(flow, id, source);
-  }), (value) => {
-    if (!isOver) resolve({ __proto__: null, value, body: flow.inflow });
-  }, (error) => {
-    if (isOver) return;
+    else pumpUp(flow, source);
+  }), (value) => resolve({ __proto__: null, value, body: flow.inflow }), (error) => {
+    flow.isDown = false;
     flow.settled();
-    delete flows[number];
-    stopUp(flow, error);
     reject(error);
+    stopUp(flow, error);
   });
 });
 
@@ -100,13 +122,16 @@ const feedStream = (what, value, id) => {
   if (flow === undefined) return;
   if (what === FED) flow.inflow.fed(value);
   else if (what === FED_ALL || what === FED_ERROR) {
+    flow.isDown = false;
     flow.settled();
-    delete flows[id];
     // As the host writes a refusal.
     flow.inflow.end(what === FED_ERROR ? refused(new Error(''), JSONParse(value), 0) : undefined);
-    if (!flow.over) flows[id] = flow;
+    release(flow);
   } else if (what === CREDIT) {
-    if (value === 0) stopUp(flow, 'Nobody takes it any more');
+    if (value === 0) {
+      stopUp(flow, 'Nobody takes any more of it');
+      return;
+    }
     flow.credit += value;
     const { wake } = flow;
     flow.wake = undefined;

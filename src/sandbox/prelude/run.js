@@ -124,6 +124,7 @@ const run = (body, args, data, handler, exchange) => {
   timers = { __proto__: null };
   calls = { __proto__: null };
   flows = { __proto__: null };
+  openFlows = 0;
   queue = { __proto__: null };
   queueHead = queueTail = openCalls = lastCall = 0;
   const opened = openHost();

@@ -101,6 +101,8 @@ impl Upstream {
             .route("/drip/{ms}", get(drip))
             .route("/sleep/{ms}", any(sleep))
             .route("/size", any(size))
+            .route("/loop", any(endless))
+            .route("/search", get(search))
             .fallback(echo)
             .with_state(Arc::clone(seen))
     }
@@ -140,6 +142,19 @@ async fn redirect(
         answer.headers_mut().insert("location", to.parse().unwrap());
     }
     answer
+}
+
+/// A geocoder that knows one city.
+async fn search(State(seen): State<Arc<Seen>>, Query(asked): Query<std::collections::HashMap<String, String>>) -> axum::Json<Value> {
+    seen.requests.fetch_add(1, Ordering::SeqCst);
+    let knows = asked.get("q").is_some_and(|q| q.contains("Berlin")) && asked.get("format").is_some_and(|format| format == "jsonv2");
+    axum::Json(if knows { json!([{ "lat": "52.5173", "lon": "13.3889" }]) } else { json!([]) })
+}
+
+/// To itself.
+async fn endless(State(seen): State<Arc<Seen>>) -> impl IntoResponse {
+    seen.requests.fetch_add(1, Ordering::SeqCst);
+    (StatusCode::FOUND, [("location", "/loop")])
 }
 
 fn pack(how: &str, bytes: &[u8]) -> (Vec<u8>, &'static str) {
