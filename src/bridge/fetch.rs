@@ -173,6 +173,7 @@ impl Fetches {
                 return Err(Error::new(ErrorCode::FetchRecorded, message));
             }
         }
+        around.core.outbound.check(&url)?;
         // From here on somebody outside may hear of it: the operation can't be run again as if nothing had happened.
         if let Some(ctx) = around.joined {
             ctx.op.note_reached_out();

@@ -42,7 +42,7 @@ const MAX_OF_ONE: usize = 64;
 /// Requests of all extensions that are under way at once. With the credit of its streams each holds at most half a MiB here.
 const MAX_OF_ALL: usize = 512;
 /// Answers that are being unpacked with Brotli at once: its window takes up to 16 MiB. Past that servers aren't asked for it.
-const MAX_BROTLI: usize = 4;
+const MAX_BROTLI: usize = 2;
 
 /// What is set from outside.
 #[derive(Debug, Clone)]

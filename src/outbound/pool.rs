@@ -27,7 +27,14 @@ const READY: Duration = Duration::from_millis(50);
 
 /// The connections that wait, by owner and place.
 #[derive(Default)]
-pub(super) struct Pools(Mutex<HashMap<Key, Vec<Idle>>>);
+pub(super) struct Pools(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: HashMap<Key, Vec<Idle>>,
+    /// Somebody comes to look for those that have waited for too long.
+    is_swept: bool,
+}
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -61,13 +68,13 @@ impl Sender {
 }
 
 impl Pools {
-    fn all(&self) -> MutexGuard<'_, HashMap<Key, Vec<Idle>>> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, key: &Key) -> Option<SendRequest<Sending>> {
-        let mut all = self.all();
-        let waiting = all.get_mut(key)?;
+        let mut state = self.state();
+        let waiting = state.waiting.get_mut(key)?;
         let mut found = None;
         while let Some(idle) = waiting.pop() {
             if idle.since.elapsed() < IDLE && !idle.connection.is_closed() {
@@ -76,34 +83,42 @@ impl Pools {
             }
         }
         if waiting.is_empty() {
-            all.remove(key);
+            state.waiting.remove(key);
         }
         found
     }
 
     fn put(self: &Arc<Self>, key: Key, connection: SendRequest<Sending>) {
-        let mut all = self.all();
+        let mut state = self.state();
+        let all = &mut state.waiting;
         let of_one: usize = all.iter().filter(|(other, _)| other.owner == key.owner).map(|(_, waiting)| waiting.len()).sum();
         let of_all: usize = all.values().map(Vec::len).sum();
         if of_one >= IDLE_OF_ONE || of_all >= IDLE_OF_ALL {
             return;
         }
         all.entry(key).or_default().push(Idle { connection, since: Instant::now() });
-        drop(all);
-        let pools = Arc::downgrade(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(IDLE).await;
-            if let Some(pools) = pools.upgrade() {
-                pools.forget_old();
-            }
-        });
+        if !std::mem::replace(&mut state.is_swept, true) {
+            let pools = Arc::downgrade(self);
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(IDLE).await;
+                    if pools.upgrade().is_none_or(|pools| pools.forget_old()) {
+                        return;
+                    }
+                }
+            });
+        }
     }
 
-    fn forget_old(&self) {
-        self.all().retain(|_, waiting| {
+    /// Whether none is left to look after.
+    fn forget_old(&self) -> bool {
+        let mut state = self.state();
+        state.waiting.retain(|_, waiting| {
             waiting.retain(|idle| idle.since.elapsed() < IDLE && !idle.connection.is_closed());
             !waiting.is_empty()
         });
+        state.is_swept = !state.waiting.is_empty();
+        !state.is_swept
     }
 }
 

@@ -20,6 +20,8 @@ const { TypedArrayLength } = kit;
 /** A body that comes piece by piece: what has come and wasn't read, and who waits for more. `stream` is its number, 0 for the request's;
  *  `giveUp` is called when nobody wants the rest. */
 const openInflow = (stream, giveUp) => {
+  // Where isolates are used again, a later call may come by it: what it reads then is no business of the host's.
+  const state = open;
   const pieces = { __proto__: null };
   let first = 0;
   let last = 0;
@@ -29,7 +31,7 @@ const openInflow = (stream, giveUp) => {
   const take = () => {
     const piece = pieces[first];
     delete pieces[first++];
-    native.taken(TypedArrayLength(piece), stream);
+    if (!state.closed) native.taken(TypedArrayLength(piece), stream);
     return piece;
   };
   const give = () => {
@@ -50,6 +52,7 @@ const openInflow = (stream, giveUp) => {
     /** One piece, or undefined at the end. */
     pull() {
       return new Promise((resolve, reject) => {
+        if (state.closed && first === last && !ended) throw new Error('This body is closed: the call that it belongs to has ended');
         if (mayNotWait()) throw transactionOpen('A body can not be waited for');
         waiting = { __proto__: null, resolve, reject };
         give();
@@ -71,7 +74,7 @@ const openInflow = (stream, giveUp) => {
     },
     end(error) {
       ended = true;
-      if (error !== undefined) problem = isObject(error) ? error : new TypeError(`The request's body could not be read: ${error}`);
+      if (error !== undefined) problem = isObject(error) ? error : new TypeError("The request's body could not be read: " + error);
       give();
     },
   };

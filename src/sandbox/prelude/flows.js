@@ -4,9 +4,12 @@ const MAX_FLOWS = 64;
 let flows = { __proto__: null };
 let openFlows = 0;
 
+// Where isolates are used again, a flow that its call left behind may be touched in a later one, where its number belongs to another: what
+// is of a call that has ended reaches the host no more.
+
 /** The host has no part of it any more once both its bodies have ended. */
 const release = (flow) => {
-  if (flow.isDown || !flow.isOver || flow.isReleased) return;
+  if (flow.isDown || !flow.isOver || flow.isReleased || flow.state.closed) return;
   flow.isReleased = true;
   openFlows--;
   if (flow.id !== 0) delete flows[flow.id];
@@ -17,12 +20,12 @@ const pumpUp = async (flow, source) => {
   try {
     for (;;) {
       const { done, value } = await source.read();
-      if (flow.isOver) return;
+      if (flow.isOver || flow.state.closed) return;
       if (done) break;
       const length = TypedArrayLength(value);
       for (let at = 0; at < length;) {
         if (flow.credit <= 0) await new Promise((resolve) => { flow.wake = resolve; });
-        if (flow.isOver) return;
+        if (flow.isOver || flow.state.closed) return;
         const sent = native.piece(value, at, flow.credit, flow.id);
         at += sent;
         flow.credit -= sent;
@@ -30,7 +33,7 @@ const pumpUp = async (flow, source) => {
     }
     native.pieceEnd(flow.id);
   } catch (error) {
-    if (flow.isOver) return;
+    if (flow.isOver || flow.state.closed) return;
     const message = isObject(error) ? read(error, 'message') : error;
     native.pieceEnd(flow.id, typeof message === 'string' && message !== '' ? message : 'it failed');
     flow.fail(error);
@@ -53,7 +56,7 @@ const stopUp = (flow, reason) => {
 /** Nobody wants what comes back any more: the host gives up all of it. */
 const giveUp = (flow, reason) => {
   if (flow.isDown && flow.id !== 0) {
-    native.cancel(flow.id);
+    if (!flow.state.closed) native.cancel(flow.id);
     flow.isDown = false;
   }
   stopUp(flow, reason);
@@ -66,7 +69,7 @@ const giveUp = (flow, reason) => {
 const openFlow = (opened, method, args, given, signal) => new Promise((resolve, reject) => {
   const source = given !== undefined && native.isBytes(given) ? oneShot(given) : given;
   const flow = {
-    __proto__: null, id: 0, credit: STREAM_CREDIT, wake: undefined, source, inflow: undefined, fail: reject, settled() {},
+    __proto__: null, id: 0, state: opened.state, credit: STREAM_CREDIT, wake: undefined, source, inflow: undefined, fail: reject, settled() {},
     // What goes along has ended; what comes back hasn't.
     isOver: source === undefined, isDown: true, isReleased: false,
   };
@@ -92,7 +95,7 @@ const openFlow = (opened, method, args, given, signal) => new Promise((resolve, 
       events.notAnyMore(signal, aborted);
     };
   }
-  if (openFlows >= MAX_FLOWS) throw new RangeError(`${MAX_FLOWS} requests of this call are open: read or cancel the bodies of some first`);
+  if (openFlows >= MAX_FLOWS) throw new RangeError(MAX_FLOWS + ' requests of this call are open: read or cancel the bodies of some first');
   openFlows++;
   PromiseThen(opened.ask(method, args, (id) => {
     flow.id = id;
@@ -109,10 +112,12 @@ const openFlow = (opened, method, args, given, signal) => new Promise((resolve, 
     if (source === undefined) native.pieceEnd(id);
     else pumpUp(flow, source);
   }), (value) => resolve({ __proto__: null, value, body: flow.inflow }), (error) => {
-    flow.isDown = false;
     flow.settled();
     reject(error);
-    stopUp(flow, error);
+    giveUp(flow, error);
+    // Where it was never sent there was nothing to give up.
+    flow.isDown = false;
+    release(flow);
   });
 });
 

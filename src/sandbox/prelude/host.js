@@ -22,8 +22,8 @@ const sendCall = ({ id, method, json, begin }) => {
 /** The `host` of one invocation. It closes with it: what a forgotten promise asks later is refused. */
 const openHost = () => {
   const state = { __proto__: null, closed: false };
-  // `streaming` is { begin(id), settled } for a call with streams.
-  const ask = (method, args, streaming) => {
+  // A call with streams has `begun`, which is told its number once it was sent.
+  const ask = (method, args, begun) => {
     if (state.closed) return rejected(new Error('This context is closed: the call that it belongs to has ended'));
     let last = args.length;
     while (last > 0 && args[last - 1] === undefined) last--;
@@ -32,9 +32,9 @@ const openHost = () => {
     const error = new Error('');
     return new Promise((resolve, reject) => {
       // Written out first: that runs the author's `toJSON` and getters, which may make calls of their own.
-      const json = native.json(args, `${method}: arguments`);
+      const json = native.json(args, method + ': arguments');
       const id = ++lastCall;
-      const begin = streaming === undefined ? undefined : () => streaming(id);
+      const begin = begun === undefined ? undefined : () => begun(id);
       const call = { __proto__: null, method, resolve, reject, error };
       if (openCalls < MAX_OPEN) sendCall({ __proto__: null, id, method, json, begin });
       else queue[queueTail++] = { __proto__: null, id, method, json, begin };
@@ -57,7 +57,7 @@ const stackOf = ({ error }) => {
 const tellOpen = (isFailure) => {
   const ids = ObjectKeys(calls);
   for (let i = 0; i < ids.length && i < MAX_TOLD; i++) native.forgotten(calls[ids[i]].method, stackOf(calls[ids[i]]), isFailure);
-  if (ids.length > MAX_TOLD) native.log(WARN, `${ids.length - MAX_TOLD} more host calls were still open when the call ended`);
+  if (ids.length > MAX_TOLD) native.log(WARN, (ids.length - MAX_TOLD) + ' more host calls were still open when the call ended');
 };
 
 /** The end of an invocation by a value. */
@@ -69,7 +69,7 @@ const done = (value, name) => {
 /** What the invocation waits for: the host call that is open for longest and its stack, or nothing. Asks `native` for nothing. */
 const waiting = () => {
   const ids = ObjectKeys(calls);
-  return ids.length === 0 ? '' : `${calls[ids[0]].method}\n${stackOf(calls[ids[0]])}`;
+  return ids.length === 0 ? '' : (calls[ids[0]].method + '\n' + stackOf(calls[ids[0]]));
 };
 
 const rejected = (error) => new Promise((_, reject) => reject(error));

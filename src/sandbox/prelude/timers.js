@@ -5,7 +5,7 @@ let lastTimer = 0;
 let held = false;
 
 const transactionOpen = (what) => {
-  const error = new Error(`${what} while a transaction is open: do this before the first write`);
+  const error = new Error(what + ' while a transaction is open: do this before the first write');
   put(error, 'code', 'TRANSACTION_OPEN');
   put(error, 'status', 400);
   // A refusal of the host's, though no call was made: uncaught it is a mistake of the author's, not their decision.

@@ -1,7 +1,6 @@
 // Requests that are aborted before, while and after they are asked for, again and again.
 // expect: 201 | 504 EXTENSION_TIMEOUT | 500 EXTENSION_OUT_OF_MEMORY | 500 EXTENSION_FAILED
 // memory: 64
-// timeout: 1000
 for (let round = 0; round < 20; round++) {
   const all = [];
   for (let i = 0; i < 200; i++) {

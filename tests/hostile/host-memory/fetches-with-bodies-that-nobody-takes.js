@@ -1,7 +1,6 @@
 // Requests with bodies without an end, to where nothing may be sent, none of them awaited.
 // expect: 201 | 504 EXTENSION_TIMEOUT | 500 EXTENSION_OUT_OF_MEMORY | 500 EXTENSION_FAILED
 // memory: 64
-// timeout: 1000
 const piece = new Uint8Array(1 << 20);
 const body = () => new ReadableStream({ pull(controller) { controller.enqueue(piece); } });
 const all = [];

@@ -207,3 +207,31 @@ fn what_a_call_leaves_behind_ends_with_it() {
         app.post("/api/items/articles", json!({})).await.expect_error(504, "EXTENSION_TIMEOUT");
     });
 }
+
+#[test]
+fn what_an_earlier_call_of_a_warm_isolate_left_behind_reaches_nobody() {
+    fetching(LOCAL, &[], async |app, upstream| {
+        articles(app).await;
+        let text = "globalThis.runs = (globalThis.runs ?? 0) + 1;
+             const upload = (start) => fetch('BASE/size', { method: 'POST', body: new ReadableStream({ start }) });
+             if (globalThis.runs === 1) {
+               globalThis.body = (await fetch('BASE/big/1')).body.getReader(); await globalThis.body.read();
+               upload((c) => { globalThis.left = c }).catch(() => {});
+               await (await fetch('BASE/')).text();
+               return { ...payload, title: 'left' };
+             }
+             const first = await (await fetch('BASE/')).json();
+             const own = upload(async (c) => { c.enqueue(new Uint8Array(10)); await (await fetch('BASE/sleep/50')).text(); c.close() });
+             globalThis.left.enqueue(new Uint8Array(100)); globalThis.left.enqueue(new Uint8Array(300000));
+             const old = Promise.race([(async () => { for (;;) if ((await globalThis.body.read()).done) return 'done' })().catch((e) => e.message), new Promise((r) => setTimeout(() => r('waits'), 200))]);
+             return { ...payload, title: (await own.then((r) => r.json())).size + ' ' + await old };";
+        let text = text.replace("BASE", &upstream.url(""));
+        extension(app, json!({ "event": "articles.items.create", "code": text, "state": "warm" })).await;
+        let mut titles = Vec::new();
+        while titles.last().is_none_or(|title| title == "left") && titles.len() < 20 {
+            titles.push(create(app, "articles", json!({})).await["title"].as_str().unwrap().to_owned());
+        }
+        let last = titles.last().unwrap();
+        assert!(last.starts_with("10 "), "{titles:?}");
+    });
+}
