@@ -206,12 +206,12 @@ impl Entry {
         }
         let (host, port) = split_port(place).ok_or(forms)?;
         let host = match host.strip_prefix("*.") {
-            Some(below) => match parse_host(below)? {
+            Some(below) if !below.contains('*') => match parse_host(below)? {
                 Host::Domain(name) => Pattern::Below(format!(".{name}")),
                 _ => return Err("puts a `*` before an address".to_owned()),
             },
-            None if host.contains('*') => return Err("has a `*` elsewhere than in `*.` at its beginning".to_owned()),
-            None => match parse_host(host)? {
+            _ if host.contains('*') => return Err("has a `*` elsewhere than in `*.` at its beginning".to_owned()),
+            _ => match parse_host(host)? {
                 Host::Domain(name) if name == "localhost" => Pattern::Localhost,
                 Host::Domain(name) => Pattern::Name(name),
                 Host::Ipv4(v4) => Pattern::Address(v4.into()),

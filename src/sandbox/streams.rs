@@ -449,9 +449,9 @@ mod tests {
     async fn what_is_cancelled_is_dropped_at_once_and_answered_once() {
         let mut streams = Streams::default();
         let (alive, dropped) = oneshot::channel::<()>();
-        streams.begin(1, |_| {
+        streams.begin(1, |upload| {
             async move {
-                let _alive = alive;
+                let _held = (alive, upload);
                 std::future::pending().await
             }
             .boxed()

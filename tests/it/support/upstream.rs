@@ -16,6 +16,7 @@ use axum::routing::{any, get};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use futures_util::StreamExt;
+use http::HeaderValue;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -253,7 +254,7 @@ async fn cookies() -> impl IntoResponse {
     let mut headers = HeaderMap::new();
     headers.append("set-cookie", "a=1; Path=/".parse().unwrap());
     headers.append("set-cookie", "b=2".parse().unwrap());
-    headers.append("x-latin", axum::http::HeaderValue::from_bytes(b"caf\xe9").unwrap());
+    headers.append("x-latin", HeaderValue::from_bytes(b"caf\xe9").unwrap());
     (headers, "baked")
 }
 
