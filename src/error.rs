@@ -68,6 +68,8 @@ codes! {
     Forbidden = "FORBIDDEN", 403;
     /// A rule of the host's keeps a `fetch` from leaving.
     FetchRefused = "FETCH_REFUSED", 403;
+    /// The extension didn't list what this needs among its capabilities.
+    CapabilityDenied = "CAPABILITY_DENIED", 403;
     /// There is no such item.
     NotFound = "NOT_FOUND", 404;
     /// There is no such collection.

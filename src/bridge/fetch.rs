@@ -14,7 +14,7 @@ use url::Url;
 use super::session::call_error;
 use super::{Call, Service};
 use crate::error::{Error, ErrorCode, Result};
-use crate::outbound::{Redirect, Request, RequestBody, Response};
+use crate::outbound::{Guard, MAX_HOST, Redirect, Request, RequestBody, Response};
 use crate::sandbox::{Streamed, Upload};
 use crate::services::query::clip;
 use crate::services::{Core, Ctx};
@@ -142,14 +142,18 @@ pub(super) struct Around<'a> {
 }
 
 impl Fetches {
-    /// The host that a call is about, as the capability that it needs.
-    pub(super) fn capability(call: &Call) -> Option<String> {
-        let url = Url::parse(call.arg(0).get("url")?.as_str()?).ok()?;
-        Some(format!("fetch:{}", clip(url.host_str()?)))
+    /// The capability that a request to a URL needs: its host, with a port that isn't the usual one.
+    pub(super) fn capability(url: &Url) -> String {
+        let host = url.host_str().unwrap_or_default();
+        // A dot at its end makes no other host of it.
+        let host = host.strip_suffix('.').unwrap_or(host);
+        url.port().map_or_else(|| format!("fetch:{host}"), |port| format!("fetch:{host}:{port}"))
     }
 
     /// Answers one call.
-    pub(super) async fn open(&self, around: Around<'_>, call: &Call, body: Upload) -> Result<Streamed> {
+    ///
+    /// `guard` says whether the extension may go to a URL; a redirect asks it again.
+    pub(super) async fn open(&self, around: Around<'_>, call: &Call, body: Upload, guard: Guard) -> Result<Streamed> {
         let head: Head = serde_json::from_value(call.arg(0).clone()).map_err(|e| Error::payload(format!("fetch: {e}")))?;
         if around.is_held {
             let message = "`fetch` can't wait for a server while a transaction is open: do this before the first write";
@@ -160,6 +164,10 @@ impl Fetches {
             return Err(Error::new(ErrorCode::FetchRefused, format!("A call may fetch {max} times (EXTENSION_FETCH_MAX)")));
         }
         let url = Url::parse(&head.url).map_err(|_| Error::payload(format!("fetch: `{}` is no URL", clip(&head.url))))?;
+        if url.host_str().is_some_and(|host| host.len() > MAX_HOST) {
+            return Err(Error::new(ErrorCode::FetchRefused, format!("The host of the URL has more than {MAX_HOST} characters")));
+        }
+        guard(&url)?;
         if around.is_dry_run {
             let mocks = self.mocks.get();
             if let Some(mock) = mocks.and_then(|mocks| mocks.answer(&head.method, &head.url)) {
@@ -187,7 +195,7 @@ impl Fetches {
         };
         let body = head.body.map(|BodyHead { length }| RequestBody { pieces: body.boxed(), length });
         let owner = self.owner.get().map_or("", |owner| owner);
-        let answer = around.core.outbound.fetch(owner, Request { url, method, headers: head.headers, body, redirect }).await?;
+        let answer = around.core.outbound.fetch(owner, Request { url, method, headers: head.headers, body, redirect, guard }).await?;
         let Response { url, redirected, status, status_text, headers, body } = answer;
         let value = self::head(&url, redirected, status, &status_text, &headers, body.is_some());
         let body = body.map(|body| body.map(|piece| piece.map_err(|error| call_error(&error))).boxed());

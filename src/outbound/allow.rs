@@ -14,6 +14,9 @@ use crate::error::{Error, ErrorCode, Result};
 /// The setting, for messages.
 const SETTING: &str = "EXTENSION_ALLOWED_DOMAINS";
 
+/// Longest name of a host, in bytes, with a dot at its end.
+pub const MAX_HOST: usize = 254;
+
 /// Ports of protocols that can be spoken to by HTTP to bad ends, as the fetch standard lists them: open only to an entry that names the port.
 const BAD_PORTS: &[u16] = &[
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111, 113, 115,
@@ -123,6 +126,9 @@ impl AllowList {
         let (host, shown) = match url.host() {
             Some(Host::Domain(name)) if name.split('.').any(str::is_empty) => {
                 return Err(refused(format!("`{}` is no host: a part between its dots is empty", cut(name))));
+            }
+            Some(Host::Domain(name)) if name.len() > MAX_HOST => {
+                return Err(refused(format!("The host of the URL has more than {MAX_HOST} characters")));
             }
             Some(Host::Domain("localhost")) => (TargetHost::Localhost, "localhost".to_owned()),
             Some(Host::Domain(name)) => (TargetHost::Name(name.to_owned()), cut(name)),

@@ -26,7 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-pub use allow::{AllowList, Target, TargetHost};
+pub use allow::{AllowList, MAX_HOST, Target, TargetHost};
 pub use proxy::Proxy;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -84,7 +84,12 @@ pub struct Request {
     pub body: Option<RequestBody>,
     /// What to do about redirects.
     pub redirect: Redirect,
+    /// What its maker has to say besides the allow-list, of its URL and of every redirect.
+    pub guard: Guard,
 }
+
+/// Says why a URL may not be gone to, if it may not.
+pub type Guard = Box<dyn Fn(&Url) -> Result<()> + Send + Sync>;
 
 /// The body of a request.
 pub struct RequestBody {
@@ -135,6 +140,7 @@ struct Hop {
     method: Method,
     headers: HeaderMap,
     body: HopBody,
+    guard: Guard,
 }
 
 enum HopBody {
@@ -171,7 +177,7 @@ impl Outbound {
     /// `FETCH_REFUSED` where a rule is against it, `FETCH_FAILED` where it can't be done, `FETCH_TIMEOUT` and `FETCH_TOO_LARGE` at the limits.
     pub async fn fetch(&self, owner: &str, request: Request) -> Result<Response> {
         let deadline = Instant::now() + self.timeout;
-        let Request { mut url, method, headers, body, redirect } = request;
+        let Request { mut url, method, headers, body, redirect, guard } = request;
         // Before anything is waited for or taken in.
         self.allowed.check(&mut url)?;
         let headers = headers::outgoing(&headers)?;
@@ -182,7 +188,7 @@ impl Outbound {
                 Some(RequestBody { pieces, length: Some(length) }) => HopBody::Whole(body::collect(pieces, length, self.max_body).await?),
                 Some(RequestBody { pieces, length: None }) => HopBody::Stream(pieces),
             };
-            self.follow(owner, Hop { url, method, headers, body }, redirect, deadline, permit).await
+            self.follow(owner, Hop { url, method, headers, body, guard }, redirect, deadline, permit).await
         })
         .await
         .unwrap_or_else(|_| Err(self.timed_out()))
@@ -210,6 +216,7 @@ impl Outbound {
         loop {
             // Again for each hop: what a server answers is no better than what an extension asks.
             let target = self.allowed.check(&mut hop.url)?;
+            (hop.guard)(&hop.url)?;
             let (answer, sender) = self.send(owner, &target, &mut hop).await?;
             let location = next(&hop.url, answer.status(), answer.headers())?;
             let Some(location) = location.filter(|_| redirect != Redirect::Manual) else {

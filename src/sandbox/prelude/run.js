@@ -136,8 +136,9 @@ const run = (body, args, data, handler, exchange) => {
   const context = {};
   const keys = ObjectKeys(data);
   for (let i = 0; i < keys.length; i++) if (!(keys[i] in aside)) put(context, keys[i], deepFreeze(data[keys[i]]));
-  // `tx` is the id of the open transaction that these services belong to, if they belong to one.
-  const make = (tx) => {
+  // `tx` is the id of the open transaction that these services belong to, if they belong to one; `path` the custom services whose start
+  // they are made for, and `instances` those that there are.
+  const make = (tx, path, instances = { __proto__: null }) => {
     const services = {};
     for (let i = 0; i < serviceNames.length; i++) {
       let made = false;
@@ -149,7 +150,7 @@ const run = (body, args, data, handler, exchange) => {
         get() {
           if (!made) {
             service = native.service(i)(opened.host, primordials, {
-              __proto__: null, tx, make, data, log: native.log, web,
+              __proto__: null, tx, make, data, log: native.log, part: native.part, path, instances, web,
               flow: (method, args, source, signal) => openFlow(opened, method, args, source, signal),
             });
             if (isObject(service)) ObjectFreeze(service);

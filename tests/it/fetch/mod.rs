@@ -75,7 +75,11 @@ fn a_request_reaches_its_server_and_the_answer_its_code() {
             "code": format!("const r = await fetch('{}'); return {{ title: String(r.status) }}", upstream.url("/x")) });
         articles(app).await;
         let told = app.post("/api/extensions/test", body).await.expect(200).data();
-        assert_eq!((&told["result"]["title"], &told["capabilitiesUsed"]), (&json!("200"), &json!(["fetch:127.0.0.1"])), "{told}");
+        assert_eq!(
+            (&told["result"]["title"], &told["capabilitiesUsed"]),
+            (&json!("200"), &json!([format!("fetch:127.0.0.1:{}", upstream.port())])),
+            "{told}"
+        );
         assert_eq!((&told["calls"][0]["method"], &told["calls"][0]["ended"]), (&json!("fetch.open"), &json!(true)));
     });
 }

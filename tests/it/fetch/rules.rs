@@ -223,3 +223,27 @@ fn a_dry_run_records_what_it_would_fetch_and_answers_from_mocks() {
             .expect(400);
     });
 }
+
+#[test]
+fn capabilities_narrow_where_an_extension_may_go_at_every_redirect() {
+    fetching("127.0.0.1, localhost", &[], async |app, upstream| {
+        let port = upstream.port();
+        let text = format!(
+            "{ATTEMPT} const to = (where) => attempt(async () => (await fetch(where)).status);
+             return [await to('http://127.0.0.1:{port}/'), (await to('http://localhost:{port}/')).code, (await to('http://127.0.0.1:{port}/redirect/302?to=http://localhost:{port}/')).code];"
+        );
+        for listed in ["fetch:127.0.0.1".to_owned(), format!("fetch:127.0.0.1:{port}")] {
+            let body = json!({ "event": "GET /narrow", "type": "route", "code": text, "capabilities": [listed] });
+            let id = extension(app, body).await;
+            assert_eq!(
+                app.get("/api/ext/narrow").await.expect(200).json(),
+                json!([200, "CAPABILITY_DENIED", "CAPABILITY_DENIED"]),
+                "{listed}"
+            );
+            app.delete(&format!("/api/extensions/{id}")).await.expect(204);
+        }
+        extension(app, json!({ "event": "GET /none", "type": "route", "code": text, "capabilities": ["schema"] })).await;
+        assert_eq!(app.get("/api/ext/none").await.expect(200).json()[0]["code"], "CAPABILITY_DENIED");
+        assert_eq!(upstream.seen.requests.load(Ordering::SeqCst), 4);
+    });
+}
