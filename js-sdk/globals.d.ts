@@ -1,7 +1,7 @@
 /**
- * What is global in the sandbox besides ECMAScript itself: the web platform's classes, without a document, a network or a process.
+ * What is global in the sandbox besides ECMAScript itself: the web platform's classes, without a document, files or a process.
  *
- * For projects without the DOM library. What isn't here isn't there: no `fetch`, `crypto`, `process`, `require` or `eval`.
+ * For projects without the DOM library. What isn't here isn't there: no `crypto`, `process`, `require` or `eval`.
  */
 
 declare var self: typeof globalThis;
@@ -30,6 +30,8 @@ declare function clearTimeout(id: number | string | undefined): void;
 declare function clearInterval(id: number | string | undefined): void;
 declare function queueMicrotask(callback: () => void): void;
 declare function structuredClone<T>(value: T): T;
+/** Asks another server, where the host's `EXTENSION_ALLOWED_DOMAINS` lets it; the same as `services.fetch`. Only while a handler runs. */
+declare function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
 declare function atob(base64: string): string;
 declare function btoa(binary: string): string;
 
@@ -420,6 +422,8 @@ interface RequestInit {
   headers?: HeadersInit;
   body?: BodyInit | null;
   signal?: AbortSignal | null;
+  /** What `fetch` makes of a redirect: the request that it asks for (which is the default), an error, or the answer. */
+  redirect?: 'follow' | 'error' | 'manual';
   /** Ignored. */
   duplex?: 'half';
 }

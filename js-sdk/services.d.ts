@@ -18,6 +18,12 @@ export interface Services {
   transaction<R>(work: (services: Services) => R | Promise<R>): Promise<R>;
 
   /**
+   * The fetch of the web, to where the host's `EXTENSION_ALLOWED_DOMAINS` says. Rejects with `FETCH_REFUSED`, `FETCH_FAILED`, `FETCH_TIMEOUT` or
+   * `FETCH_TOO_LARGE`; with `TRANSACTION_OPEN` after the first write of a filter.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
+
+  /**
    * The object that an active custom service returned: made once for these services, in this worker and with the rights of this call.
    * Rejects with `NOT_FOUND` where there is none of that name, or none that the extension may use.
    */

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::outbound;
 
 /// One setting as `trellis config` and the README's table show it.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +110,37 @@ pub const SETTINGS: &[Setting] = &[
         doc: "comma-separated names of variables that code may read as `services.env.NAME`",
     },
     Setting { name: "RUNTIME_ENV_WHITELIST_EXTENSION", default: "", doc: "the same, for extensions only" },
+    Setting {
+        name: "EXTENSION_ALLOWED_DOMAINS",
+        default: "",
+        doc: "comma-separated places that `fetch` may reach: `api.example.com`, `*.example.com`, `host:port`, `erp.internal@10.0.0.0/8`, `localhost`, an IP address; nothing by default",
+    },
+    Setting {
+        name: "EXTENSION_HTTP_PROXY",
+        default: "",
+        doc: "a proxy that every `fetch` goes through, `http://[user:password@]host:port`; `HTTP_PROXY` and its kin are ignored",
+    },
+    Setting {
+        name: "EXTENSION_CA_FILE",
+        default: "",
+        doc: "a file of PEM certificates that `fetch` believes besides the public authorities, for servers with a private one",
+    },
+    Setting {
+        name: "EXTENSION_DNS_SERVERS",
+        default: "",
+        doc: "comma-separated DNS servers that `fetch` asks, such as `10.0.0.2` or `10.0.0.2:5353`; by default names are resolved as the machine does it",
+    },
+    Setting { name: "EXTENSION_FETCH_MAX", default: "50", doc: "requests that one call may make with `fetch`, 1 to 10000" },
+    Setting {
+        name: "EXTENSION_FETCH_MAX_BODY",
+        default: "10485760",
+        doc: "largest body that `fetch` sends, or gets once unpacked, in bytes, 1024 to 1099511627776",
+    },
+    Setting {
+        name: "EXTENSION_FETCH_TIMEOUT_MS",
+        default: "10000",
+        doc: "longest `fetch` in milliseconds, to the last byte of the answer, 10 to 600000",
+    },
     Setting { name: "PUBLIC_ERRORS", default: "safe", doc: "`safe`, or `full` to tell every caller what the log knows (development only)" },
     Setting {
         name: "LOG_LEVEL",
@@ -231,6 +265,11 @@ pub struct Config {
     pub worker_memory: Option<usize>,
     /// What code sees as `services.env`: resolved from the two whitelists and the two public prefixes.
     pub extension_env: BTreeMap<String, Secret>,
+    /// `EXTENSION_ALLOWED_DOMAINS`, `EXTENSION_HTTP_PROXY`, `EXTENSION_CA_FILE`, `EXTENSION_DNS_SERVERS`, `EXTENSION_FETCH_MAX_BODY` and
+    /// `EXTENSION_FETCH_TIMEOUT_MS`.
+    pub outbound: outbound::Options,
+    /// `EXTENSION_FETCH_MAX`.
+    pub fetch_max: u32,
     /// `PUBLIC_ERRORS=full`.
     pub full_errors: bool,
     /// `LOG_LEVEL`.
@@ -298,6 +337,8 @@ impl Config {
                 v.parse::<usize>().ok().filter(|n| (64..=16_777_216).contains(n)).map(|n| n << 20)
             }),
             extension_env: extension_env(&mut reader),
+            outbound: outbound_options(&mut reader),
+            fetch_max: reader.number("EXTENSION_FETCH_MAX", 1, 10_000) as u32,
             full_errors: reader.choice("PUBLIC_ERRORS", &["safe", "full"]) == "full",
             log_level: reader.checked("LOG_LEVEL", "`error`, `warn`, `info`, `debug`, `trace` or a filter of these", |v| {
                 tracing_subscriber::EnvFilter::try_new(v).ok().map(|_| v.to_owned())
@@ -306,6 +347,41 @@ impl Config {
         };
         if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
     }
+}
+
+/// The settings of `fetch`.
+fn outbound_options(reader: &mut Reader<'_>) -> outbound::Options {
+    let allowed = outbound::AllowList::parse(&reader.text("EXTENSION_ALLOWED_DOMAINS")).unwrap_or_else(|mistakes| {
+        reader.mistakes.extend(mistakes);
+        outbound::AllowList::default()
+    });
+    let proxy = reader.text("EXTENSION_HTTP_PROXY");
+    let proxy = match outbound::Proxy::parse(&proxy) {
+        None if !proxy.is_empty() => {
+            // It may hold a password, wherever that went wrong.
+            reader.mistakes.push(
+                "`EXTENSION_HTTP_PROXY` must be `http://host:port`, with `user:password@` before the host if it asks for them".to_owned(),
+            );
+            None
+        }
+        proxy => proxy,
+    };
+    outbound::Options {
+        allowed,
+        proxy,
+        dns_servers: reader
+            .optional("EXTENSION_DNS_SERVERS", "IP addresses, each with a port if it isn't 53, separated by commas", |v| {
+                v.split(',').map(|server| dns_server(server.trim())).collect()
+            })
+            .unwrap_or_default(),
+        ca_file: reader.optional("EXTENSION_CA_FILE", "a path", |v| Some(PathBuf::from(v))),
+        max_body: reader.number("EXTENSION_FETCH_MAX_BODY", 1024, 1 << 40),
+        timeout: Duration::from_millis(reader.number("EXTENSION_FETCH_TIMEOUT_MS", 10, 600_000)),
+    }
+}
+
+fn dns_server(text: &str) -> Option<SocketAddr> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, 53)))
 }
 
 /// A URL that is nothing but scheme, host and port, in the one spelling that browsers use.

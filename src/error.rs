@@ -54,6 +54,8 @@ codes! {
     RegistrationClosed = "REGISTRATION_CLOSED", 400;
     /// Something that waits for the world outside the database was tried while a transaction is open.
     TransactionOpen = "TRANSACTION_OPEN", 400;
+    /// A dry run recorded a `fetch` that none of its mocks answers.
+    FetchRecorded = "FETCH_RECORDED", 400;
     /// A filter tried to change the schema.
     DdlInFilter = "DDL_IN_FILTER", 400;
     /// A signed-in caller is needed.
@@ -64,6 +66,8 @@ codes! {
     TokenExpired = "TOKEN_EXPIRED", 401;
     /// The caller may not do this.
     Forbidden = "FORBIDDEN", 403;
+    /// A rule of the host's keeps a `fetch` from leaving.
+    FetchRefused = "FETCH_REFUSED", 403;
     /// The extension didn't list what this needs among its capabilities.
     CapabilityDenied = "CAPABILITY_DENIED", 403;
     /// There is no such item.
@@ -86,6 +90,8 @@ codes! {
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413;
     /// An argument or a result of a hook is larger than `EXTENSION_MAX_PAYLOAD`.
     ExtensionPayloadTooLarge = "EXTENSION_PAYLOAD_TOO_LARGE", 413;
+    /// The body of a `fetch`, or of its answer, is larger than `EXTENSION_FETCH_MAX_BODY`.
+    FetchTooLarge = "FETCH_TOO_LARGE", 413;
     /// The path is longer than the server reads.
     UriTooLong = "URI_TOO_LONG", 414;
     /// The body's content type isn't one that this route reads.
@@ -98,6 +104,8 @@ codes! {
     ExtensionFailed = "EXTENSION_FAILED", 500;
     /// A call reached the memory limit of its extension.
     ExtensionOutOfMemory = "EXTENSION_OUT_OF_MEMORY", 500;
+    /// A `fetch` got no answer, or one that can't be read.
+    FetchFailed = "FETCH_FAILED", 502;
     /// The database or the host can't take this now.
     ServiceUnavailable = "SERVICE_UNAVAILABLE", 503;
     /// A hook that guards this operation can't run.
@@ -108,6 +116,8 @@ codes! {
     TransactionTimeout = "TRANSACTION_TIMEOUT", 503;
     /// A call of an extension took longer than its `timeout_ms`.
     ExtensionTimeout = "EXTENSION_TIMEOUT", 504;
+    /// A `fetch` took longer than `EXTENSION_FETCH_TIMEOUT_MS`, or its server too long to answer.
+    FetchTimeout = "FETCH_TIMEOUT", 504;
     /// An operation with all its hooks took longer than `REQUEST_TIMEOUT_MS`.
     RequestTimeout = "REQUEST_TIMEOUT", 504;
     /// Hooks triggered each other deeper than `EXTENSION_MAX_DEPTH`.

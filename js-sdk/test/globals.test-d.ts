@@ -24,9 +24,14 @@ export async function web(): Promise<string> {
   return btoa(atob('')) + new TextDecoder('utf-8', { fatal: true }).decode(new TextEncoder().encode('ä')) + (self === globalThis);
 }
 
+export async function fetched(): Promise<string> {
+  const answer: Response = await fetch(new URL('http://localhost'), { method: 'POST', body: 'text', signal: AbortSignal.timeout(10) });
+  // @ts-expect-error a URL is needed
+  await fetch();
+  return (await fetch(new Request('http://localhost'))).ok ? answer.text() : '';
+}
+
 export function absent(): void {
-  // @ts-expect-error not there
-  fetch('http://localhost');
   // @ts-expect-error not there
   process.exit();
   // @ts-expect-error not there

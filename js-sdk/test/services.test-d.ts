@@ -74,8 +74,8 @@ export async function others({ services }: EventContext): Promise<number> {
   const { historyId } = await services.cron.trigger((await services.cron.list('active'))[0]?.name ?? 'nightly');
   // @ts-expect-error never the code
   services.log.info(historyId, { code: (await services.cron.get('nightly')).code });
-  // @ts-expect-error not there
-  services.fetch;
+  const answer = await services.fetch('http://localhost', { redirect: 'manual' });
+  services.log.info(String(answer.status));
   return services.transaction(async (inside) => {
     await (await inside.items('log')).createOne({ region });
     return 1;

@@ -7,6 +7,7 @@ mod capability;
 mod collections;
 mod cron;
 mod custom;
+mod fetch;
 mod fields;
 mod items;
 mod log;
@@ -21,6 +22,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use capability::{Capabilities, RAW_SYSTEM};
+pub use fetch::Mocks;
 pub use scope::{Call, Scope};
 pub use secrets::Secrets;
 pub use session::{CallRecord, Identity, Record, Session};
@@ -62,6 +64,7 @@ pub const SERVICES: &[Service] = &[
     mail::SERVICE,
     transaction::SERVICE,
     custom::SERVICE,
+    fetch::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },
 ];

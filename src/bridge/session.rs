@@ -10,12 +10,13 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::fetch::{self, Around, Fetches, Mocks};
 use super::{Call, Capabilities, Secrets, mail, meta, method, transaction};
 use crate::auth::Accountability;
 use crate::error::{Error, ErrorCode, Result};
-use crate::sandbox::{CallError, Host, LogLevel, LogLine};
+use crate::sandbox::{CallError, Host, LogLevel, LogLine, Streamed, Upload};
 use crate::services::items::ItemsService;
-use crate::services::operation::{Mark, Outcome, Start};
+use crate::services::operation::{Intent, Mark, Outcome, Start};
 use crate::services::runner::Previous;
 use crate::services::{Core, Ctx, Item};
 
@@ -90,6 +91,8 @@ struct Inner {
     under_way: Mutex<Option<(Ctx, Mark)>>,
     /// Short sections only.
     record: Mutex<Record>,
+    /// What it fetched.
+    fetches: Fetches,
     /// When the calls of the record began, in the same order. Locked after the record.
     begins: Mutex<VecDeque<Instant>>,
 }
@@ -125,8 +128,20 @@ impl Session {
             mails: AtomicU32::new(0),
             under_way: Mutex::default(),
             record: Mutex::default(),
+            fetches: Fetches::default(),
             begins: Mutex::default(),
         }))
+    }
+
+    /// Says whose connections its fetches use: those of the extension with that id. Before the code runs.
+    pub fn belongs_to(&self, extension: &str) {
+        self.0.fetches.owner.get_or_init(|| Arc::from(extension));
+    }
+
+    /// Says what its fetches are answered in a dry run. Before the code runs.
+    pub fn with_mocks(self, mocks: Mocks) -> Self {
+        self.0.fetches.mocks.get_or_init(|| mocks);
+        self
     }
 
     /// Ends the invocation: what it left open is undone. Answers what it did.
@@ -276,6 +291,22 @@ impl Inner {
         Ok(json!(rows))
     }
 
+    async fn fetch(self: &Arc<Self>, call: &Call, body: Upload, is_held: bool) -> Result<Streamed> {
+        if call.method != fetch::OPEN {
+            return Err(Error::payload(format!(
+                "There is no service method `{}` with streams",
+                crate::services::query::clip(&call.method)
+            )));
+        }
+        let inner = Arc::clone(self);
+        let guard = Box::new(move |url: &url::Url| inner.need(Fetches::capability(url), "fetch"));
+        let around = match &self.place {
+            Place::Joined(ctx) => Around { core: &ctx.core, joined: Some(ctx), is_held, is_dry_run: ctx.op.intent == Intent::Discard },
+            Place::Separate(core, start) => Around { core, joined: None, is_held, is_dry_run: start.intent == Intent::Discard },
+        };
+        self.fetches.open(around, call, body, guard).await
+    }
+
     fn line(&self, level: LogLevel, mut message: String) {
         self.identity.secrets.load().redact(&mut message);
         let (extension, request) = (self.identity.name.as_str(), &*self.request_id);
@@ -368,6 +399,25 @@ impl Host for Session {
         })
     }
 
+    fn stream(&self, method: &str, args: Box<RawValue>, body: Upload) -> BoxFuture<'static, Result<Streamed, CallError>> {
+        let (session, method) = (self.clone(), method.to_owned());
+        Box::pin(async move {
+            let (inner, began) = (&session.0, Instant::now());
+            let number = inner.begin_call(&method, None, began);
+            let result = match Call::parse(&method, args.get()) {
+                Ok(call) => inner.fetch(&call, body, session.deadline().is_some()).await,
+                Err(error) => Err(error),
+            };
+            inner.end_call(number, began, result.as_ref().err());
+            result.map_err(|error| {
+                if let Some(detail) = error.detail() {
+                    tracing::debug!(extension = inner.identity.name, request = &*inner.request_id, detail, "a fetch failed");
+                }
+                call_error(&error)
+            })
+        })
+    }
+
     fn log(&self, line: LogLine) {
         self.0.line(line.level, line.message);
     }
@@ -387,7 +437,7 @@ impl Host for Session {
 }
 
 /// An error as JavaScript sees it: what the caller may know, and nothing for the log.
-fn call_error(error: &Error) -> CallError {
+pub(super) fn call_error(error: &Error) -> CallError {
     let mut extra = error.extra().cloned().unwrap_or_else(Map::new);
     if let Some(field) = error.field() {
         extra.insert("field".to_owned(), json!(field));

@@ -19,7 +19,7 @@ use super::set::{Extension, Origin};
 use super::store::{Extensions, admin, invalid_code};
 use super::trouble::Trouble;
 use crate::auth::Accountability;
-use crate::bridge::{Record, Session};
+use crate::bridge::{Mocks, Record, Session};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::HookKind;
 use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input, LogLevel};
@@ -40,6 +40,7 @@ const MEMBERS: &[&str] = &[
     "meta",
     "accountability",
     "mocks",
+    "allowFetch",
     "timeout_ms",
     "memory_limit_mb",
     "state",
@@ -53,6 +54,7 @@ pub struct TestRequest {
     payload: Value,
     meta: Item,
     who: Option<Value>,
+    mocks: Mocks,
 }
 
 impl TestRequest {
@@ -62,9 +64,14 @@ impl TestRequest {
         if let Some(key) = raw.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
             return Err(Error::payload(format!("a test has no member `{}`; it has {}", clip(key), MEMBERS.join(", "))));
         }
-        if raw.shift_remove("mocks").is_some_and(|m| m.as_array().is_none_or(|list| !list.is_empty())) {
-            return Err(Error::payload("`mocks` can't be used yet: there is no `fetch` to answer for").with_field("mocks"));
-        }
+        let allow_fetch = match raw.shift_remove("allowFetch") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(allow)) => allow,
+            Some(other) => {
+                return Err(Error::payload(format!("`allowFetch` must be true or false, not: {}", show(&other))).with_field("allowFetch"));
+            }
+        };
+        let mocks = Mocks::parse(raw.shift_remove("mocks").unwrap_or_default(), allow_fetch)?;
         let payload = raw.shift_remove("testPayload").unwrap_or_default();
         let meta = match raw.shift_remove("meta") {
             None | Some(Value::Null) => Item::new(),
@@ -75,7 +82,7 @@ impl TestRequest {
         raw.entry("name").or_insert_with(|| json!("test"));
         check_members(&raw)?;
         let definition = Definition::from_row(&raw)?;
-        Ok(Self { definition, payload, meta, who })
+        Ok(Self { definition, payload, meta, who, mocks })
     }
 }
 
@@ -90,7 +97,7 @@ impl Extensions {
         let ctx = self.shared.core.open(&Start { who, intent: Intent::Discard, ..start });
         let event = match &trigger {
             Trigger::Filter(event) | Trigger::Action { event, .. } => event,
-            Trigger::Route(route) => return self.test_route(&extension, route, ctx, request.payload).await,
+            Trigger::Route(route) => return self.test_route(&extension, route, ctx, request.payload, request.mocks).await,
         };
         let collection = event.collection.clone();
         let (mut meta, payload) = (request.meta, request.payload);
@@ -112,7 +119,7 @@ impl Extensions {
                 (action_input(&ctx.core, &extension, 0, &ctx.who, &ctx.op.request_id, &Value::Object(meta))?, None)
             }
         };
-        let session = Session::joined(inside, &extension.identity, previous);
+        let session = Session::joined(inside, &extension.identity, previous).with_mocks(request.mocks);
         let (outcome, mut record) = self.current().invoke(&extension, input, extension.settings.timeout, false, session, None).await;
         self.shared.core.close(&ctx.op, Outcome::Undo).await?;
         let result = match outcome.result {
@@ -135,9 +142,9 @@ impl Extensions {
     }
 
     /// A test of a route: the payload is the request, `{ method?, url?, headers?, params?, body? }`, the result the answer.
-    async fn test_route(&self, extension: &Extension, route: &RouteEvent, ctx: Ctx, payload: Value) -> Result<Value> {
+    async fn test_route(&self, extension: &Extension, route: &RouteEvent, ctx: Ctx, payload: Value, mocks: Mocks) -> Result<Value> {
         let request = TestedRequest::read(route, payload)?;
-        let session = Session::joined(ctx.joining(), &extension.identity, None);
+        let session = Session::joined(ctx.joining(), &extension.identity, None).with_mocks(mocks);
         let more = json!({ "params": request.params, "query": request.query });
         let head = json!({ "method": request.method, "url": request.url, "headers": request.headers });
         let input = Input {

@@ -28,6 +28,9 @@ pub fn limits_table() -> String {
         ("EXTENSION_MAX_DEPTH", "hooks that trigger hooks", "levels", "508 `EXTENSION_RECURSION`"),
         ("EXTENSION_MAX_IN_FLIGHT", "calls of one extension at once; hooks, routes and streams each", "calls", "more wait"),
         ("EXTENSION_MAX_WAITING", "calls of one extension that wait, 2 s at most", "calls", "503 `EXTENSION_BUSY`"),
+        ("EXTENSION_FETCH_MAX", "requests that a call makes with `fetch`", "requests", "`FETCH_REFUSED` in JS"),
+        ("EXTENSION_FETCH_MAX_BODY", "body of such a request, and of its answer once unpacked", "bytes", "`FETCH_TOO_LARGE` in JS"),
+        ("EXTENSION_FETCH_TIMEOUT_MS", "such a request, to the last byte of its answer", "ms", "`FETCH_TIMEOUT` in JS"),
         ("REQUEST_TIMEOUT_MS", "an operation with all its hooks", "ms", "504 `REQUEST_TIMEOUT`"),
         ("TX_MAX_MS", "a filter's transaction", "ms", "503 `TRANSACTION_TIMEOUT`"),
     ] {

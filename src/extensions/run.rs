@@ -247,6 +247,7 @@ impl ExtensionSet {
         session: Session,
         exchange: Option<Exchange>,
     ) -> (Outcome, Record) {
+        session.belongs_to(&extension.settings.id);
         let (unit, host) = (Arc::clone(&extension.unit), Arc::new(session.clone()));
         let mut outcome = self.shared.pool.invoke(Invocation { unit, input, timeout, nested, host }, exchange).await;
         // Whatever is told of a failure is told from here on.

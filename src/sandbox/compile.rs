@@ -46,6 +46,7 @@ const PRELUDE: &str = concat!(
     include_str!("prelude/globals.js"),
     include_str!("prelude/register.js"),
     include_str!("prelude/exchange.js"),
+    include_str!("prelude/flows.js"),
     seam!(),
     include_str!("prelude/run.js"),
     "\n})"

@@ -4,7 +4,7 @@ use rquickjs::qjs;
 use serde_json::json;
 
 use super::engine::{Exception, Val};
-use super::limits::{MAX_HEAD, MAX_PIECE, MAX_WHOLE};
+use super::limits::{MAX_HEAD, MAX_NOTE, MAX_PIECE, MAX_WHOLE};
 use super::native::native;
 use super::protocol::{AnswerBytes, CreditBody, DONE_ANSWER, Kind, OWN_STREAM, PieceBody, write_message};
 
@@ -37,10 +37,11 @@ native! {
         qjs::JS_UNDEFINED
     };
 
-    /// `piece(bytes, at, credit)`: sends bytes of a streaming answer, from `at` and as many as there is credit for. Answers how many.
+    /// `piece(bytes, at, credit, stream)`: sends bytes of a streaming answer, or of what goes along with a call of that number, from `at`
+    /// and as many as there is credit for. Answers how many.
     piece(ask) => {
         let (Some(at), Some(credit)) = (ask.integer(1), ask.integer(2)) else { return ask.type_error("A piece has a place and a credit") };
-        let id = ask.shared.id.get();
+        let (id, stream) = (ask.shared.id.get(), ask.integer(3).unwrap_or(OWN_STREAM));
         let sent = ask.js.with_bytes(ask.arg(0), |bytes| {
             let rest = bytes.get(at as usize..).unwrap_or_default();
             let piece = &rest[..rest.len().min(credit as usize).min(MAX_PIECE)];
@@ -48,7 +49,7 @@ native! {
             if piece.is_empty() {
                 return 0;
             }
-            write_message(&mut ask.shared.out.borrow_mut(), Kind::Piece, id, &PieceBody { stream: OWN_STREAM, bytes: piece }.encode());
+            write_message(&mut ask.shared.out.borrow_mut(), Kind::Piece, id, &PieceBody { stream, bytes: piece }.encode());
             piece.len()
         });
         match sent.filter(|n| *n > 0).and_then(|n| i32::try_from(n).ok()) {
@@ -57,11 +58,27 @@ native! {
         }
     };
 
-    /// `taken(n)`: the code has read that much of the request's body.
+    /// `taken(n, stream)`: the code has read that much of the request's body, or of what follows the answer to a call of that number.
     taken(ask) => {
         let Some(bytes) = ask.integer(0) else { return ask.type_error("What was taken has a length") };
-        let body = CreditBody { stream: OWN_STREAM, bytes }.encode();
+        let body = CreditBody { stream: ask.integer(1).unwrap_or(OWN_STREAM), bytes }.encode();
         write_message(&mut ask.shared.out.borrow_mut(), Kind::Taken, ask.shared.id.get(), &body);
+        qjs::JS_UNDEFINED
+    };
+
+    /// `pieceEnd(stream, problem)`: what goes along with a call has come to its end, or was cut off.
+    piece_end(ask) => {
+        let Some(stream) = ask.integer(0) else { return ask.type_error("A stream has a number") };
+        let why = if ask.is_text(1) { ask.text(1).unwrap_or_default() } else { String::new() };
+        let why = &why.as_bytes()[..why.floor_char_boundary(MAX_NOTE)];
+        write_message(&mut ask.shared.out.borrow_mut(), Kind::PieceEnd, ask.shared.id.get(), &PieceBody { stream, bytes: why }.encode());
+        qjs::JS_UNDEFINED
+    };
+
+    /// `cancel(stream)`: neither the answer to a call with streams is wanted any more, nor what follows it.
+    cancel(ask) => {
+        let Some(stream) = ask.integer(0) else { return ask.type_error("A stream has a number") };
+        write_message(&mut ask.shared.out.borrow_mut(), Kind::Cancel, ask.shared.id.get(), &PieceBody { stream, bytes: &[] }.encode());
         qjs::JS_UNDEFINED
     };
 

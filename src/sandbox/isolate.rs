@@ -66,7 +66,7 @@ pub(super) enum NotMade {
     Unit(LoadFailure),
 }
 
-/// What an exchange brings from the host.
+/// What an exchange, or a host call with streams, brings from the host.
 pub(super) enum Feed<'a> {
     /// A piece of the request's body.
     Piece(&'a [u8]),
@@ -236,8 +236,8 @@ impl Isolate {
         js.call(self.entry.run, &[function, args.raw(), context.raw(), int(body.handler), int(body.exchange as u32)])
     }
 
-    /// Hands in what an exchange brings. The numbers are those of the glue.
-    pub(super) fn feed(&self, feed: &Feed<'_>) {
+    /// Hands in what an exchange or a host call with streams brings. The numbers are those of the glue.
+    pub(super) fn feed(&self, stream: u32, feed: &Feed<'_>) {
         self.shared.going_on();
         let js = self.js();
         let int = |n: u32| qjs::JS_MKVAL(qjs::JS_TAG_INT, n.cast_signed());
@@ -249,7 +249,7 @@ impl Isolate {
             Feed::Credit(bytes) => (3, Ok(js.dup(int(*bytes)))),
             Feed::Gone => (4, nothing()),
         };
-        if value.and_then(|value| js.call(self.entry.feed, &[int(what), value.raw()])).is_err() {
+        if value.and_then(|value| js.call(self.entry.feed, &[int(what), value.raw(), int(stream)])).is_err() {
             self.report_exception();
         }
     }

@@ -26,6 +26,10 @@ pub(super) const MAX_PIECE: usize = MAX_FRAME - 4;
 /// Bytes of a stream on their way or waiting to be read, each way. Bounds what a slow reader makes the other side hold.
 pub(super) const STREAM_CREDIT: usize = 256 * 1024;
 
+/// Host calls with streams of one invocation that are open at once, those included of which only the body isn't read yet. Bounds, with
+/// the credit of each, what one invocation makes the host hold.
+pub(super) const MAX_STREAMS: usize = 64;
+
 /// How long a streaming answer may go without a piece taken by the client.
 pub(super) const STREAM_IDLE: Duration = Duration::from_secs(30);
 
@@ -183,6 +187,11 @@ pub fn fixed() -> Vec<(&'static str, String, &'static str)> {
         ("message of a thrown error", format!("{MAX_MESSAGE} characters"), "cut"),
         ("stack of a thrown error", size(MAX_STACK_TEXT), "cut"),
         ("bytes of a stream on their way, each way", size(STREAM_CREDIT), "the writer waits"),
+        (
+            "requests of one call whose answers are not read to their end",
+            MAX_STREAMS.to_string(),
+            "an error in JS: read or cancel some first",
+        ),
         ("a streaming answer without a piece that the client takes", time(STREAM_IDLE), "cut"),
         ("head of an answer", size(MAX_HEAD), "500 `EXTENSION_FAILED`"),
         ("source of one extension", size(MAX_SOURCE), "a load error"),

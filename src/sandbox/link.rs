@@ -212,6 +212,36 @@ impl Link {
         self.tell(id, Kind::Credit, body, |held| held.credit += bytes);
     }
 
+    /// Sends a piece of what follows the answer to a call.
+    pub(super) fn feed_stream(&self, id: u64, stream: u32, bytes: &[u8]) {
+        self.tell_if(id, Kind::Feed, PieceBody { stream, bytes }.encode(), |held| held.streams.feed(stream, bytes.len()));
+    }
+
+    /// Tells that this has ended: well, or with a failure as JSON.
+    pub(super) fn end_stream(&self, id: u64, stream: u32, failure: &[u8]) {
+        self.tell_if(id, Kind::FeedEnd, PieceBody { stream, bytes: failure }.encode(), |held| held.streams.feed_end(stream));
+    }
+
+    /// Lets what is sent along with a call have so many bytes more; 0 is that nobody takes any more of it.
+    pub(super) fn credit_stream(&self, id: u64, stream: u32, bytes: usize) {
+        let body = CreditBody { stream, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }.encode();
+        self.tell_if(id, Kind::Credit, body, |held| held.streams.credit(stream, bytes));
+    }
+
+    /// Forgets the streams of a call that failed.
+    pub(super) fn drop_streams(&self, id: u64, stream: u32) {
+        if let Some(held) = self.state().held.get_mut(&id) {
+            held.streams.forget(stream);
+        }
+    }
+
+    fn tell_if(&self, id: u64, kind: Kind, body: Vec<u8>, note: impl FnOnce(&mut Held) -> bool) {
+        let mut state = self.state();
+        if state.held.get_mut(&id).is_some_and(note) {
+            self.send(&mut state, kind, id, body);
+        }
+    }
+
     /// Tells that the client has gone.
     pub(super) fn gone(&self, id: u64) {
         self.tell(id, Kind::Gone, Vec::new(), |_| ());
@@ -347,11 +377,11 @@ impl Link {
             Kind::Note => (id == 0 && state.notes > 0).then_some(MAX_NOTE),
             kind if kind.is_for_worker() => None,
             _ if !state.held.contains_key(&id) && !state.ended.contains_key(&id) => None,
-            Kind::Call => Some(self.max_payload + MAX_METHOD + 16),
+            Kind::Call | Kind::CallStream => Some(self.max_payload + MAX_METHOD + 16),
             Kind::Log => Some(MAX_CONSOLE_ON_HOST),
             Kind::Done => Some(self.max_payload.max(MAX_REPORT).max(MAX_HEAD + MAX_WHOLE) + 16),
             Kind::Head => Some(MAX_HEAD),
-            Kind::Piece | Kind::Taken => Some(MAX_FRAME),
+            Kind::Piece | Kind::Taken | Kind::PieceEnd | Kind::Cancel => Some(MAX_FRAME),
             _ => None,
         }
     }
@@ -398,8 +428,10 @@ impl Link {
                 // What the host has ended itself is let pass unread.
                 let Some(held) = state.held.get_mut(&message.id) else { return Ok(false) };
                 let (event, last) = held.event(message, self.max_payload)?;
-                // The invocation may have stopped listening.
-                let _ = held.events.send(event);
+                if let Some(event) = event {
+                    // The invocation may have stopped listening.
+                    let _ = held.events.send(event);
+                }
                 if let Some(id) = last {
                     state.held.remove(&id);
                 }

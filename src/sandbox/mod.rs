@@ -40,6 +40,7 @@ mod room;
 mod run;
 mod scheduler;
 mod shared;
+mod streams;
 mod strip;
 mod trace;
 mod web;
@@ -62,6 +63,7 @@ pub use failure::{Cause, Cut, Doing, Failure, LoadFailure, Problem, Thrown, Thro
 pub use jail::Jail;
 pub use limits::{MAX_SOURCE, fixed as fixed_limits};
 pub use pool::{Pool, PoolOptions, PoolStats, WorkerStat};
+pub use streams::{Streamed, Upload};
 pub use worker::ServiceSource;
 
 /// One version of one extension, as it is loaded into workers. A new version is a new `Unit`.
@@ -188,6 +190,14 @@ pub trait Host: Send + Sync {
     ///
     /// Runs beside other calls of the same invocation; dropped when the invocation ends.
     fn call(&self, method: &str, args: Box<RawValue>) -> BoxFuture<'static, Result<Option<Box<RawValue>>, CallError>>;
+
+    /// Answers a call with streams: `body` is what the code sends along, and what follows the answer is part of it. As [`Host::call`]
+    /// otherwise; what was answered is dropped when the code doesn't want it any more, or when the invocation ends.
+    fn stream(&self, method: &str, args: Box<RawValue>, body: Upload) -> BoxFuture<'static, Result<Streamed, CallError>> {
+        let _ = (args, body);
+        let (message, code) = (format!("`{method}` has no streams"), "INVALID_PAYLOAD".to_owned());
+        Box::pin(async { Err(CallError { name: "Error".to_owned(), message, code, status: 400, extra: None }) })
+    }
 
     /// Hears a line of the code's console. Must not block.
     fn log(&self, line: LogLine);

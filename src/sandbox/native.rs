@@ -16,7 +16,7 @@ use super::engine::{Exception, Js, Native, Val};
 use super::failure::{Cause, MAX_CAUSE_STACK, MAX_FIELDS, Report, ThrownReport, cut};
 use super::flow;
 use super::limits::{MAX_MESSAGE, MAX_METHOD, MAX_STACK_TEXT, MAX_TIMERS};
-use super::protocol::{DONE_JSON, DONE_UNDEFINED};
+use super::protocol::{DONE_JSON, DONE_UNDEFINED, Kind};
 use super::shared::Shared;
 
 /// The object `native` of the glue.
@@ -27,6 +27,7 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"cause", 4, cause),
         (c"forgotten", 3, forgotten),
         (c"callJson", 3, call_json),
+        (c"callStream", 3, call_stream),
         (c"json", 3, json),
         (c"log", 2, log),
         (c"timer", 2, timer),
@@ -42,8 +43,10 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"isTypedArray", 1, is_typed_array),
         (c"answer", 2, flow::answer),
         (c"head", 1, flow::head),
-        (c"piece", 3, flow::piece),
-        (c"taken", 1, flow::taken),
+        (c"piece", 4, flow::piece),
+        (c"pieceEnd", 2, flow::piece_end),
+        (c"cancel", 1, flow::cancel),
+        (c"taken", 2, flow::taken),
         (c"isBytes", 1, flow::is_bytes),
         (c"toBytes", 1, flow::to_bytes),
         (c"isPromise", 1, flow::is_promise),
@@ -70,6 +73,12 @@ impl Ask<'_> {
 
     pub(super) fn text(&self, index: usize) -> Result<String, Exception> {
         self.js.text(self.arg(index))
+    }
+
+    /// Whether an argument is a string.
+    pub(super) fn is_text(&self, index: usize) -> bool {
+        // SAFETY: reads the tag.
+        unsafe { qjs::JS_IsString(self.arg(index)) }
     }
 
     /// The bytes of a text or of a `Uint8Array`; none of anything else.
@@ -277,7 +286,15 @@ native! {
         let (Some(id), Ok(method), Ok(args)) = (ask.integer(0), ask.text(1), ask.text(2)) else {
             return ask.type_error("A host call needs a method");
         };
-        send(ask, id, &method, args.as_bytes())
+        send(ask, Kind::Call, id, &method, args.as_bytes())
+    };
+
+    /// `callStream(id, method, json)`: the same for a call with streams.
+    call_stream(ask) => {
+        let (Some(id), Ok(method), Ok(args)) = (ask.integer(0), ask.text(1), ask.text(2)) else {
+            return ask.type_error("A host call needs a method");
+        };
+        send(ask, Kind::CallStream, id, &method, args.as_bytes())
     };
 
     /// `json(value, name, max)`: JSON text of a value, by the rules for values that cross.
@@ -398,11 +415,11 @@ native! {
     };
 }
 
-fn send(ask: &Ask<'_>, id: u32, method: &str, args: &[u8]) -> JSValue {
+fn send(ask: &Ask<'_>, kind: Kind, id: u32, method: &str, args: &[u8]) -> JSValue {
     if method.len() > MAX_METHOD {
         return ask.type_error("The name of the method is too long");
     }
-    if !ask.shared.send_call(id, method, args) {
+    if !ask.shared.send_call(kind, id, method, args) {
         return ask.type_error("The calls that are still open hold too much data: await some of them first");
     }
     qjs::JS_UNDEFINED

@@ -31,11 +31,12 @@ pub(super) enum Kind {
     Reply = 3,
     /// Host → worker, empty: forget this invocation.
     Abort = 4,
-    /// Host → worker: [`PieceBody`] of the request's body.
+    /// Host → worker: [`PieceBody`] of the request's body, or of what follows the answer to a host call.
     Feed = 5,
-    /// Host → worker: [`PieceBody`] whose bytes are an error text, or none where the body ended well.
+    /// Host → worker: [`PieceBody`] whose bytes are an error, or none where the body ended well: a text for the request's body, a failure
+    /// as JSON for what follows the answer to a host call.
     FeedEnd = 6,
-    /// Host → worker: [`CreditBody`] for the answer.
+    /// Host → worker: [`CreditBody`] for the answer, or for what is sent along with a host call, where 0 is that nobody takes any more.
     Credit = 7,
     /// Host → worker, empty: the client has gone. What runs may come to its end.
     Gone = 8,
@@ -51,14 +52,20 @@ pub(super) enum Kind {
     Ack = 21,
     /// Worker → host: the head of a streaming answer, as JSON.
     Head = 22,
-    /// Worker → host: [`PieceBody`] of a streaming answer; its end is `Done`.
+    /// Worker → host: [`PieceBody`] of a streaming answer, whose end is `Done`; or of what is sent along with a host call.
     Piece = 23,
-    /// Worker → host: [`CreditBody`] for the request's body.
+    /// Worker → host: [`CreditBody`] for the request's body, or for what follows the answer to a host call.
     Taken = 24,
     /// Worker → host, id 0, once and first: [`Jail`](super::jail::Jail) as JSON.
     Hello = 25,
     /// Worker → host, id 0: text for the host's log. A worker that panics sends one last.
     Note = 26,
+    /// Worker → host: [`CallBody`] of a call with streams, whose number is that of the call.
+    CallStream = 27,
+    /// Worker → host: [`PieceBody`] that ends what is sent along with a host call; its bytes are an error text, or none.
+    PieceEnd = 28,
+    /// Worker → host: [`PieceBody`] without bytes: neither the answer to this call with streams is wanted any more, nor what follows it.
+    Cancel = 29,
 }
 
 /// The kinds below are the host's, the others the worker's.
@@ -90,6 +97,9 @@ impl Kind {
             24 => Self::Taken,
             25 => Self::Hello,
             26 => Self::Note,
+            27 => Self::CallStream,
+            28 => Self::PieceEnd,
+            29 => Self::Cancel,
             _ => return None,
         })
     }

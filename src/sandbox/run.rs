@@ -25,6 +25,7 @@ use super::pool::{Pool, RETRY_AFTER};
 use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
 use super::room::Held;
 use super::scheduler::Crew;
+use super::streams::{Flowed, Streamed, Streams, Upload};
 use super::{CallError, Failure, Host, Invocation, LogLine};
 
 /// Errors of host calls that are remembered in case one ends the run. One past it is told apart no more.
@@ -118,6 +119,7 @@ impl Attempt<'_> {
         let mut shortened = false;
         let mut asked: VecDeque<Asked> = VecDeque::new();
         let mut calls: FuturesUnordered<BoxFuture<'static, (u32, Answer)>> = FuturesUnordered::new();
+        let mut flows = Streams::default();
         let mut refused: HashMap<u32, CallError> = HashMap::new();
         // Held back until the first host call or the end: a run that is started again must not say everything twice.
         let mut lines: Vec<LogLine> = Vec::new();
@@ -154,6 +156,14 @@ impl Attempt<'_> {
                         let room = self.crew.room.hold(args.get().len());
                         asked.push_back(Asked { call, method, args, room });
                     }
+                    Some(Event::CallStream { call, method, args }) => {
+                        self.host_calls += 1;
+                        self.flush(&mut lines);
+                        let room = self.crew.room.hold(args.get().len());
+                        let host = Arc::clone(&self.invocation.host);
+                        flows.begin(call, |body| Box::pin(streamed(host, method, args, body, room)));
+                    }
+                    Some(Event::Stream(said)) => flows.hear(said),
                     Some(Event::Taken(bytes)) => door.taken(bytes),
                     Some(Event::Head(head)) => {
                         self.flush(&mut lines);
@@ -237,6 +247,23 @@ impl Attempt<'_> {
                     }
                     return End::Answered(Err(if door.awaits_body() { Failure::SlowBody } else { timeout(shortened) }));
                 }
+                // Last: however fast a stream is, the clock is looked at.
+                flowed = flows.next(), if flows.is_any() => match flowed {
+                    Flowed::Answered(call, answer) => {
+                        let body = self.reply(call, &answer, self.invocation.host.deadline().is_some());
+                        if let Err(error) = answer {
+                            link.drop_streams(id, call);
+                            if refused.len() < MAX_REMEMBERED {
+                                refused.insert(call, error);
+                            }
+                        }
+                        link.reply(id, call, body, None);
+                    }
+                    Flowed::Piece(call, piece) => link.feed_stream(id, call, &piece),
+                    Flowed::End(call, None) => link.end_stream(id, call, &[]),
+                    Flowed::End(call, Some(error)) => link.end_stream(id, call, failure(&error).as_bytes()),
+                    Flowed::Credit(call, bytes) => link.credit_stream(id, call, bytes),
+                },
             }
         }
     }
@@ -260,8 +287,7 @@ impl Attempt<'_> {
                 (DONE_FAILURE, failure.as_bytes())
             }
             Err(error) => {
-                let CallError { name, message, code, status, extra } = error;
-                failure = json!({ "name": name, "message": message, "code": code, "status": status, "extra": extra }).to_string();
+                failure = self::failure(error);
                 (DONE_FAILURE, failure.as_bytes())
             }
         };
@@ -323,6 +349,32 @@ async fn answered(host: Arc<dyn Host>, asked: Asked) -> (u32, Answer) {
             (call, Err(refusal("INTERNAL_SERVER_ERROR", 500, format!("`{method}` failed: the log has the details"))))
         }
     }
+}
+
+/// Has a host call with streams answered, as [`answered`] does.
+async fn streamed(
+    host: Arc<dyn Host>,
+    method: String,
+    args: Box<RawValue>,
+    body: Upload,
+    room: Option<Held>,
+) -> Result<Streamed, CallError> {
+    if room.is_none() {
+        return Err(refusal("EXTENSION_BUSY", 503, TOO_MUCH_ASKED.to_owned()));
+    }
+    match AssertUnwindSafe(async { host.stream(&method, args, body).await }).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_) => {
+            tracing::error!(method, "a service panicked");
+            Err(refusal("INTERNAL_SERVER_ERROR", 500, format!("`{method}` failed: the log has the details")))
+        }
+    }
+}
+
+/// JSON text of a service's refusal, as the glue reads it.
+fn failure(error: &CallError) -> String {
+    let CallError { name, message, code, status, extra } = error;
+    json!({ "name": name, "message": message, "code": code, "status": status, "extra": extra }).to_string()
 }
 
 fn refusal(code: &str, status: u16, message: String) -> CallError {

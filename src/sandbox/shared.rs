@@ -341,14 +341,14 @@ impl Shared {
     }
 
     /// Records a host call and sends it; whether there was room for it.
-    pub(super) fn send_call(&self, call: u32, method: &str, args: &[u8]) -> bool {
+    pub(super) fn send_call(&self, kind: Kind, call: u32, method: &str, args: &[u8]) -> bool {
         let mut open = self.open.borrow_mut();
         if open.values().sum::<usize>() + args.len() > self.max_payload().saturating_mul(OPEN_BYTES_FACTOR) {
             return false;
         }
         open.insert(call, args.len());
         let body = CallBody { call, method: method.as_bytes(), args }.encode();
-        write_message(&mut self.out.borrow_mut(), Kind::Call, self.id.get(), &body);
+        write_message(&mut self.out.borrow_mut(), kind, self.id.get(), &body);
         true
     }
 }

@@ -23,7 +23,8 @@ use super::limits::{
     READY_ISOLATES, SLICE, THREAD_STACK,
 };
 use super::protocol::{
-    AckBody, CreditBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, PieceBody, ReplyBody, Violation, write_message,
+    AckBody, CreditBody, DONE_FAILURE, Decoder, HEADER, InvokeBody, Kind, Message, OWN_STREAM, PieceBody, ReplyBody, Violation,
+    write_message,
 };
 
 /// The JS half of one service. `js` is a function expression `(host, primordials, { tx, make, data }) => service`: `host(method, ...args)`
@@ -245,14 +246,20 @@ impl Worker {
                     }
                 }
             }
-            Kind::Feed => self.feed(id, &Feed::Piece(PieceBody::decode(&body)?.bytes)),
-            Kind::FeedEnd => {
-                let why = PieceBody::decode(&body)?.bytes;
-                let why = std::str::from_utf8(why).map_err(|_| Violation("an error that isn't text"))?;
-                self.feed(id, &if why.is_empty() { Feed::End } else { Feed::Error(why) });
+            Kind::Feed => {
+                let piece = PieceBody::decode(&body)?;
+                self.feed(id, piece.stream, &Feed::Piece(piece.bytes));
             }
-            Kind::Credit => self.feed(id, &Feed::Credit(CreditBody::decode(&body)?.bytes)),
-            Kind::Gone => self.feed(id, &Feed::Gone),
+            Kind::FeedEnd => {
+                let end = PieceBody::decode(&body)?;
+                let why = std::str::from_utf8(end.bytes).map_err(|_| Violation("an error that isn't text"))?;
+                self.feed(id, end.stream, &if why.is_empty() { Feed::End } else { Feed::Error(why) });
+            }
+            Kind::Credit => {
+                let credit = CreditBody::decode(&body)?;
+                self.feed(id, credit.stream, &Feed::Credit(credit.bytes));
+            }
+            Kind::Gone => self.feed(id, OWN_STREAM, &Feed::Gone),
             Kind::Reply => {
                 let reply = ReplyBody::decode(&body)?;
                 // The invocation may have ended while the answer was on its way.
@@ -273,9 +280,9 @@ impl Worker {
     }
 
     /// Hands on what an exchange brings. The invocation may have ended while it was on its way.
-    fn feed(&mut self, id: u64, feed: &Feed<'_>) {
+    fn feed(&mut self, id: u64, stream: u32, feed: &Feed<'_>) {
         if let Some(isolate) = self.running.get(&id) {
-            isolate.feed(feed);
+            isolate.feed(stream, feed);
             self.drive(id);
         }
     }

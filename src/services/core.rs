@@ -14,6 +14,7 @@ use crate::db::{Collection, Db, Schema};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::Dispatcher;
 use crate::hooks::outbox::Caller;
+use crate::outbound::Outbound;
 
 /// The parts that all services share.
 pub struct Core {
@@ -27,6 +28,8 @@ pub struct Core {
     pub directory: Directory,
     /// Password hashing.
     pub passwords: Passwords,
+    /// The way out, for what extensions fetch.
+    pub outbound: Outbound,
     /// Access tokens.
     pub signer: Signer,
     /// What is owed to action hooks.
@@ -47,6 +50,7 @@ impl Core {
             dispatcher: Dispatcher::new(db.clone(), clock.clone()),
             schema: ArcSwap::from_pointee(schema),
             runner: OnceLock::new(),
+            outbound: Outbound::new(config.outbound.clone())?,
             db,
             clock,
             config,

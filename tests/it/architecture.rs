@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["bridge"],
     &["services", "sandbox"],
     &["hooks", "auth"],
-    &["db", "error", "json", "config", "clock", "log"],
+    &["db", "error", "json", "config", "clock", "log", "outbound"],
 ];
 
 /// Which places alone may name a crate.
@@ -30,6 +30,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chrono_tz", &["src/services/cron/"]),
     ("lettre", &["src/services/mail/"]),
     ("chacha20poly1305", &["src/services/mail/"]),
+    ("hyper", &["src/outbound/"]),
+    ("tokio_rustls", &["src/outbound/"]),
+    ("hickory_resolver", &["src/outbound/"]),
+    ("async_compression", &["src/outbound/"]),
     ("axum", &["src/http/", "src/mcp/", "src/app.rs"]),
 ];
 

@@ -20,6 +20,7 @@ mod documents;
 mod errors;
 mod extensions;
 mod failures;
+mod fetch;
 mod filters;
 mod folders;
 mod hostile;

@@ -92,19 +92,19 @@ fn drive(messages: &[Message]) {
                     started = true;
                 }
                 Kind::Feed | Kind::FeedEnd => {
-                    let Ok(PieceBody { bytes, .. }) = PieceBody::decode(body) else { continue };
+                    let Ok(PieceBody { bytes, stream }) = PieceBody::decode(body) else { continue };
                     match (kind, std::str::from_utf8(bytes)) {
-                        (Kind::Feed, _) => isolate.feed(&Feed::Piece(bytes)),
-                        (_, Ok("")) => isolate.feed(&Feed::End),
-                        (_, Ok(why)) => isolate.feed(&Feed::Error(why)),
+                        (Kind::Feed, _) => isolate.feed(stream, &Feed::Piece(bytes)),
+                        (_, Ok("")) => isolate.feed(stream, &Feed::End),
+                        (_, Ok(why)) => isolate.feed(stream, &Feed::Error(why)),
                         (_, Err(_)) => {}
                     }
                 }
                 Kind::Credit => {
                     let Ok(credit) = CreditBody::decode(body) else { continue };
-                    isolate.feed(&Feed::Credit(credit.bytes));
+                    isolate.feed(credit.stream, &Feed::Credit(credit.bytes));
                 }
-                Kind::Gone => isolate.feed(&Feed::Gone),
+                Kind::Gone => isolate.feed(0, &Feed::Gone),
                 Kind::Reply => {
                     let Ok(reply) = ReplyBody::decode(body) else { continue };
                     isolate.reply(&reply);

@@ -9,8 +9,9 @@ use super::super::compile::LoadAnswer;
 use super::super::exchange::{Answer, AnswerBody, Door, Exchange};
 use super::super::failure::Failure;
 use super::super::fuzz::Input;
-use super::super::limits::{MAX_MESSAGE, MAX_REPORT, MAX_STACK_TEXT};
+use super::super::limits::{MAX_MESSAGE, MAX_REPORT, MAX_STACK_TEXT, STREAM_CREDIT};
 use super::super::run::read_done;
+use super::super::streams::{Said, Streams};
 use super::super::{CallError, Jail, LoadFailure};
 use super::*;
 
@@ -99,10 +100,11 @@ fn heard(events: impl Iterator<Item = Event>, exchange: bool, has_body: bool) {
     let gone = std::future::pending().boxed();
     let mut door = Door::new(exchange.then(|| Exchange { body, answer, gone, stream_timeout: Duration::from_secs(60) }));
     let (mut calls, mut logged, mut pieces, mut taken, mut ended) = (0, 0, 0, 0, false);
+    let (mut streams, mut streamed) = (Streams::default(), HashMap::new());
     for event in events {
         assert!(!ended, "nothing follows the end");
         match event {
-            Event::Call { call, method, args } => {
+            Event::Call { call, method, args } | Event::CallStream { call, method, args } => {
                 assert!(call > calls && method.len() <= MAX_METHOD && args.get().len() <= MAX_PAYLOAD + MAX_METHOD + 16);
                 calls = call;
             }
@@ -121,6 +123,14 @@ fn heard(events: impl Iterator<Item = Event>, exchange: bool, has_body: bool) {
             Event::Taken(bytes) => {
                 taken += bytes;
                 door.taken(bytes);
+            }
+            Event::Stream(said) => {
+                if let Said::Piece(call, piece) = &said {
+                    let sent = streamed.entry(*call).or_insert(0);
+                    *sent += piece.len();
+                    assert!(*call <= calls && *sent <= STREAM_CREDIT);
+                }
+                streams.hear(said);
             }
             Event::Done(body) => {
                 ended = true;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::super::limits::{MAX_CONSOLE_ON_HOST, MAX_METHOD, MAX_OPEN_CALLS, OPEN_BYTES_FACTOR, STREAM_CREDIT};
 use super::super::protocol::{CallBody, CreditBody, Kind, Message, PieceBody, Violation};
+use super::super::streams::{Ledger, Said};
 use super::super::{LogLevel, LogLine};
 
 /// What a worker says about one invocation.
@@ -24,6 +25,14 @@ pub(in crate::sandbox) enum Event {
     Piece(Bytes),
     /// So many bytes of the request's body were read.
     Taken(usize),
+    /// A call with streams.
+    CallStream {
+        call: u32,
+        method: String,
+        args: Box<RawValue>,
+    },
+    /// Something of a stream of a call.
+    Stream(Said),
     Done(Vec<u8>),
 }
 
@@ -45,6 +54,8 @@ pub(super) struct Held {
     pub(super) fed: usize,
     /// Bytes that it may still send of a streaming answer.
     pub(super) credit: usize,
+    /// Its calls with streams.
+    pub(super) streams: Ledger,
 }
 
 impl Held {
@@ -60,14 +71,26 @@ impl Held {
             streaming: false,
             fed: 0,
             credit: STREAM_CREDIT,
+            streams: Ledger::default(),
         }
     }
 
     /// Checks a message about this invocation. With the id if it was the last.
-    pub(super) fn event(&mut self, message: Message, max_payload: usize) -> Result<(Event, Option<u64>), Violation> {
+    pub(super) fn event(&mut self, message: Message, max_payload: usize) -> Result<(Option<Event>, Option<u64>), Violation> {
+        let is_of_call = match message.kind {
+            Kind::Piece | Kind::Taken => !PieceBody::decode(&message.body)?.is_own(),
+            kind => matches!(kind, Kind::PieceEnd | Kind::Cancel),
+        };
+        if is_of_call {
+            return Ok((self.streams.said(message.kind, message.body, self.last_call)?.map(Event::Stream), None));
+        }
+        self.own_event(message, max_payload).map(|(event, last)| (Some(event), last))
+    }
+
+    fn own_event(&mut self, message: Message, max_payload: usize) -> Result<(Event, Option<u64>), Violation> {
         let Message { kind, id, mut body } = message;
         Ok(match kind {
-            Kind::Call => {
+            Kind::Call | Kind::CallStream => {
                 let CallBody { call, method, args } = CallBody::decode(&body)?;
                 if call <= self.last_call || self.open.len() as u32 >= MAX_OPEN_CALLS || method.len() > MAX_METHOD {
                     return Err(Violation("a call out of order"));
@@ -81,6 +104,10 @@ impl Held {
                 self.open_bytes += args.len();
                 let at = body.len() - args.len();
                 let args = raw_json(body.split_off(at)).ok_or(Violation("arguments that aren't JSON"))?;
+                if kind == Kind::CallStream {
+                    self.streams.open(call)?;
+                    return Ok((Event::CallStream { call, method, args }, None));
+                }
                 (Event::Call { call, method, args }, None)
             }
             Kind::Log => {

@@ -17,8 +17,11 @@ let clientGone = false;
 // The accessor as it was: code that replaces it must not decide how often a piece is sent.
 const { TypedArrayLength } = kit;
 
-/** The body of the request: pieces that have come and not been read, and who waits for one. */
-const openInflow = () => {
+/** A body that comes piece by piece: what has come and wasn't read, and who waits for more. `stream` is its number, 0 for the request's;
+ *  `giveUp` is called when nobody wants the rest. */
+const openInflow = (stream, giveUp) => {
+  // Where isolates are used again, a later call may come by it: what it reads then is no business of the host's.
+  const state = open;
   const pieces = { __proto__: null };
   let first = 0;
   let last = 0;
@@ -28,7 +31,7 @@ const openInflow = () => {
   const take = () => {
     const piece = pieces[first];
     delete pieces[first++];
-    native.taken(TypedArrayLength(piece));
+    if (!state.closed) native.taken(TypedArrayLength(piece), stream);
     return piece;
   };
   const give = () => {
@@ -40,6 +43,8 @@ const openInflow = () => {
     else return;
     waiting = undefined;
   };
+  // A transaction is open, and what it would have to wait for isn't the database.
+  const mayNotWait = () => stream !== 0 && held && !ended && problem === undefined && first === last;
   return {
     __proto__: null,
     /** Bytes that may be read at once. */
@@ -47,6 +52,8 @@ const openInflow = () => {
     /** One piece, or undefined at the end. */
     pull() {
       return new Promise((resolve, reject) => {
+        if (state.closed && first === last && !ended) throw new Error('This body is closed: the call that it belongs to has ended');
+        if (mayNotWait()) throw transactionOpen('A body can not be waited for');
         waiting = { __proto__: null, resolve, reject };
         give();
       });
@@ -54,11 +61,12 @@ const openInflow = () => {
     /** What comes is let pass. */
     cancel() {
       while (first < last) take();
+      if (!ended && giveUp !== undefined) giveUp();
       ended = true;
     },
     fed(piece) {
       if (ended) {
-        native.taken(TypedArrayLength(piece));
+        native.taken(TypedArrayLength(piece), stream);
         return;
       }
       pieces[last++] = piece;
@@ -66,7 +74,7 @@ const openInflow = () => {
     },
     end(error) {
       ended = true;
-      if (error !== undefined) problem = new TypeError("The request's body could not be read: " + error);
+      if (error !== undefined) problem = isObject(error) ? error : new TypeError("The request's body could not be read: " + error);
       give();
     },
   };
@@ -161,7 +169,7 @@ const failOrRespond = (error) => {
 
 /** The request of this call. */
 const openRequest = (head, hasBody) => {
-  inflow = hasBody ? openInflow() : undefined;
+  inflow = hasBody ? openInflow(0) : undefined;
   outflow = undefined;
   clientGone = false;
   goneSignal = undefined;
@@ -176,9 +184,10 @@ const openRequest = (head, hasBody) => {
   return web().request({ __proto__: null, method: head.method, url: head.url, headers: head.headers, body: hasBody ? inflow : null, signal });
 };
 
-/** Something of the exchange came from the host. */
-const feed = (what, value) => {
-  if (what === FED) inflow?.fed(value);
+/** Something of the exchange, or of a call with streams, came from the host. */
+const feed = (what, value, stream) => {
+  if (stream !== 0) feedStream(what, value, stream);
+  else if (what === FED) inflow?.fed(value);
   else if (what === FED_ALL) inflow?.end();
   else if (what === FED_ERROR) inflow?.end(value);
   else if (what === CREDIT) {

@@ -11,10 +11,19 @@ let queue = { __proto__: null };
 let queueHead = 0;
 let queueTail = 0;
 
+/** Sends a call. One with streams has `begin`: what it sends along goes after it. */
+const sendCall = ({ id, method, json, begin }) => {
+  if (begin === undefined) native.callJson(id, method, json);
+  else native.callStream(id, method, json);
+  openCalls++;
+  if (begin !== undefined) begin();
+};
+
 /** The `host` of one invocation. It closes with it: what a forgotten promise asks later is refused. */
 const openHost = () => {
   const state = { __proto__: null, closed: false };
-  const host = (method, ...args) => {
+  // A call with streams has `begun`, which is told its number once it was sent.
+  const ask = (method, args, begun) => {
     if (state.closed) return rejected(new Error('This context is closed: the call that it belongs to has ended'));
     let last = args.length;
     while (last > 0 && args[last - 1] === undefined) last--;
@@ -25,17 +34,15 @@ const openHost = () => {
       // Written out first: that runs the author's `toJSON` and getters, which may make calls of their own.
       const json = native.json(args, method + ': arguments');
       const id = ++lastCall;
+      const begin = begun === undefined ? undefined : () => begun(id);
       const call = { __proto__: null, method, resolve, reject, error };
-      if (openCalls < MAX_OPEN) {
-        native.callJson(id, method, json);
-        openCalls++;
-      } else {
-        queue[queueTail++] = { __proto__: null, id, method, json };
-      }
+      if (openCalls < MAX_OPEN) sendCall({ __proto__: null, id, method, json, begin });
+      else queue[queueTail++] = { __proto__: null, id, method, json, begin };
       calls[id] = call;
     });
   };
-  return { __proto__: null, host, state };
+  const host = (method, ...args) => ask(method, args);
+  return { __proto__: null, host, ask, state };
 };
 
 const ErrorStack = getter(Error.prototype, 'stack');
@@ -77,8 +84,7 @@ const settle = (id, ok, value, isHeld) => {
     const next = queue[queueHead];
     delete queue[queueHead++];
     try {
-      native.callJson(next.id, next.method, next.json);
-      openCalls++;
+      sendCall(next);
     } catch (error) {
       calls[next.id].reject(error);
       delete calls[next.id];
@@ -88,7 +94,11 @@ const settle = (id, ok, value, isHeld) => {
     call.resolve(value);
     return;
   }
-  const { error } = call;
+  call.reject(refused(call.error, value, id));
+};
+
+/** Makes an error what the host says of a call that it refused, or of what follows the answer to one. */
+const refused = (error, value, id) => {
   define(error, 'message', value.message);
   if (value.name !== 'Error') define(error, 'name', value.name);
   put(error, 'code', value.code);
@@ -99,5 +109,5 @@ const settle = (id, ok, value, isHeld) => {
     for (let i = 0; i < keys.length; i++) if (!ObjectHasOwn(error, keys[i])) put(error, keys[i], extra[keys[i]]);
   }
   WeakMapSet(refusals, error, id);
-  call.reject(error);
+  return error;
 };

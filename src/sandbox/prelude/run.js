@@ -96,6 +96,7 @@ const aside = { __proto__: null, env: 1, previous: 1, keepsFirst: 1 };
 
 let open;
 let currentHost;
+let currentServices;
 // How long before the limit of the call its signal tells that the time is up, in ms.
 const SIGNAL_AHEAD = 100;
 
@@ -122,6 +123,8 @@ const run = (body, args, data, handler, exchange) => {
   if (open !== undefined && !open.closed) throw new TypeError('One call at a time');
   timers = { __proto__: null };
   calls = { __proto__: null };
+  flows = { __proto__: null };
+  openFlows = 0;
   queue = { __proto__: null };
   queueHead = queueTail = openCalls = lastCall = 0;
   const opened = openHost();
@@ -147,7 +150,8 @@ const run = (body, args, data, handler, exchange) => {
         get() {
           if (!made) {
             service = native.service(i)(opened.host, primordials, {
-              __proto__: null, tx, make, data, log: native.log, part: native.part, path, instances,
+              __proto__: null, tx, make, data, log: native.log, part: native.part, path, instances, web,
+              flow: (method, args, source, signal) => openFlow(opened, method, args, source, signal),
             });
             if (isObject(service)) ObjectFreeze(service);
             made = true;
@@ -158,7 +162,7 @@ const run = (body, args, data, handler, exchange) => {
     }
     return ObjectFreeze(services);
   };
-  const services = make(undefined);
+  const services = currentServices = make(undefined);
   put(context, 'services', services);
   let signal;
   ObjectDefineProperty(context, 'signal', { __proto__: null, enumerable: true, configurable: false, get: () => signal ??= timeSignal() });

@@ -4,16 +4,18 @@ let lastTimer = 0;
 // Whether a transaction of this call is open: others wait for it, so the call may not wait for anything but the database.
 let held = false;
 
+const transactionOpen = (what) => {
+  const error = new Error(what + ' while a transaction is open: do this before the first write');
+  put(error, 'code', 'TRANSACTION_OPEN');
+  put(error, 'status', 400);
+  // A refusal of the host's, though no call was made: uncaught it is a mistake of the author's, not their decision.
+  WeakMapSet(refusals, error, 0);
+  return error;
+};
+
 const setTimer = (callback, delay, rest, repeat) => {
   if (typeof callback !== 'function') throw new TypeError('The first argument of a timer is a function');
-  if (held) {
-    const error = new Error('A timer can not be set while a transaction is open: do this before the first write');
-    put(error, 'code', 'TRANSACTION_OPEN');
-    put(error, 'status', 400);
-    // A refusal of the host's, though no call was made: uncaught it is a mistake of the author's, not their decision.
-    WeakMapSet(refusals, error, 0);
-    throw error;
-  }
+  if (held) throw transactionOpen('A timer can not be set');
   const id = ++lastTimer;
   const ms = +delay;
   const wait = ms >= 1 ? ms : repeat ? 1 : 0;

@@ -107,6 +107,11 @@ pub(in crate::sandbox) struct PieceBody<'a> {
 }
 
 impl<'a> PieceBody<'a> {
+    /// Whether it belongs to the request or the answer of the invocation, and not to a host call.
+    pub(in crate::sandbox) fn is_own(&self) -> bool {
+        self.stream == super::OWN_STREAM
+    }
+
     pub(in crate::sandbox) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(4 + self.bytes.len());
         out.extend_from_slice(&self.stream.to_le_bytes());

@@ -534,7 +534,7 @@ async fn what_is_missing_says_what_to_use() {
     let types = "return [typeof process, typeof fetch, typeof window, (() => {}) instanceof Function, self === globalThis, typeof atob, setTimeout('x', 1)]";
     assert_eq!(thrown(&run(&pool, types).await).kind, ThrownKind::Bug);
     let types = "return [typeof process, typeof fetch, typeof window, (() => {}) instanceof Function, self === globalThis, typeof atob]";
-    assert_eq!(value(&run(&pool, types).await), json!(["undefined", "undefined", "undefined", true, true, "function"]));
+    assert_eq!(value(&run(&pool, types).await), json!(["undefined", "function", "undefined", true, true, "function"]));
 }
 
 #[tokio::test]

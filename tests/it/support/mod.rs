@@ -11,6 +11,7 @@ pub mod npm;
 pub mod postgres;
 pub mod process;
 pub mod snippets;
+pub mod upstream;
 pub mod wait;
 
 use std::sync::RwLock;

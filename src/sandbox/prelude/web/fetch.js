@@ -287,9 +287,9 @@ const response = ({ status, statusText, headers, url, redirected, body }) => {
 };
 
 /** A body as it leaves: null, a text, bytes, or { read(), cancel(reason) }. */
-const outgoing = (body) => {
+const outgoing = (body, what) => {
   if (body === undefined) return null;
-  if (unusable(body)) throw refuseUsed('The body of the Response');
+  if (unusable(body)) throw refuseUsed(what);
   if (take(body)) {
     if (body.value !== undefined) return body.value;
     const { pull } = body;
@@ -339,18 +339,39 @@ const answer = (value) => {
     const raw = rawOf(state.headers);
     const headers = list();
     for (let at = 0; at < raw.length; at += 2) headers[at / 2] = pair(raw[at], raw[at + 1]);
-    return { __proto__: null, status: state.status, headers, body: outgoing(state.body) };
+    return { __proto__: null, status: state.status, headers, body: outgoing(state.body, 'The body of the Response') };
   }
   if (value === undefined || value === null) return answerOf(204, undefined, null);
   if (typeof value === 'string') return answerOf(200, TEXT, usv(value));
   const content = special(value);
-  if (content !== undefined) return answerOf(200, content.type ?? 'application/octet-stream', outgoing(content.body));
+  if (content !== undefined) return answerOf(200, content.type ?? 'application/octet-stream', outgoing(content.body, 'The body of the Response'));
   const json = native.json(value, 'answer');
   return json === undefined ? answerOf(204, undefined, null) : answerOf(200, 'application/json', json);
 };
 
+/**
+ * What `fetch(input, init)` asks for: { method, url, headers, redirect, signal, body }, `body` being null, bytes, or { read(), cancel() } of
+ * a length that isn't known.
+ */
+const asked = (input, init) => {
+  const given = init === undefined || init === null ? undefined : init;
+  // A request whose body is moved here is read by this.
+  const state = requestOf(new Request(input, given));
+  const raw = rawOf(state.headers);
+  const headers = list();
+  for (let at = 0; at < raw.length; at += 2) headers[at / 2] = pair(raw[at], raw[at + 1]);
+  const content = outgoing(state.body, 'The body of the request');
+  const body = typeof content === 'string' ? encode(content) : content;
+  // The one that was given, if one was: following it makes another, which nobody but us would hold.
+  const signal = state.signal === undefined ? undefined : signalOf(state);
+  return {
+    __proto__: null, method: state.method, url: state.url, headers, redirect: state.redirect, signal, body,
+    length: isBytes(body) ? TypedArrayByteLength(body) : undefined,
+  };
+};
+
 return {
-  __proto__: null, Headers, Request, Response, isHeaders, isRequest, isResponse, request, response, answer,
+  __proto__: null, asked, Headers, Request, Response, isHeaders, isRequest, isResponse, request, response, answer,
   signal: () => need('events').signal(),
 };
 }

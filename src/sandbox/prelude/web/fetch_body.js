@@ -31,7 +31,7 @@ const take = (body) => {
 const notBytes = () => new TypeError('A stream that is a body hands over Uint8Array, nothing else: encode texts with a TextEncoder');
 
 const tooLarge = (max) => {
-  const error = new Error('The body is larger than ' + string(max) + ' bytes: read request.body piece by piece');
+  const error = new Error('The body is larger than ' + string(max) + ' bytes: read it piece by piece from `body`');
   put(error, 'code', 'EXTENSION_PAYLOAD_TOO_LARGE');
   put(error, 'status', 413);
   return error;
