@@ -10,6 +10,7 @@ mod log;
 mod meta;
 mod scope;
 mod session;
+mod supabase;
 mod transaction;
 
 use futures_util::future::BoxFuture;
@@ -51,6 +52,7 @@ pub const SERVICES: &[Service] = &[
     items::SERVICE,
     collections::SERVICE,
     fields::SERVICE,
+    supabase::SERVICE,
     transaction::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },

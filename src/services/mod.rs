@@ -12,6 +12,7 @@ pub mod fields;
 pub mod items;
 pub mod operation;
 pub mod query;
+pub mod rawdb;
 pub mod runner;
 pub mod sessions;
 pub mod setup;
