@@ -38,8 +38,7 @@ struct Sent {
 }
 
 fn request(call: &Call) -> Result<Request> {
-    let sent: Sent =
-        serde_json::from_value(call.arg(0).clone()).map_err(|e| Error::payload(format!("{}: a bad request: {e}", call.method)))?;
+    let sent: Sent = Sent::deserialize(call.arg(0)).map_err(|e| Error::payload(format!("{}: a bad request: {e}", call.method)))?;
     let mut headers = sent.headers;
     let mut header = |name: &str| headers.remove(name).unwrap_or_default();
     let (prefer, accept, range) = (header("prefer"), header("accept"), header("range"));
@@ -48,7 +47,11 @@ fn request(call: &Call) -> Result<Request> {
 
 /// `rawdb`, or `rawdb:system` where a table of the host is named.
 fn capability(call: &Call) -> Option<String> {
-    let is_system = request(call).is_ok_and(|request| request.names_system());
+    let sent = call.arg(0);
+    let params = sent.get("params").and_then(Value::as_array).into_iter().flatten();
+    let selects = params.filter(|pair| pair.get(0).and_then(Value::as_str) == Some("select"));
+    let selects = selects.filter_map(|pair| pair.get(1).and_then(Value::as_str));
+    let is_system = rawdb::names_system(sent.get("path").and_then(Value::as_str).unwrap_or_default(), selects);
     Some(if is_system { "rawdb:system" } else { "rawdb" }.to_owned())
 }
 

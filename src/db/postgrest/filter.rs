@@ -236,12 +236,10 @@ pub(super) fn arrows(dialect: Dialect, expr: Expr, steps: &[Step]) -> Result<Exp
             Key::Index(index) => path.push_str(&format!("[{index}]")),
         }
     }
-    let mut text = Text::default();
-    if as_text {
-        text.raw("trellis_text(").part(expr.text).raw(" -> ").value(path).raw(", 'json', 0)");
-    } else {
-        text.raw("(").part(expr.text).raw(" -> ").value(path).raw(")");
-    }
+    // What isn't JSON has no way into it, as on Postgres.
+    let mut text = Text::of("CASE WHEN json_valid(");
+    text.part(expr.text.clone()).raw(") THEN ").part(expr.text).raw(" -> ").value(path).raw(" END");
+    let text = if as_text { around("trellis_text(", text, ", 'json', 0)") } else { around("(", text, ")") };
     Ok(Expr { text, kind, sql_type: String::new() })
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use request::Request;
+pub use request::{Request, names_system};
 
 use self::request::{Asked, Kind, What};
 use super::Ctx;

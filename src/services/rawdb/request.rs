@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::refusal::{clip, refuse};
 use super::scan::{Scan, Unreadable};
 use super::{filter, select};
-use crate::db::postgrest::Count;
 use crate::db::postgrest::plan::{Action, Call, Cond, Conflict, Embed, Insert, Item, Node, Path};
+use crate::db::postgrest::{Count, is_system};
 use crate::error::Result;
 use crate::json;
 
@@ -81,25 +81,7 @@ impl Request {
 
     /// The table or function, for the log.
     pub fn target(&self) -> &str {
-        let path = self.path.strip_prefix('/').unwrap_or(&self.path);
-        path.strip_prefix("rpc/").unwrap_or(path)
-    }
-
-    /// Whether it names a table of the host: then it needs a capability of its own. What foreign keys lead there by other names is
-    /// refused when it is known.
-    pub fn names_system(&self) -> bool {
-        fn named(items: &[Item]) -> bool {
-            items.iter().any(|item| match item {
-                Item::Embed(Embed { target, hint, node, .. }) => {
-                    [Some(target), hint.as_ref()].into_iter().flatten().any(|name| crate::db::postgrest::is_system(name))
-                        || named(&node.select)
-                }
-                _ => false,
-            })
-        }
-        let selects = self.params.iter().filter(|(name, _)| name == "select");
-        crate::db::postgrest::is_system(self.target())
-            || selects.filter_map(|(_, text)| select::parse(text).ok()).any(|items| named(&items))
+        target(&self.path)
     }
 
     /// Reads it.
@@ -212,6 +194,25 @@ impl Request {
             _ => Err(refuse("PGRST102", "Empty or invalid json", None)),
         }
     }
+}
+
+fn target(path: &str) -> &str {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.strip_prefix("rpc/").unwrap_or(path)
+}
+
+/// Whether a request to `path` that selects `selects` names a table of the host: then it needs a capability of its own. What foreign keys
+/// lead there by other names is refused when it is known.
+pub fn names_system<'a>(path: &str, mut selects: impl Iterator<Item = &'a str>) -> bool {
+    fn named(items: &[Item]) -> bool {
+        items.iter().any(|item| match item {
+            Item::Embed(Embed { target, hint, node, .. }) => {
+                [Some(target), hint.as_ref()].into_iter().flatten().any(|name| is_system(name)) || named(&node.select)
+            }
+            _ => false,
+        })
+    }
+    is_system(target(path)) || selects.any(|text| select::parse(text).is_ok_and(|items| named(&items)))
 }
 
 fn not_rows() -> crate::error::Error {
