@@ -3,7 +3,7 @@
 (host, primordials, { tx }) => {
   const {
     ArrayIsArray, Error, JSONStringify, Map, MapHas, MapSet, ObjectFreeze, ObjectKeys, Promise, PromiseThen,
-    StringIndexOf, TypeError, isObject, put,
+    String, StringIndexOf, TypeError, isObject, put,
   } = primordials;
   const scope = tx === undefined ? {} : { tx };
   const NOT_ONE = 'JSON object requested, multiple (or no) rows returned';
@@ -11,17 +11,23 @@
 
   const kind = (value) => (value === null ? 'null' : ArrayIsArray(value) ? 'an array' : typeof value);
   const string = (value, what) => {
-    if (typeof value !== 'string') throw new TypeError(`supabase: ${what} must be a text, not ${kind(value)}`);
+    if (typeof value !== 'string') throw new TypeError('supabase: ' + what + ' must be a text, not ' + kind(value));
     return value;
   };
   const object = (value, what) => {
-    if (!isObject(value) || ArrayIsArray(value)) throw new TypeError(`supabase: ${what} must be an object, not ${kind(value)}`);
+    if (!isObject(value) || ArrayIsArray(value)) throw new TypeError('supabase: ' + what + ' must be an object, not ' + kind(value));
     return value;
   };
   const options = (value, what) => (value === undefined || value === null ? {} : object(value, what));
   const array = (value, what) => {
-    if (!ArrayIsArray(value)) throw new TypeError(`supabase: ${what} must be an array, not ${kind(value)}`);
+    if (!ArrayIsArray(value)) throw new TypeError('supabase: ' + what + ' must be an array, not ' + kind(value));
     return value;
+  };
+
+  // What a template would make of it: a symbol is a mistake.
+  const asText = (value) => {
+    if (typeof value === 'symbol') throw new TypeError('supabase: a symbol is no value');
+    return String(value);
   };
 
   // As Array.prototype.join does it, which may be patched by now.
@@ -29,7 +35,7 @@
     let text = '';
     for (let i = 0; i < values.length; i++) {
       if (i > 0) text += ',';
-      if (values[i] !== null && values[i] !== undefined) text += ArrayIsArray(values[i]) ? join(values[i]) : `${values[i]}`;
+      if (values[i] !== null && values[i] !== undefined) text += ArrayIsArray(values[i]) ? join(values[i]) : asText(values[i]);
     }
     return text;
   };
@@ -94,7 +100,7 @@
         else entry.value = value;
       },
       prefer(value) {
-        headers.prefer = headers.prefer === undefined ? value : `${headers.prefer}, ${value}`;
+        headers.prefer = headers.prefer === undefined ? value : headers.prefer + ', ' + value;
       },
     };
   };
@@ -112,7 +118,7 @@
     if (!isRead) put(headers, 'content-type', 'application/json');
     if (state.stripped) {
       const { accept } = headers;
-      if (accept === 'application/vnd.pgrst.object+json') put(headers, 'accept', `${accept};nulls=stripped`);
+      if (accept === 'application/vnd.pgrst.object+json') put(headers, 'accept', accept + ';nulls=stripped');
       else if (accept === undefined || accept === 'application/json') put(headers, 'accept', 'application/vnd.pgrst.array+json;nulls=stripped');
     }
     const params = list();
@@ -123,7 +129,7 @@
       push(params, plain(pair));
     }
     const sent = { method: state.method, path: state.path, params: plain(params), headers };
-    if (state.body !== undefined) sent.body = JSONStringify(state.body, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
+    if (state.body !== undefined) sent.body = JSONStringify(state.body, (_, value) => (typeof value === 'bigint' ? asText(value) : value));
     return { isRead, sent };
   };
 
@@ -135,7 +141,7 @@
     if (data === undefined) data = null;
     if (state.maybe && ArrayIsArray(data)) {
       if (data.length > 1) {
-        const details = `Results contain ${data.length} rows, application/vnd.pgrst.object+json requires 1 row`;
+        const details = 'Results contain ' + data.length + ' rows, application/vnd.pgrst.object+json requires 1 row';
         error = { code: 'PGRST116', details, hint: null, message: NOT_ONE };
         data = count = null;
         status = 406;
@@ -146,8 +152,8 @@
   };
 
   const unsent = (error) => {
-    const known = isObject(error) ? error : { message: `${error}` };
-    return failed(`${known.message}`, typeof known.code === 'string' ? known.code : '', typeof known.status === 'number' ? known.status : 0, {});
+    const known = isObject(error) ? error : { message: asText(error) };
+    return failed(asText(known.message), typeof known.code === 'string' ? known.code : '', typeof known.status === 'number' ? known.status : 0, {});
   };
 
   const aborted = () => failed('AbortError: This operation was aborted', '', 0, { hint: ABORTED });
@@ -192,24 +198,24 @@
     };
     const referenced = (given) => given.referencedTable ?? given.foreignTable;
     const container = (operator) => (column, value) => {
-      if (typeof value === 'string') return filter(column, `${operator}.${value}`);
-      if (ArrayIsArray(value)) return filter(column, `${operator}.{${join(value)}}`);
-      return filter(column, `${operator}.${JSONStringify(value)}`);
+      if (typeof value === 'string') return filter(column, operator + '.' + asText(value));
+      if (ArrayIsArray(value)) return filter(column, operator + '.{' + join(value) + '}');
+      return filter(column, operator + '.' + JSONStringify(value));
     };
-    const plainFilter = (operator) => (column, value) => filter(column, `${operator}.${value}`);
-    const several = (operator) => (column, patterns) => filter(column, `${operator}.{${join(array(patterns, 'the patterns'))}}`);
+    const plainFilter = (operator) => (column, value) => filter(column, operator + '.' + asText(value));
+    const several = (operator) => (column, patterns) => filter(column, operator + '.{' + join(array(patterns, 'the patterns')) + '}');
     const among = (operator) => (column, values) => {
       const kept = unique(array(values, 'the values'));
       const texts = [];
       for (let i = 0; i < kept.length; i++) {
         const value = kept[i];
-        put(texts, i, typeof value === 'string' && isReserved(value) ? `"${value}"` : `${value}`);
+        put(texts, i, typeof value === 'string' && isReserved(value) ? '"' + value + '"' : asText(value));
       }
-      return filter(column, `${operator}.(${join(texts)})`);
+      return filter(column, operator + '.(' + join(texts) + ')');
     };
     const same = () => self;
     const refused = (name, why) => () => {
-      throw new TypeError(`supabase: ${name}() is not there: ${why}`);
+      throw new TypeError('supabase: ' + name + '() is not there: ' + why);
     };
     self = ObjectFreeze({
       eq: plainFilter('eq'), neq: plainFilter('neq'), gt: plainFilter('gt'), gte: plainFilter('gte'), lt: plainFilter('lt'), lte: plainFilter('lte'),
@@ -223,20 +229,20 @@
       textSearch(column, query, given) {
         const { config, type } = options(given, 'textSearch: the options');
         const part = type === 'plain' ? 'pl' : type === 'phrase' ? 'ph' : type === 'websearch' ? 'w' : '';
-        return filter(column, `${part}fts${config === undefined ? '' : `(${config})`}.${query}`);
+        return filter(column, part + 'fts' + (config === undefined ? '' : '(' + asText(config) + ')') + '.' + asText(query));
       },
       match(query) {
         const names = ObjectKeys(object(query, 'match: the query'));
-        for (let i = 0; i < names.length; i++) if (query[names[i]] !== undefined) state.append(names[i], `eq.${query[names[i]]}`);
+        for (let i = 0; i < names.length; i++) if (query[names[i]] !== undefined) state.append(names[i], 'eq.' + asText(query[names[i]]));
         return self;
       },
-      not: (column, operator, value) => filter(column, `not.${operator}.${value}`),
+      not: (column, operator, value) => filter(column, 'not.' + asText(operator) + '.' + asText(value)),
       or(filters, given) {
         const table = referenced(options(given, 'or: the options'));
-        state.append(table ? `${table}.or` : 'or', `(${filters})`);
+        state.append(table ? asText(table) + '.or' : 'or', '(' + asText(filters) + ')');
         return self;
       },
-      filter: (column, operator, value) => filter(column, `${operator}.${value}`),
+      filter: (column, operator, value) => filter(column, asText(operator) + '.' + asText(value)),
       select(columns) {
         state.set('select', withoutSpaces(string(columns ?? '*', 'select: the columns')));
         state.prefer('return=representation');
@@ -245,21 +251,21 @@
       order(column, given) {
         const { ascending = true, nullsFirst, ...rest } = options(given, 'order: the options');
         const table = referenced(rest);
-        const key = table ? `${table}.order` : 'order';
+        const key = table ? asText(table) + '.order' : 'order';
         const before = state.get(key);
         const nulls = nullsFirst === undefined ? '' : nullsFirst ? '.nullsfirst' : '.nullslast';
-        state.set(key, `${before ? `${before},` : ''}${column}.${ascending ? 'asc' : 'desc'}${nulls}`);
+        state.set(key, (before ? before + ',' : '') + asText(column) + (ascending ? '.asc' : '.desc') + nulls);
         return self;
       },
       limit(rows, given) {
         const table = referenced(options(given, 'limit: the options'));
-        state.set(table === undefined ? 'limit' : `${table}.limit`, `${rows}`);
+        state.set(table === undefined ? 'limit' : asText(table) + '.limit', asText(rows));
         return self;
       },
       range(from, to, given) {
         const table = referenced(options(given, 'range: the options'));
-        state.set(table === undefined ? 'offset' : `${table}.offset`, `${from}`);
-        state.set(table === undefined ? 'limit' : `${table}.limit`, `${to - from + 1}`);
+        state.set(table === undefined ? 'offset' : asText(table) + '.offset', asText(from));
+        state.set(table === undefined ? 'limit' : asText(table) + '.limit', asText(to - from + 1));
         return self;
       },
       single() {
@@ -281,7 +287,7 @@
       },
       maxAffected(rows) {
         state.prefer('handling=strict');
-        state.prefer(`max-affected=${rows}`);
+        state.prefer('max-affected=' + asText(rows));
         return self;
       },
       abortSignal(signal) {
@@ -307,16 +313,16 @@
   const columnsOf = (rows) => {
     const names = list();
     for (let i = 0; i < rows.length; i++) {
-      const keys = ObjectKeys(object(rows[i], `row ${i}`));
+      const keys = ObjectKeys(object(rows[i], 'row ' + i));
       for (let k = 0; k < keys.length; k++) push(names, keys[k]);
     }
     const kept = unique(names);
     const quoted = [];
-    for (let i = 0; i < kept.length; i++) put(quoted, i, `"${kept[i]}"`);
+    for (let i = 0; i < kept.length; i++) put(quoted, i, '"' + kept[i] + '"');
     return quoted;
   };
   const writing = (state, values, { count, defaultToNull = true }) => {
-    if (count) state.prefer(`count=${count}`);
+    if (count) state.prefer('count=' + asText(count));
     if (!defaultToNull) state.prefer('missing=default');
     if (ArrayIsArray(values)) {
       const columns = columnsOf(values);
@@ -328,34 +334,34 @@
 
   const from = (relation) => {
     if (typeof relation !== 'string' || !trimmed(relation)) throw new Error('Invalid relation name: relation must be a non-empty string.');
-    const start = (method) => request(method, `/${relation}`, { __proto__: null });
+    const start = (method) => request(method, '/' + relation, { __proto__: null });
     return ObjectFreeze({
       select(columns, given) {
         const { head = false, count } = options(given, 'select: the options');
         const state = start(head ? 'HEAD' : 'GET');
         state.set('select', withoutSpaces(string(columns ?? '*', 'select: the columns')));
-        if (count) state.prefer(`count=${count}`);
+        if (count) state.prefer('count=' + asText(count));
         return builder(state);
       },
       insert: (values, given) => writing(start('POST'), values, options(given, 'insert: the options')),
       upsert(values, given) {
         const { onConflict, ignoreDuplicates = false, ...rest } = options(given, 'upsert: the options');
         const state = start('POST');
-        state.prefer(`resolution=${ignoreDuplicates ? 'ignore' : 'merge'}-duplicates`);
-        if (onConflict !== undefined) state.set('on_conflict', `${onConflict}`);
+        state.prefer('resolution=' + (ignoreDuplicates ? 'ignore' : 'merge') + '-duplicates');
+        if (onConflict !== undefined) state.set('on_conflict', asText(onConflict));
         return writing(state, values, rest);
       },
       update(values, given) {
         const { count } = options(given, 'update: the options');
         const state = start('PATCH');
-        if (count) state.prefer(`count=${count}`);
+        if (count) state.prefer('count=' + asText(count));
         state.body = values;
         return builder(state);
       },
       delete(given) {
         const { count } = options(given, 'delete: the options');
         const state = start('DELETE');
-        if (count) state.prefer(`count=${count}`);
+        if (count) state.prefer('count=' + asText(count));
         return builder(state);
       },
     });
@@ -375,15 +381,15 @@
     let nested = false;
     for (let i = 0; head && i < names.length; i++) nested ||= isNested(values[names[i]]);
     const reads = (head || get) && !nested;
-    const state = request(reads ? (head ? 'HEAD' : 'GET') : 'POST', `/rpc/${name}`, { __proto__: null });
+    const state = request(reads ? (head ? 'HEAD' : 'GET') : 'POST', '/rpc/' + name, { __proto__: null });
     if (reads) {
       for (let i = 0; i < names.length; i++) {
         const value = values[names[i]];
-        if (value !== undefined) state.append(names[i], ArrayIsArray(value) ? `{${join(value)}}` : `${value}`);
+        if (value !== undefined) state.append(names[i], ArrayIsArray(value) ? '{' + join(value) + '}' : asText(value));
       }
     } else state.body = values;
-    if (nested) state.prefer(count ? `count=${count},return=minimal` : 'return=minimal');
-    else if (count) state.prefer(`count=${count}`);
+    if (nested) state.prefer(count ? 'count=' + asText(count) + ',return=minimal' : 'return=minimal');
+    else if (count) state.prefer('count=' + asText(count));
     return builder(state);
   };
 
@@ -391,7 +397,7 @@
     from,
     rpc,
     schema(name) {
-      if (name !== 'public') throw new TypeError(`supabase: there is one schema, public, not: ${name}`);
+      if (name !== 'public') throw new TypeError('supabase: there is one schema, public, not: ' + asText(name));
       return client;
     },
   });

@@ -89,7 +89,7 @@ fn chains(calls: &[Value]) -> String {
 /// What the JavaScript half is given by the glue, as far as it uses it, and a host that writes down what it is told.
 const RECORDER: &str = "
 const primordials = { ArrayIsArray: Array.isArray, Error, JSONStringify: JSON.stringify, Map, MapHas: (m, k) => m.has(k), MapSet: (m, k, v) => m.set(k, v),
-  ObjectFreeze: Object.freeze, ObjectKeys: Object.keys, Promise, PromiseThen: (p, f, r) => p.then(f, r), StringIndexOf: (s, t) => s.indexOf(t), TypeError,
+  ObjectFreeze: Object.freeze, ObjectKeys: Object.keys, Promise, PromiseThen: (p, f, r) => p.then(f, r), String, StringIndexOf: (s, t) => s.indexOf(t), TypeError,
   isObject: (v) => (typeof v === 'object' && v !== null) || typeof v === 'function',
   put: (o, k, value) => Object.defineProperty(o, k, { value, writable: true, configurable: true, enumerable: true }) };
 let seen = [];
@@ -120,9 +120,15 @@ both!(extensions_send_what_the_real_client_sends, async |app| {
     }
 });
 
-/// Runs code that has `db`.
+/// Runs code that has `db`, in a route: there each request is an operation of its own.
 async fn with_db(app: &Client, code: &str) -> Value {
-    result_of(app, &format!("const db = services.supabase;\n{code}")).await
+    let code = format!(
+        "const {{ services }} = context;\nconst db = services.supabase;\nconst out = await (async () => {{\n{code}\n}})();\nreturn Response.json(out);"
+    );
+    let id = extension(app, json!({ "event": "GET /db", "type": "route", "code": code, "timeout_ms": 60_000 })).await;
+    let answer = app.get("/api/ext/db").await.expect(200).json();
+    app.delete(&format!("/api/extensions/{id}")).await.expect(204);
+    answer
 }
 
 both!(what_the_chains_answer_is_what_sql_gives, async |app| {
@@ -386,7 +392,7 @@ both!(each_use_is_written_down, async |app| {
         .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     let text = serde_json::to_string(&lines).unwrap();
-    assert!(text.contains("PATCH") && text.contains("books") && text.contains("inside.items.create") && !text.contains("secret"), "{text}");
+    assert!(text.contains("PATCH") && text.contains("books") && text.contains("GET /db") && !text.contains("secret"), "{text}");
 });
 
 both!(what_changes_behind_its_back_is_seen, async |app| {
@@ -412,4 +418,25 @@ both!(alone a_statement_ends_with_the_call_that_asked, async |app| {
     app.get("/api/ext/endless").await.expect(504);
     assert!(began.elapsed() < std::time::Duration::from_millis(300) + SLACK, "{:?}", began.elapsed());
     assert_eq!(app.get("/api/collections").await.status, 200);
+});
+
+both!(a_view_of_what_is_gone_spoils_nothing_else, async |app| {
+    tables(app).await;
+    app.sql("CREATE TABLE gone (id integer); CREATE VIEW of_gone AS SELECT id FROM gone").await;
+    app.sql(if app.database == Database::Sqlite { "DROP TABLE gone" } else { "DROP TABLE gone CASCADE" }).await;
+    let code = "return [(await db.from('books').select('id').eq('id', 1)).data, (await db.from('old_books').select('id').eq('id', 1)).data, (await db.from('of_gone').select()).error.code];";
+    assert_eq!(with_db(app, code).await, json!([[{ "id": 1 }], [{ "id": 1 }], "PGRST205"]));
+});
+
+both!(requests_of_any_size_have_an_end, async |app| {
+    tables(app).await;
+    let code = "const nested = (n) => 'id,nodes!parent_id('.repeat(n) + 'id' + ')'.repeat(n);
+      const code = async (chain) => { const { error, data } = await chain; return error?.code ?? data.length; };
+      return [await code(db.from('nodes').select(nested(7)).eq('id', 1)), await code(db.from('nodes').select(nested(9))), await code(db.from('nodes').select(nested(5000))),
+        await code(db.from('nodes').select(Array.from({ length: 60 }, (_, i) => `a${i}:parent_id(id)`).join(','))), await code(db.from('books').select(Array.from({ length: 500 }, (_, i) => `a${i}:id`).join(','))),
+        await code(db.from('books').select('id').or(Array.from({ length: 600 }, (_, i) => `id.eq.${i}`).join(','))), await code(db.from('books').select('id').or(Array.from({ length: 450 }, (_, i) => `id.eq.${i}`).join(','))),
+        await code(db.from('books').select('id').likeAnyOf('title', Array.from({ length: 600 }, (_, i) => `${i}`))), await code(db.from('books').select('id').in('id', Array.from({ length: 50000 }, (_, i) => i))),
+        await code(db.from('books').select('id').eq('x'.repeat(1e6), 1)), await code(db.from('books').select('x'.repeat(1e6))), await code(db.from('books').select('id').or('('.repeat(1e5)))];";
+    let expected = json!([1, "54000", "PGRST100", "54000", "54000", "54000", 8, "54000", 8, "42703", "42703", "PGRST100"]);
+    assert_eq!(with_db(app, code).await, expected);
 });

@@ -15,6 +15,8 @@ pub struct Catalog {
     pub(super) tables: BTreeMap<String, Table>,
     pub(super) keys: Vec<ForeignKey>,
     pub(super) functions: BTreeMap<String, Vec<Function>>,
+    /// Views of which only the name is known yet.
+    pub(super) unread_views: Vec<String>,
 }
 
 /// A table or a view.
@@ -127,7 +129,7 @@ pub fn is_system(name: &str) -> bool {
 
 impl Catalog {
     pub(super) fn empty(dialect: Dialect) -> Self {
-        Self { dialect, tables: BTreeMap::new(), keys: Vec::new(), functions: BTreeMap::new() }
+        Self { dialect, tables: BTreeMap::new(), keys: Vec::new(), functions: BTreeMap::new(), unread_views: Vec::new() }
     }
 
     /// Notes a column as the database describes it, and as a collection does.

@@ -1,5 +1,6 @@
 //! Reading the [`Catalog`]: one job of a few statements, on either database.
 
+use sea_query::Value as Bind;
 use serde_json::Value;
 
 use super::catalog::{Arg, Catalog, Column, ForeignKey, Function, Kind, Returns};
@@ -47,15 +48,18 @@ async fn sqlite(conn: &mut Conn<'_>, schema: &Schema, catalog: &mut Catalog) -> 
     const TABLES: &str =
         "FROM pragma_table_list AS t WHERE t.schema = 'main' AND t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     let listed = rows(conn, &format!("SELECT t.name, t.type = 'view', t.wr {TABLES}"), &[Str, Boolean, Boolean]).await?;
+    for view in listed.iter().filter(|t| flag(t, 1)) {
+        catalog.unread_views.push(text(view, 0));
+    }
+    // Of tables alone: a view of what is gone would fail the whole.
     let columns = format!(
-        "SELECT t.name, c.name, c.type, c.pk, c.hidden FROM (SELECT name {TABLES}) AS t, pragma_table_xinfo(t.name) AS c \
+        "SELECT t.name, c.name, c.type, c.pk, c.hidden FROM (SELECT name {TABLES} AND t.type = 'table') AS t, pragma_table_xinfo(t.name) AS c \
          WHERE c.hidden <> 1 ORDER BY t.name, c.cid"
     );
     let columns = rows(conn, &columns, &[Str, Str, Str, Integer, Integer]).await?;
     let mut keys: Vec<(String, i64, String)> = Vec::new();
     for row in &columns {
         let (table, name) = (text(row, 0), text(row, 1));
-        let is_view = listed.iter().any(|t| text(t, 0) == table && flag(t, 1));
         if number(row, 3) > 0 {
             keys.push((table.clone(), number(row, 3), name.clone()));
         }
@@ -66,7 +70,7 @@ async fn sqlite(conn: &mut Conn<'_>, schema: &Schema, catalog: &mut Catalog) -> 
             generated: number(row, 4) > 1,
             name,
         };
-        catalog.add_column(schema, &table, is_view, column);
+        catalog.add_column(schema, &table, false, column);
     }
     keys.sort();
     for (table, _, name) in keys {
@@ -96,12 +100,11 @@ async fn sqlite(conn: &mut Conn<'_>, schema: &Schema, catalog: &mut Catalog) -> 
         if !table.primary.is_empty() {
             table.uniques.push(table.primary.clone());
         }
-        table.row_key = match (table.is_view, flag(listed, 2), &table.primary[..]) {
-            (true, ..) => None,
-            (false, true, [key]) => Some(key.clone()),
-            (false, true, _) => None,
+        table.row_key = match (flag(listed, 2), &table.primary[..]) {
+            (true, [key]) => Some(key.clone()),
+            (true, _) => None,
             // A column of that name hides the row id.
-            (false, false, _) => ["rowid", "_rowid_", "oid"]
+            (false, _) => ["rowid", "_rowid_", "oid"]
                 .iter()
                 .find(|n| !table.columns.iter().any(|c| c.name.eq_ignore_ascii_case(n)))
                 .map(|n| (*n).to_owned()),
@@ -134,6 +137,31 @@ async fn sqlite(conn: &mut Conn<'_>, schema: &Schema, catalog: &mut Catalog) -> 
     }
     catalog.keys.retain(|key| key.target_columns.len() == key.columns.len());
     Ok(())
+}
+
+/// The columns of a view of SQLite, whose name is one of the catalog's.
+///
+/// # Errors
+/// What the database refuses: a view can be of what is gone.
+pub async fn load_view(conn: &mut Conn<'_>, view: &str) -> Result<Vec<(String, String)>> {
+    let columns = Sql::raw("SELECT name, type FROM pragma_table_info(?) ORDER BY cid", vec![Bind::from(view)]);
+    let columns = conn.select(&columns, &[FieldType::String, FieldType::String]).await?;
+    Ok(columns.iter().map(|row| (text(row, 0), text(row, 1))).collect())
+}
+
+impl Catalog {
+    /// Views whose columns are to be read one by one: [`load_view`].
+    pub fn take_unread_views(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unread_views)
+    }
+
+    /// Adds a view with the names and declared types of its columns.
+    pub fn add_view(&mut self, schema: &Schema, view: &str, columns: Vec<(String, String)>) {
+        for (name, ty) in columns {
+            let column = Column { name, kind: Kind::Field(declared(&ty)), sql_type: String::new(), max_length: None, generated: false };
+            self.add_column(schema, view, true, column);
+        }
+    }
 }
 
 /// What a column of a table that isn't a collection is read as, by the rules that SQLite has for declared types.

@@ -16,7 +16,7 @@ mod value;
 mod write;
 
 pub use catalog::{Catalog, is_system};
-pub use introspect::load;
+pub use introspect::{load, load_view};
 
 use self::compile::Compiler;
 use self::plan::{Action, Call, Node};

@@ -106,18 +106,7 @@ async fn run(ctx: &Ctx, asked: &Arc<Asked>, ask: &Arc<Ask>, catalog: Option<Arc<
     let left = ctx.op.deadline.saturating_duration_since(tokio::time::Instant::now());
     let catalog = match catalog {
         Some(catalog) => catalog,
-        None => {
-            let schema = Arc::clone(&ctx.op.schema);
-            let read = ctx
-                .read(move |conn| {
-                    let schema = Arc::clone(&schema);
-                    Box::pin(async move { postgrest::load(conn, &schema).await })
-                })
-                .await?;
-            let catalog = Arc::new(read);
-            ctx.core.raw_catalog().store(Some(Arc::clone(&catalog)));
-            catalog
-        }
+        None => read_catalog(ctx).await?,
     };
     let reads = match &asked.what {
         What::Table(action) => *action == Action::Read,
@@ -142,6 +131,32 @@ async fn run(ctx: &Ctx, asked: &Arc<Asked>, ask: &Arc<Ask>, catalog: Option<Arc<
         Box::pin(async move { job(conn, &asked, &ask, &catalog).await })
     })
     .await
+}
+
+async fn read_catalog(ctx: &Ctx) -> Result<Arc<Catalog>> {
+    let schema = Arc::clone(&ctx.op.schema);
+    let mut catalog = ctx
+        .read(move |conn| {
+            let schema = Arc::clone(&schema);
+            Box::pin(async move { postgrest::load(conn, &schema).await })
+        })
+        .await?;
+    for view in catalog.take_unread_views() {
+        let name = view.clone();
+        let columns = ctx
+            .read(move |conn| {
+                let name = name.clone();
+                Box::pin(async move { postgrest::load_view(conn, &name).await })
+            })
+            .await;
+        match columns {
+            Ok(columns) => catalog.add_view(&ctx.op.schema, &view, columns),
+            Err(error) => tracing::debug!(%error, view, "the columns of a view can't be read"),
+        }
+    }
+    let catalog = Arc::new(catalog);
+    ctx.core.raw_catalog().store(Some(Arc::clone(&catalog)));
+    Ok(catalog)
 }
 
 async fn job(conn: &mut Conn<'_>, asked: &Asked, ask: &Ask, catalog: &Catalog) -> Result<Outcome> {

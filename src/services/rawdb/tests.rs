@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::{filter, names_system, request::Request, select};
-use crate::db::postgrest::plan::{Aggregate, Cast, Compare, Cond, Is, Item, Key, Op, Path, Quantifier};
+use crate::db::postgrest::plan::{Action, Aggregate, Cast, Compare, Cond, Conflict, Is, Item, Key, Op, Path, Quantifier};
 
 #[test]
 fn what_is_selected_is_read() {
@@ -91,4 +91,63 @@ fn tables_of_the_host_are_told_by_their_names() {
     let named = |path: &str, select: &str| names_system(path, [select].into_iter());
     assert!(named("/daas_users", "*") && named("/DAAS_Users", "*") && named("/a", "b(c:daas_roles(*))") && named("/a", "b!daas_x(*)"));
     assert!(!named("/a", "daas_users,b(*)") && !named("/rpc/daas", "*"));
+}
+
+#[test]
+fn a_range_narrows_what_is_read() {
+    let node = |range: &str| {
+        let params = vec![("limit".to_owned(), "8".to_owned()), ("offset".to_owned(), "2".to_owned())];
+        let request = Request { method: "GET".into(), path: "/t".into(), range: range.into(), params, ..Request::default() };
+        request.read().map(|asked| (asked.node.offset, asked.node.limit))
+    };
+    assert_eq!(node("").unwrap(), (2, Some(8)));
+    assert_eq!(node("5-9").unwrap(), (7, Some(5)));
+    assert_eq!(node("items=5-").unwrap(), (7, Some(8)));
+    for bad in ["x", "5", "-5", "9-5", "5-x", "99999999999999999999-"] {
+        assert_eq!(node(bad).unwrap_err().report().unwrap().state, "PGRST103", "{bad}");
+    }
+}
+
+#[test]
+fn writes_say_what_they_do_with_what_is_there() {
+    let read = |method: &str, prefer: &str, params: &[(&str, &str)], body: &str| {
+        let params = params.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let request = Request {
+            method: method.into(),
+            path: "/t".into(),
+            prefer: prefer.into(),
+            params,
+            body: Some(body.into()),
+            ..Request::default()
+        };
+        request.read().map(|asked| match asked.what {
+            super::What::Table(action) => action,
+            super::What::Function(_) => panic!("a table"),
+        })
+    };
+    let Action::Insert(insert) =
+        read("POST", "resolution=ignore-duplicates, missing=default", &[("columns", "\"a\"b\",c"), ("on_conflict", "c")], "[{\"c\":1}]")
+            .unwrap()
+    else {
+        panic!("an insert")
+    };
+    assert_eq!(insert.columns.unwrap(), ["a\"b", "c"]);
+    assert_eq!((insert.missing_is_default, insert.conflict.unwrap()), (true, Conflict { columns: Some(vec!["c".into()]), ignore: true }));
+    let Action::Update(changes) = read("PATCH", "return=headers-only", &[("columns", "a"), ("a", "eq.1")], "{\"a\":1,\"b\":2}").unwrap()
+    else {
+        panic!("an update")
+    };
+    assert_eq!(changes.len(), 1, "the others aren't among the columns");
+    for (method, prefer, params, body) in [
+        ("POST", "", &[][..], ""),
+        ("POST", "", &[], "5"),
+        ("POST", "", &[], "[5]"),
+        ("POST", "tx=rollback", &[], "{}"),
+        ("PATCH", "", &[("limit", "1")], "{}"),
+        ("DELETE", "", &[("offset", "1")], ""),
+        ("PATCH", "", &[("on_conflict", "a")], "{}"),
+        ("PUT", "", &[], "{}"),
+    ] {
+        assert!(read(method, prefer, params, body).is_err(), "{method} {prefer} {params:?} {body}");
+    }
 }
