@@ -7,6 +7,8 @@ mod call;
 mod catalog;
 mod compile;
 mod filter;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod introspect;
 pub mod plan;
 mod refusal;

@@ -5,6 +5,8 @@
 
 mod answer;
 mod filter;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod refusal;
 mod request;
 mod scan;

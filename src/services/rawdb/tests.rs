@@ -151,3 +151,92 @@ fn writes_say_what_they_do_with_what_is_there() {
         assert!(read(method, prefer, params, body).is_err(), "{method} {prefer} {params:?} {body}");
     }
 }
+
+/// Pieces of well-formed requests put together at random: what comes of them is parameters, names of the catalog and words of ours.
+#[test]
+fn nothing_of_a_request_gets_into_a_statement_but_as_a_parameter() {
+    const PIECES: [&str; 58] = [
+        "id",
+        "x",
+        "b_id",
+        "*",
+        "b(",
+        ")",
+        "c(",
+        "(",
+        ",",
+        ",",
+        ".",
+        ".",
+        ":",
+        "::",
+        "!",
+        "->",
+        "->>",
+        "\"",
+        "'",
+        ";",
+        "--",
+        "/*",
+        "\\",
+        "a",
+        "b",
+        "c",
+        "j",
+        "a_id",
+        "!inner",
+        "!left",
+        "...",
+        "text",
+        "int",
+        "count()",
+        ".sum()",
+        "eq.",
+        "gt.",
+        "not.",
+        "in.(",
+        "like.",
+        "match.",
+        "is.null",
+        "is.not_null",
+        "or(",
+        "and(",
+        "like(any).{",
+        "}",
+        "fts(",
+        "cs.{",
+        ".desc",
+        ".nullslast",
+        "1",
+        "-1",
+        " DROP TABLE a",
+        "\"\"",
+        "é",
+        "0",
+        "$1",
+    ];
+    const NAMES: [&str; 14] =
+        ["select", "select", "select", "or", "and", "not.or", "order", "limit", "offset", "x", "id", "x->p->>q", "b.x", "c.order"];
+    let mut seed = 0x2545_f491_u32;
+    let mut next = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        seed as usize % below
+    };
+    for _ in 0..30_000 {
+        let mut text = ["a", "b", "c", "j"][next(4)].to_owned();
+        for _ in 0..1 + next(3) {
+            let name = NAMES[next(NAMES.len())];
+            text.push_str(&format!("\n{name}\n"));
+            text.push_str(match name {
+                "or" | "and" | "not.or" => "(",
+                _ => "",
+            });
+            for _ in 0..next(9) {
+                text.push_str(PIECES[next(PIECES.len())]);
+            }
+        }
+        super::fuzz::requests(text.as_bytes());
+    }
+}
