@@ -436,7 +436,9 @@ both!(requests_of_any_size_have_an_end, async |app| {
         await code(db.from('nodes').select(Array.from({ length: 60 }, (_, i) => `a${i}:parent_id(id)`).join(','))), await code(db.from('books').select(Array.from({ length: 500 }, (_, i) => `a${i}:id`).join(','))),
         await code(db.from('books').select('id').or(Array.from({ length: 600 }, (_, i) => `id.eq.${i}`).join(','))), await code(db.from('books').select('id').or(Array.from({ length: 450 }, (_, i) => `id.eq.${i}`).join(','))),
         await code(db.from('books').select('id').likeAnyOf('title', Array.from({ length: 600 }, (_, i) => `${i}`))), await code(db.from('books').select('id').in('id', Array.from({ length: 50000 }, (_, i) => i))),
-        await code(db.from('books').select('id').eq('x'.repeat(1e6), 1)), await code(db.from('books').select('x'.repeat(1e6))), await code(db.from('books').select('id').or('('.repeat(1e5)))];";
-    let expected = json!([1, "54000", "PGRST100", "54000", "54000", "54000", 8, "54000", 8, "42703", "42703", "PGRST100"]);
+        await code(db.from('books').select('id').eq('x'.repeat(1e6), 1)), await code(db.from('books').select('x'.repeat(1e6))), await code(db.from('books').select('id').or('('.repeat(1e5))),
+        await code(db.from('books').select('id').limit('18446744073709551615')), await code(db.from('books').select('id').range(9007199254740991, 9007199254740991)), await code(db.from('books').select('id').limit(-1))];";
+    let expected =
+        json!([1, "54000", "PGRST100", "54000", "54000", "54000", 8, "54000", 8, "42703", "42703", "PGRST100", 8, 0, "PGRST100"]);
     assert_eq!(with_db(app, code).await, expected);
 });

@@ -116,7 +116,7 @@ pub async fn run(conn: &mut Conn<'_>, catalog: &Catalog, ask: &Ask) -> Result<Ou
 pub async fn call(conn: &mut Conn<'_>, catalog: &Catalog, ask: &Ask, call: &Call) -> Result<Outcome> {
     let mut compiler = Compiler::new(catalog, ask.system);
     let mut outcome = call::call(conn, &mut compiler, ask, call).await?;
-    outcome.total = ask.count.map(|_| outcome.affected + ask.node.offset);
+    outcome.total = ask.count.map(|_| outcome.affected.saturating_add(ask.node.offset));
     if let Some(max) = ask.max_affected
         && outcome.shape == Shape::Rows
         && outcome.affected > max
@@ -148,7 +148,6 @@ async fn read(conn: &mut Conn<'_>, compiler: &mut Compiler<'_>, ask: &Ask) -> Re
         check_rows(&outcome.rows, ask)?;
     }
     if let Some(count) = ask.count {
-        compiler.conditions = 0;
         let mut counter = Compiler::new(compiler.catalog, ask.system);
         let scope = counter.scope(table, 0);
         let mut wheres = Vec::new();

@@ -100,8 +100,11 @@ fn counted_by_itself(table: &Table, column: &Column, value: &Value) -> Result<()
     Ok(())
 }
 
+/// Rows with the columns that are written of them.
+type Batches<'t, 'r> = Vec<(Vec<&'t Column>, Vec<&'r Map<String, Value>>)>;
+
 /// The rows by the columns that each writes: all of them together, unless missing members take the column's default.
-fn batches<'t, 'r>(table: &'t Table, insert: &'r Insert) -> Result<Vec<(Vec<&'t Column>, Vec<&'r Map<String, Value>>)>> {
+fn batches<'t, 'r>(table: &'t Table, insert: &'r Insert) -> Result<Batches<'t, 'r>> {
     let columns = |names: Vec<&String>| names.into_iter().map(|name| column(table, name)).collect::<Result<Vec<_>>>();
     let named: Vec<&String> = match (&insert.columns, insert.rows.first()) {
         (Some(names), _) => names.iter().collect(),

@@ -132,7 +132,7 @@ impl Request {
         node.offset = node.offset.saturating_add(from);
         if !to.is_empty() {
             let to: u64 = to.parse().map_err(|_| wrong())?;
-            let rows = (to + 1).checked_sub(from).ok_or_else(wrong)?;
+            let rows = to.saturating_add(1).checked_sub(from).filter(|rows| *rows > 0).ok_or_else(wrong)?;
             node.limit = Some(node.limit.unwrap_or(u64::MAX).min(rows));
         }
         Ok(())
