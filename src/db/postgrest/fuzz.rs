@@ -29,7 +29,9 @@ pub(crate) fn sample(dialect: Dialect) -> Catalog {
         max_length: None,
         generated: false,
     };
-    for (table, columns) in [("a", &["id", "b_id", "a_id", "x"][..]), ("b", &["id", "x"]), ("c", &["id", "x"]), ("j", &["a_id", "c_id"])] {
+    for (table, columns) in
+        [("a", &["id", "b_id", "a_id", "x"][..]), ("b", &["id", "x"][..]), ("c", &["id", "x"][..]), ("j", &["a_id", "c_id"][..])]
+    {
         for name in columns {
             let ty = match (*name, table) {
                 ("x", "a") => FieldType::Text,

@@ -141,13 +141,13 @@ fn writes_say_what_they_do_with_what_is_there() {
     assert_eq!(changes.len(), 1, "the others aren't among the columns");
     for (method, prefer, params, body) in [
         ("POST", "", &[][..], ""),
-        ("POST", "", &[], "5"),
-        ("POST", "", &[], "[5]"),
-        ("POST", "tx=rollback", &[], "{}"),
-        ("PATCH", "", &[("limit", "1")], "{}"),
-        ("DELETE", "", &[("offset", "1")], ""),
-        ("PATCH", "", &[("on_conflict", "a")], "{}"),
-        ("PUT", "", &[], "{}"),
+        ("POST", "", &[][..], "5"),
+        ("POST", "", &[][..], "[5]"),
+        ("POST", "tx=rollback", &[][..], "{}"),
+        ("PATCH", "", &[("limit", "1")][..], "{}"),
+        ("DELETE", "", &[("offset", "1")][..], ""),
+        ("PATCH", "", &[("on_conflict", "a")][..], "{}"),
+        ("PUT", "", &[][..], "{}"),
     ] {
         assert!(read(method, prefer, params, body).is_err(), "{method} {prefer} {params:?} {body}");
     }
