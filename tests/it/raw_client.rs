@@ -123,7 +123,7 @@ both!(extensions_send_what_the_real_client_sends, async |app| {
 /// Runs code that has `db`, in a route: there each request is an operation of its own.
 async fn with_db(app: &Client, code: &str) -> Value {
     let code = format!(
-        "const {{ services }} = context;\nconst db = services.supabase;\nconst out = await (async () => {{\n{code}\n}})();\nreturn Response.json(out);"
+        "const {{ services }} = context;\nconst db = services.supabase;\nconst out = await (async () => {{\n{code}\n}})();\nreturn Response.json(out ?? null);"
     );
     let id = extension(app, json!({ "event": "GET /db", "type": "route", "code": code, "timeout_ms": 60_000 })).await;
     let answer = app.get("/api/ext/db").await.expect(200).json();
@@ -325,7 +325,7 @@ both!(a_transaction_joins_calls_and_no_events_are_fired, async |app| {
       try { await context.services.transaction(async (s) => { await s.supabase.from('things').insert({ id: 1, name: 'a' }); throw new Error('no'); }); } catch (e) { out.push(e.message); }
       out.push(await context.services.transaction(async (s) => { await s.supabase.from('things').insert({ id: 2, name: 'b' }); return (await s.supabase.from('things').select('id')).data; }));
       out.push((await context.services.supabase.from('articles').insert({ title: 'quiet' })).error);
-      return Response.json(out);";
+      return Response.json(out ?? null);";
     extension(app, json!({ "event": "GET /try", "type": "route", "code": code })).await;
     assert_eq!(app.get("/api/ext/try").await.expect(200).json(), json!(["no", [{ "id": 2 }], null]));
     assert_eq!((app.number("SELECT count(*) FROM things").await, count(app, "articles").await), (1, 1));
