@@ -13,6 +13,7 @@ pub(crate) mod fuzz;
 mod items;
 mod page;
 mod request;
+mod services;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,6 +77,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(items::routes())
         .merge(collections::routes())
         .merge(extensions::routes())
+        .merge(services::routes())
         .merge(ext::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

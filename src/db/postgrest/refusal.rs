@@ -48,7 +48,7 @@ pub(super) fn unwritable_column(table: &str, name: &str) -> Error {
 
 /// A table that only those may touch who were granted it.
 pub(super) fn not_granted(name: &str) -> Error {
-    let hint = "Tables that begin with `daas_` need the capability `rawdb:system`".to_owned();
+    let hint = "Tables that begin with `daas_` need the capability `rawdb:system`, and to be named as such".to_owned();
     let message = format!("permission denied for table {}", clip(name));
     let report = Report { state: "42501".to_owned(), message: message.clone(), details: None, hint: Some(hint) };
     Error::forbidden(message).with_report(report)
