@@ -11,6 +11,7 @@ export * from './events.js';
 export * from './query.js';
 export * from './routes.js';
 export * from './services.js';
+export * from './supabase.js';
 
 import type { Emitter } from './events.js';
 import type { Item } from './query.js';

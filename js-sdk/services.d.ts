@@ -1,4 +1,5 @@
 import type { AggregateQuery, Item, Key, KeyQuery, Query, ReadOptions } from './query.js';
+import type { SupabaseClient } from './supabase.js';
 
 /** `context.services`: what an extension may ask of the host. Every method rejects with a {@link ServiceError}. */
 export interface Services {
@@ -10,6 +11,9 @@ export interface Services {
 
   /** What fields collections have. */
   fields(): Promise<FieldsService>;
+
+  /** A raw client over the same database, past permissions and hooks. */
+  readonly supabase: SupabaseClient;
 
   /**
    * What `work` does with the services that it is given is one transaction: kept when it returns, undone when it throws. Inside a filter, or

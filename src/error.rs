@@ -148,6 +148,20 @@ struct Inner {
     author: Option<AuthorChoice>,
     retry_after_secs: Option<u64>,
     extra: Option<serde_json::Map<String, serde_json::Value>>,
+    report: Option<Report>,
+}
+
+/// What the database itself said of a failure, for the raw client alone: no other answer shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The SQLSTATE, or the code that PostgREST has for it.
+    pub state: String,
+    /// What is wrong.
+    pub message: String,
+    /// With what.
+    pub details: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
 }
 
 /// What an author's thrown error chose for the answer instead of 400 and `EXTENSION_ERROR`.
@@ -170,6 +184,7 @@ impl Error {
             author: None,
             retry_after_secs: None,
             extra: None,
+            report: None,
         }))
     }
 
@@ -226,6 +241,18 @@ impl Error {
     pub fn with_extra(mut self, key: &str, value: impl Into<serde_json::Value>) -> Self {
         self.0.extra.get_or_insert_default().insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Adds what the raw client is told.
+    #[must_use]
+    pub fn with_report(mut self, report: Report) -> Self {
+        self.0.report = Some(report);
+        self
+    }
+
+    /// What the raw client is told.
+    pub fn report(&self) -> Option<&Report> {
+        self.0.report.as_ref()
     }
 
     /// The meaning.

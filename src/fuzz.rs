@@ -3,13 +3,14 @@
 //! `fuzz/fuzz_targets` hands libFuzzer's inputs to these; the test below hands them what is kept in `fuzz/corpus` and
 //! `fuzz/regressions`, so that every test run replays what was ever found. Compiled for tests and fuzzing only.
 
+use crate::services::rawdb;
 use crate::{extensions, http, sandbox};
 
 /// A name, which is that of the target's folders as well, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("arena", sandbox::fuzz::arena),
     ("frames_from_worker", sandbox::fuzz::frames_from_worker),
     ("frames_from_host", sandbox::fuzz::frames_from_host),
@@ -23,6 +24,7 @@ pub const TARGETS: [Target; 13] = [
     ("registrations", extensions::fuzz::registrations),
     ("targets", http::fuzz::targets),
     ("headers", http::fuzz::headers),
+    ("raw_requests", rawdb::fuzz::requests),
 ];
 
 /// Gives an input to a target.

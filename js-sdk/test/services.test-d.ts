@@ -82,6 +82,18 @@ export async function others({ services }: EventContext): Promise<number> {
   });
 }
 
+export async function raw({ services }: EventContext): Promise<string | undefined> {
+  const { data, error, count } = await services.supabase.from<{ id: number; title: string }>('books').select('id, title', { count: 'exact' }).eq('id', 1).order('title').limit(5);
+  const title: string | undefined = data?.[0]?.title;
+  const one = await services.supabase.from('books').insert({ title }).select('id').single();
+  const code: string | undefined = one.error?.code ?? error?.code;
+  // @ts-expect-error a count may be missing
+  const sure: number = count;
+  // @ts-expect-error there is one schema
+  services.supabase.schema('other');
+  return code ?? String(sure);
+}
+
 export async function refusals({ services }: EventContext): Promise<Item | undefined> {
   try {
     return await (await services.items('products')).readOne(1);

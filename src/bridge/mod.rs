@@ -16,6 +16,7 @@ mod meta;
 mod scope;
 mod secrets;
 mod session;
+mod supabase;
 mod transaction;
 
 use futures_util::future::BoxFuture;
@@ -62,6 +63,7 @@ pub const SERVICES: &[Service] = &[
     fields::SERVICE,
     cron::SERVICE,
     mail::SERVICE,
+    supabase::SERVICE,
     transaction::SERVICE,
     custom::SERVICE,
     fetch::SERVICE,

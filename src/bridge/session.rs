@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::fetch::{self, Around, Fetches, Mocks};
-use super::{Call, Capabilities, Secrets, mail, meta, method, transaction};
+use super::{Call, Capabilities, Secrets, mail, meta, method, supabase, transaction};
 use crate::auth::Accountability;
 use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{CallError, Host, LogLevel, LogLine, Streamed, Upload};
@@ -214,20 +214,24 @@ impl Inner {
             (Some(id), _) => self.transaction(id)?,
             (None, Place::Joined(ctx)) => ctx.clone(),
             (None, Place::Separate(core, start)) => {
-                // On a task of its own: what is committed is followed up, also when the code ends without waiting for it.
                 let (core, mut start, run) = (Arc::clone(core), start.clone(), method.run);
                 if call.scope.system {
                     start.who = Arc::new(Accountability::system());
                 }
                 let call = Arc::new(call);
-                let work = tokio::spawn(async move {
+                let work = async move {
                     core.operate(start, |ctx| {
                         let (ctx, call) = (ctx.with(call.scope.elevated, emit), Arc::clone(&call));
                         async move { run(&ctx, &call).await }
                     })
                     .await
-                });
-                return work.await.map_err(|e| Error::internal(format!("a service call's task ended: {e}")))?;
+                };
+                // Nothing follows such a read: it ends with the code that asked.
+                if name == supabase::READ {
+                    return work.await;
+                }
+                // On a task of its own: what is committed is followed up, also when the code ends without waiting for it.
+                return tokio::spawn(work).await.map_err(|e| Error::internal(format!("a service call's task ended: {e}")))?;
             }
         };
         let joined = if call.scope.system { joined.as_system() } else { joined };

@@ -89,6 +89,30 @@ impl<'c> Conn<'c> {
         self.settle(outcome)
     }
 
+    /// Runs a statement that answers one column of text, which is never NULL; `max_bytes` is how much all rows together may have.
+    ///
+    /// # Errors
+    /// As [`Conn::select`]; `ExtensionPayloadTooLarge` for more than that.
+    pub async fn texts(&mut self, sql: &Sql, max_bytes: usize) -> Result<Vec<String>> {
+        self.check()?;
+        let outcome = match &mut self.side {
+            Side::Sqlite(conn) => sqlite::texts(conn, sql, max_bytes),
+            Side::Postgres(conn) => postgres::texts(conn, sql, max_bytes).await,
+        };
+        self.settle(outcome)
+    }
+
+    /// From now on no statement of this transaction runs for longer. SQLite needs no telling: there a statement ends when its caller left.
+    ///
+    /// # Errors
+    /// As [`Conn::select`].
+    pub async fn end_within(&mut self, limit: std::time::Duration) -> Result<()> {
+        match self.dialect() {
+            Dialect::Sqlite => Ok(()),
+            Dialect::Postgres => self.batch(&format!("SET LOCAL statement_timeout = {}", limit.as_millis().clamp(1, 2_000_000_000))).await,
+        }
+    }
+
     /// Runs a statement that answers no rows; answers how many it changed.
     ///
     /// # Errors

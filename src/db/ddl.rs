@@ -225,14 +225,19 @@ pub async fn after_explicit_key(conn: &mut Conn<'_>, collection: &Collection, ke
     if conn.dialect() == Dialect::Sqlite || !field.auto_increment {
         return Ok(());
     }
-    let Ok(key) = FieldType::BigInteger.encode(Dialect::Postgres, key) else {
-        return Ok(());
-    };
+    match FieldType::BigInteger.encode(Dialect::Postgres, key) {
+        Ok(Bind::BigInt(Some(key))) => after_explicit_number(conn, &collection.name, &field.name, key).await,
+        _ => Ok(()),
+    }
+}
+
+/// As [`after_explicit_key`], for a column of Postgres that counts by itself.
+pub(super) async fn after_explicit_number(conn: &mut Conn<'_>, table: &str, column: &str, key: i64) -> Result<()> {
     // Never back: numbers below the last one given out would meet items.
     let text = "SELECT setval(s.name, $1) FROM (SELECT pg_get_serial_sequence($2, $3)::regclass AS name) AS s \
                 WHERE $1 > greatest(coalesce(pg_sequence_last_value(s.name), 0), 0)";
-    let names = [Bind::from(quoted(&collection.name)), Bind::from(field.name.as_str())];
-    conn.select(&Sql::raw(text, [key].into_iter().chain(names).collect()), &[FieldType::BigInteger]).await.map(drop)
+    let values = vec![Bind::from(key), Bind::from(quoted(table)), Bind::from(column)];
+    conn.select(&Sql::raw(text, values), &[FieldType::BigInteger]).await.map(drop)
 }
 
 /// A name as SQL.

@@ -5,7 +5,7 @@
 use rusqlite::ffi;
 use sqlx::postgres::PgDatabaseError;
 
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Report};
 
 /// The meaning of a failure of SQLite.
 pub(super) fn sqlite(error: rusqlite::Error) -> Error {
@@ -29,7 +29,17 @@ pub(super) fn sqlite(error: rusqlite::Error) -> Error {
             _ => return Error::internal(format!("SQLite: {error}")),
         },
     };
-    mapped.with_detail(format!("SQLite {}: {message}", code.extended_code))
+    let state = match code.extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => "23505",
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => "23503",
+        ffi::SQLITE_CONSTRAINT_NOTNULL => "23502",
+        ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_DATATYPE => "23514",
+        ffi::SQLITE_CONSTRAINT_TRIGGER => "P0001",
+        _ => "",
+    };
+    let report = Report { state: state.to_owned(), message: mapped.message().to_owned(), details: None, hint: None };
+    let mapped = mapped.with_detail(format!("SQLite {}: {message}", code.extended_code));
+    if state.is_empty() { mapped } else { mapped.with_report(report) }
 }
 
 /// The meaning of a failure of Postgres or of the way to it.
@@ -57,9 +67,22 @@ pub(super) fn postgres(error: sqlx::Error) -> Error {
         "0A000" if database.message().contains("cached plan") => conflict(),
         "57014" | "25P03" | "25P04" => timeout(),
         code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code == "55P03" => unavailable(),
-        _ => return Error::internal(format!("Postgres {}: {}", database.code(), database.message())),
+        _ => Error::internal(""),
     };
-    mapped.with_detail(format!("Postgres {}: {}", database.code(), database.message()))
+    let report = Report {
+        state: database.code().to_owned(),
+        message: database.message().to_owned(),
+        details: database.detail().map(str::to_owned),
+        hint: database.hint().map(str::to_owned),
+    };
+    mapped.with_report(report).with_detail(format!("Postgres {}: {}", database.code(), database.message()))
+}
+
+/// More bytes than one answer may have.
+pub(super) fn too_large(max_bytes: usize) -> Error {
+    let message = format!("The answer would be larger than {max_bytes} bytes (EXTENSION_MAX_PAYLOAD)");
+    let report = Report { state: "54000".to_owned(), message: message.clone(), details: None, hint: None };
+    Error::new(ErrorCode::ExtensionPayloadTooLarge, message).with_report(report)
 }
 
 /// A foreign key that names nothing, or a row that something still names.

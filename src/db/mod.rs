@@ -15,6 +15,7 @@ mod migrate;
 mod moment;
 mod pattern;
 mod postgres;
+pub mod postgrest;
 pub mod query;
 mod reader;
 pub mod schema;

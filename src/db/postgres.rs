@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryStreamExt};
 use sea_query::{ArrayType, Value as Bind};
 use serde_json::Value;
 use sqlx::encode::IsNull;
@@ -171,6 +171,24 @@ pub(super) async fn select(conn: &mut PgConnection, sql: &Sql, columns: &[FieldT
             columns.iter().enumerate().map(|(at, ty)| json(*ty, row, at)).collect()
         })
         .collect()
+}
+
+/// See `Conn::texts`.
+pub(super) async fn texts(conn: &mut PgConnection, sql: &Sql, max_bytes: usize) -> Result<Vec<String>> {
+    let (text, arguments) = bound(sql)?;
+    let mut rows = sqlx::query_with(AssertSqlSafe(text), arguments).fetch(conn);
+    let (mut answer, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await.map_err(failure::postgres)? {
+        let text: Option<String> = row.try_get_unchecked(0).map_err(|e| Error::internal(format!("a column can't be read: {e}")))?;
+        // The statement answers NULL for a row that is too large by itself.
+        let text = text.ok_or_else(|| failure::too_large(max_bytes))?;
+        bytes += text.len();
+        if bytes > max_bytes {
+            return Err(failure::too_large(max_bytes));
+        }
+        answer.push(text);
+    }
+    Ok(answer)
 }
 
 /// See `Conn::execute`.

@@ -116,11 +116,27 @@ fn prepare(conn: Connection) -> Result<(Connection, Watch)> {
             })?;
             Ok(ctx.get_raw(1).as_str_or_null()?.map(|text| pattern.is_match(text)))
         })?;
+        conn.create_scalar_function("trellis_json", 3, pure, |ctx| Ok(typed(ctx)?.to_string()))?;
+        conn.create_scalar_function("trellis_text", 3, pure, |ctx| {
+            Ok(match typed(ctx)? {
+                Value::Null => None,
+                Value::String(text) => Some(text),
+                other => Some(other.to_string()),
+            })
+        })?;
         let looked = watch.clone();
         conn.progress_handler(STEPS_PER_LOOK, Some(move || looked.over()))
     };
     register().map_err(failure::sqlite)?;
     Ok((conn, watch))
+}
+
+/// The value of a column as [`select`] would answer it, for functions `(value, type, scale)`.
+fn typed(ctx: &rusqlite::functions::Context<'_>) -> rusqlite::Result<Value> {
+    let scale = u8::try_from(ctx.get::<i64>(2)?).unwrap_or_default();
+    let name = ctx.get_raw(1).as_str()?;
+    let ty = FieldType::parse(name, Some(FieldType::SQLITE_PRECISION.max(scale)), Some(scale)).unwrap_or(FieldType::Text);
+    Ok(json(ty, ctx.get_raw(0)))
 }
 
 /// Runs a statement that controls a transaction.
@@ -155,6 +171,58 @@ pub(super) fn select(conn: &Connection, sql: &Sql, columns: &[FieldType]) -> Res
         answer.push(cells);
     }
     Ok(answer)
+}
+
+/// See `Conn::texts`.
+pub(super) fn texts(conn: &Connection, sql: &Sql, max_bytes: usize) -> Result<Vec<String>> {
+    let limit = Length::set(conn, max_bytes);
+    let outcome = (|| {
+        let mut statement = conn.prepare_cached(&sql.text)?;
+        for (at, value) in sql.values.iter().enumerate() {
+            statement.raw_bind_parameter(at + 1, Parameter(value))?;
+        }
+        let mut rows = statement.raw_query();
+        let (mut answer, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let text = row.get_ref(0)?.as_str_or_null()?.unwrap_or("null");
+            bytes += text.len();
+            if bytes > max_bytes {
+                return Ok(None);
+            }
+            answer.push(text.to_owned());
+        }
+        Ok(Some(answer))
+    })();
+    drop(limit);
+    match outcome {
+        Ok(Some(answer)) => Ok(answer),
+        Err(rusqlite::Error::SqliteFailure(code, _)) if code.code == rusqlite::ErrorCode::TooBig => Err(failure::too_large(max_bytes)),
+        Ok(None) => Err(failure::too_large(max_bytes)),
+        Err(error) => Err(failure::sqlite(error)),
+    }
+}
+
+/// How long a value may become on the way to an answer, until this is dropped.
+struct Length<'c> {
+    conn: &'c Connection,
+    before: std::ffi::c_int,
+}
+
+impl<'c> Length<'c> {
+    fn set(conn: &'c Connection, bytes: usize) -> Self {
+        Self { conn, before: Self::exchange(conn, std::ffi::c_int::try_from(bytes).unwrap_or(std::ffi::c_int::MAX)) }
+    }
+
+    fn exchange(conn: &Connection, bytes: std::ffi::c_int) -> std::ffi::c_int {
+        // SAFETY: the handle is that of an open connection, which this thread has borrowed; the limit is a plain number.
+        unsafe { rusqlite::ffi::sqlite3_limit(conn.handle(), rusqlite::ffi::SQLITE_LIMIT_LENGTH, bytes) }
+    }
+}
+
+impl Drop for Length<'_> {
+    fn drop(&mut self) {
+        Self::exchange(self.conn, self.before);
+    }
 }
 
 /// See `Conn::execute`.

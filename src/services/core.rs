@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::runner::{Runner, Snapshot};
 use crate::auth::password::Passwords;
@@ -10,6 +10,7 @@ use crate::auth::token::Signer;
 use crate::auth::{Directory, Who};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::db::postgrest::Catalog;
 use crate::db::{Collection, Db, Schema};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::Dispatcher;
@@ -36,6 +37,8 @@ pub struct Core {
     pub dispatcher: Arc<Dispatcher>,
     /// Swapped whole after a change of the schema; an operation keeps the one that it began with.
     schema: ArcSwap<Schema>,
+    /// What the raw client can name. Emptied with each change of the schema; read again by who needs it next.
+    raw_catalog: ArcSwapOption<Catalog>,
     /// Set once by `app`, after everything that needs a `Core` exists.
     runner: OnceLock<Arc<dyn Runner>>,
 }
@@ -49,6 +52,7 @@ impl Core {
             passwords: Passwords::new()?,
             dispatcher: Dispatcher::new(db.clone(), clock.clone()),
             schema: ArcSwap::from_pointee(schema),
+            raw_catalog: ArcSwapOption::empty(),
             runner: OnceLock::new(),
             outbound: Outbound::new(config.outbound.clone())?,
             db,
@@ -78,7 +82,13 @@ impl Core {
     pub async fn reload_schema(&self) -> Result<()> {
         let schema = self.db.read(|conn| Box::pin(crate::db::schema::load(conn))).await?;
         self.schema.store(Arc::new(schema));
+        self.raw_catalog.store(None);
         Ok(())
+    }
+
+    /// What the raw client can name, if somebody has read it since the last change of the schema.
+    pub fn raw_catalog(&self) -> &ArcSwapOption<Catalog> {
+        &self.raw_catalog
     }
 
     /// The collection, or 404 with the nearest name that exists.

@@ -15,6 +15,7 @@ pub mod mail;
 pub mod members;
 pub mod operation;
 pub mod query;
+pub mod rawdb;
 pub mod runner;
 pub mod sessions;
 pub mod setup;

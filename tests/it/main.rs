@@ -33,6 +33,7 @@ mod operation;
 mod permissions;
 mod pristine;
 mod queries;
+mod raw_client;
 mod read_events;
 mod regressions;
 mod routes;

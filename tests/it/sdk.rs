@@ -40,6 +40,8 @@ export function register(sdk) {
       ItemsService: own(await services.items('articles')), SystemItemsService: own(createItemsService('articles')),
       CollectionsService: own(await services.collections()), FieldsService: own(await services.fields()), LogService: own(services.log),
       MailService: own(await services.mail()), CronService: own(services.cron),
+      SupabaseClient: own(services.supabase), SupabaseTable: own(services.supabase.from('articles')), SupabaseFilter: own(services.supabase.from('articles').select()),
+      SupabaseResult: own(await services.supabase.from('articles').select()), SupabaseError: own((await services.supabase.from('nothing').select()).error),
     });
     return seen;
   } }] });

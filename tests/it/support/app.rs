@@ -319,6 +319,24 @@ impl TestApp {
         }
     }
 
+    /// The numbers that a query gives, one each row: `SELECT id …`.
+    pub async fn numbers(&self, text: &str) -> Vec<i64> {
+        match self.database {
+            Database::Sqlite => {
+                let connection = self.sqlite();
+                let mut statement = connection.prepare(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+                let rows = statement.query_map([], |row| row.get(0)).unwrap();
+                rows.map(|row| row.unwrap_or_else(|e| panic!("{text}: {e}"))).collect()
+            }
+            Database::Postgres => {
+                let mut connection = postgres::connect(&self.database_url).await;
+                let text = format!("SELECT id::bigint FROM ({text}) AS q");
+                let rows = sqlx::query(sqlx::AssertSqlSafe(text.as_str())).fetch_all(&mut connection).await;
+                rows.unwrap_or_else(|e| panic!("{text}: {e}")).iter().map(|row| row.get(0)).collect()
+            }
+        }
+    }
+
     fn sqlite(&self) -> rusqlite::Connection {
         let connection = rusqlite::Connection::open(self.database_url.trim_start_matches("sqlite://")).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
