@@ -69,6 +69,11 @@ pub const SETTINGS: &[Setting] = &[
         doc: "calls of one extension that wait at once, 0 to 100000; hooks and routes each",
     },
     Setting {
+        name: "DELIVERIES_KEEP_DEAD_DAYS",
+        default: "30",
+        doc: "how long deliveries to action hooks that were given up are kept in days, 1 to 3650",
+    },
+    Setting {
         name: "SANDBOX",
         default: "required",
         doc: "`degraded` starts even where workers can't be locked in by seccomp (development only)",
@@ -167,6 +172,8 @@ pub struct Config {
     pub extension_origin: Option<String>,
     /// `EXTENSION_MAX_PAYLOAD`, in bytes.
     pub extension_max_payload: usize,
+    /// `DELIVERIES_KEEP_DEAD_DAYS`.
+    pub deliveries_keep_dead: Duration,
     /// `EXTENSION_MAX_DEPTH`.
     pub extension_max_depth: u32,
     /// `EXTENSION_MAX_IN_FLIGHT`.
@@ -226,6 +233,7 @@ impl Config {
             extension_max_depth: reader.number("EXTENSION_MAX_DEPTH", 1, 64) as u32,
             extension_max_in_flight: reader.number("EXTENSION_MAX_IN_FLIGHT", 1, 10_000) as usize,
             extension_max_waiting: reader.number("EXTENSION_MAX_WAITING", 0, 100_000) as usize,
+            deliveries_keep_dead: Duration::from_secs(reader.number("DELIVERIES_KEEP_DEAD_DAYS", 1, 3650) * 86_400),
             sandbox_degraded: reader.choice("SANDBOX", &["required", "degraded"]) == "degraded",
             worker_memory: reader.optional("WORKER_MEMORY_MB", "a whole number from 64 to 16777216", |v| {
                 v.parse::<usize>().ok().filter(|n| (64..=16_777_216).contains(n)).map(|n| n << 20)

@@ -4,6 +4,7 @@
 //! by value. No rule lives in JavaScript, no SQL lives here. Adding a service means one pair of files and one row of [`SERVICES`].
 
 mod collections;
+mod enqueue;
 mod fields;
 mod items;
 mod log;
@@ -52,6 +53,7 @@ pub const SERVICES: &[Service] = &[
     collections::SERVICE,
     fields::SERVICE,
     transaction::SERVICE,
+    enqueue::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },
 ];

@@ -19,7 +19,7 @@ use super::trouble::Trouble;
 use crate::auth::Accountability;
 use crate::bridge::{Record, Session};
 use crate::error::{Error, ErrorCode, Result};
-use crate::hooks::HookKind;
+use crate::hooks::{EventName, HookKind};
 use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input, LogLevel};
 use crate::services::items::check_answer;
 use crate::services::operation::{Intent, Outcome, Start};
@@ -78,9 +78,12 @@ impl Extensions {
             Trigger::Filter(event) | Trigger::Action { event, .. } => event,
             Trigger::Route(route) => return self.test_route(&extension, route, ctx, request.payload).await,
         };
-        let collection = event.collection.clone();
+        let (collection, items) = match event {
+            EventName::Items { collection, event } => (collection.clone(), Some(*event)),
+            EventName::Job(_) => (None, None),
+        };
         let (mut meta, payload) = (request.meta, request.payload);
-        let happened = collection.as_deref().map_or_else(|| event.to_string(), |c| event.event.qualified(c));
+        let happened = event.to_string();
         meta.entry("event").or_insert_with(|| json!(happened));
         if let Some(collection) = &collection {
             meta.entry("collection").or_insert_with(|| json!(collection));
@@ -100,8 +103,10 @@ impl Extensions {
         let session = Session::joined(inside, &hook.name, previous);
         let (outcome, record) = self.current().invoke(&extension, input, extension.settings.timeout, false, session, None).await;
         self.shared.core.close(&ctx.op, Outcome::Undo).await?;
-        let refuse = |result: &Value| match (hook.kind, &collection) {
-            (HookKind::Filter, Some(name)) => check_answer(&ctx, ctx.op.schema.collection(name)?, event.event, &payload, result).err(),
+        let refuse = |result: &Value| match (hook.kind, &collection, items) {
+            (HookKind::Filter, Some(name), Some(event)) => {
+                check_answer(&ctx, ctx.op.schema.collection(name)?, event, &payload, result).err()
+            }
             _ => None,
         };
         let result = match outcome.result {

@@ -4,6 +4,7 @@
 
 mod auth;
 mod collections;
+mod deliveries;
 mod error;
 mod ext;
 mod ext_headers;
@@ -76,6 +77,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(items::routes())
         .merge(collections::routes())
         .merge(extensions::routes())
+        .merge(deliveries::routes())
         .merge(ext::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -11,6 +11,7 @@ mod architecture;
 mod auth;
 mod collections;
 mod crashes;
+mod deliveries;
 mod dependencies;
 mod documents;
 mod errors;
