@@ -112,8 +112,9 @@ pub async fn next_in_line(conn: &mut Conn<'_>, gone: &Delivery, now: DateTime<Ut
     let (dialect, table) = (conn.dialect(), table());
     let columns = [&COLUMNS[..], &["status", "next_at", "lease_until"]].concat();
     let query = Query { filter: Some(line_of(gone)), sort: by(&[("seq", false)]), limit: Some(TOGETHER), ..Query::default() };
-    // Waits for those whom somebody changes at this moment: to leave one out would be to let the next one past it.
-    let statement = sql::select_locked(dialect, &table, &columns, &query, Lock::Wait)?;
+    // Nobody else claims any of them before this transaction ends, since none stands first until then. No lock: what is leased stays with
+    // whoever renews that.
+    let statement = sql::select_locked(dialect, &table, &columns, &query, Lock::None)?;
     let rows = conn.select(&statement, &sql::types(&table, &columns)?).await?;
     let now_text = timestamp(now);
     let is_free = |row: &Vec<Value>| {
