@@ -14,6 +14,7 @@ pub mod folder_settings;
 mod folders;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod inspect;
 mod limits_table;
 mod live;
 pub mod pattern;
