@@ -46,11 +46,21 @@ pub fn to_the_end(dialect: Dialect, table: &Collection, id: &str) -> Result<Sql>
     Ok(Sql::build(dialect, &statement))
 }
 
-/// The statement that lets one transaction after the other put deliveries into the line called `name`: then their places have the order of
-/// their commits. `None` where there is one writer anyway.
-pub fn one_at_a_time(dialect: Dialect, name: &str) -> Option<Sql> {
-    match dialect {
-        Dialect::Sqlite => None,
-        Dialect::Postgres => Some(Sql::raw("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", vec![Bind::from(name)])),
-    }
+/// How a transaction enters the line called `name`, so that places have the order of the commits. `None` where there is one writer anyway.
+pub fn enter(dialect: Dialect, name: &str, patience: Patience) -> Option<Sql> {
+    let text = match (dialect, patience) {
+        (Dialect::Sqlite, _) => return None,
+        (Dialect::Postgres, Patience::Wait) => "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) IS NOT NULL",
+        (Dialect::Postgres, Patience::Skip) => "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))",
+    };
+    Some(Sql::raw(text, vec![Bind::from(name)]))
+}
+
+/// What is done while another transaction is in the line; both statements answer one boolean, whether it was entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// It is waited for.
+    Wait,
+    /// The line isn't entered.
+    Skip,
 }

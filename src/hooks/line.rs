@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::outbox::{self, COLUMNS, Delivery, Lease, among, held_by, table};
+use crate::db::deliveries::{self, Patience};
 use crate::db::sql::{self, Lock};
-use crate::db::{Conn, Dialect, FieldType, Filter, Op, Query, Sort, deliveries, timestamp};
+use crate::db::{Conn, Dialect, FieldType, Filter, Op, Query, Sort, timestamp};
 use crate::error::Result;
 
 /// Deliveries of one line that one host takes over together.
@@ -44,7 +45,8 @@ pub async fn join(conn: &mut Conn<'_>, delivery: &mut Delivery, birth: &Birth) -
     if delivery.in_line() && is_due && !birth.first_of_its_item {
         // The item is locked by whoever writes it; a job has nothing that is.
         if delivery.collection.is_empty() {
-            one_at_a_time(conn, &delivery.hook, &delivery.extension, delivery.item_key.as_deref().unwrap_or_default()).await?;
+            let key = delivery.item_key.as_deref().unwrap_or_default();
+            enter(conn, &delivery.extension, &delivery.hook, key, Patience::Wait).await?;
         }
         if let Some(ours) = lease {
             match last(conn, delivery).await? {
@@ -60,10 +62,11 @@ pub async fn join(conn: &mut Conn<'_>, delivery: &mut Delivery, birth: &Birth) -
     Ok(lease.is_some())
 }
 
-async fn one_at_a_time(conn: &mut Conn<'_>, hook: &str, extension: &str, key: &str) -> Result<()> {
-    match deliveries::one_at_a_time(conn.dialect(), &format!("{extension} {hook} {key}")) {
-        Some(lock) => conn.execute(&lock).await.map(drop),
-        None => Ok(()),
+/// Whether this transaction may put a job into its line now.
+async fn enter(conn: &mut Conn<'_>, extension: &str, hook: &str, key: &str, patience: Patience) -> Result<bool> {
+    match deliveries::enter(conn.dialect(), &format!("{extension} {hook} {key}"), patience) {
+        Some(statement) => Ok(conn.select(&statement, &[FieldType::Boolean]).await?.into_iter().flatten().any(|entered| entered == true)),
+        None => Ok(true),
     }
 }
 
@@ -154,8 +157,11 @@ async fn line_up(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: u64) -> Result<
     let statement = sql::select_locked(dialect, &table, &columns, &query, Lock::Skip)?;
     for row in conn.select(&statement, &sql::types(&table, &columns)?).await? {
         let [Value::String(id), Value::String(extension), Value::String(hook), key] = &row[..] else { continue };
-        if let Some(key) = key.as_str() {
-            one_at_a_time(conn, hook, extension, key).await?;
+        // Who keeps a line to himself keeps back that one, and not everything that is owed.
+        if let Some(key) = key.as_str()
+            && !enter(conn, extension, hook, key, Patience::Skip).await?
+        {
+            continue;
         }
         move_to_the_end(conn, id, Map::from_iter([("status".to_owned(), json!("pending"))])).await?;
     }

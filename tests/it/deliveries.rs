@@ -441,3 +441,34 @@ fn two_hosts_keep_the_order_of_each_item_also_when_one_is_killed() {
         hosts::order_is_kept(app, 6, 60, 1).await;
     });
 }
+
+/// Transactions that hold one line, one after the other, keep back what waits for that line and nothing else.
+#[test]
+fn who_keeps_a_line_to_himself_keeps_back_nobody_else() {
+    run(Database::Postgres, &[], false, async |app| {
+        with_log(app).await;
+        action(app, "jobs.hot", "").await;
+        action(app, "jobs.other", TELL).await;
+        let code = "await services.enqueue('hot', 1, { key: 'k' }); const end = Date.now() + 300; while (Date.now() < end); throw new Error('never mind');";
+        filter(app, "articles.items.create", code).await;
+        result_of(app, "await services.enqueue('hot', 0, { key: 'k', delay: 300 }); await services.enqueue('other', 0, { delay: 600 });")
+            .await;
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let holders: Vec<_> = (0..3)
+            .map(|_| {
+                let (client, stop) = (Client::clone(app), stop.clone());
+                tokio::spawn(async move {
+                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        client.post("/api/items/articles", json!({})).await;
+                    }
+                })
+            })
+            .collect();
+        eventually_told(app, 1).await;
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        for holder in holders {
+            holder.await.unwrap();
+        }
+        nothing_owed(app, SOON).await;
+    });
+}
