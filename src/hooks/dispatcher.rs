@@ -160,7 +160,7 @@ impl Dispatcher {
                 }
                 _ = poll.tick() => self.claim().await,
                 _ = renew.tick() => self.renew().await,
-                _ = prune.tick() => self.prune().await,
+                _ = prune.tick() => self.prune(&*execute).await,
             }
             self.start_ready(&execute, &stop);
         }
@@ -224,9 +224,19 @@ impl Dispatcher {
             .await
     }
 
-    /// Gives up what was held for too long, and forgets what was given up long ago.
-    async fn prune(&self) {
+    /// Gives up what was held for too long, forgets what was given up long ago, and lets go on what was born held while its extension came
+    /// back.
+    async fn prune(&self, execute: &dyn Execute) {
         let now = self.clock.now();
+        match self.db.read(|conn| Box::pin(outbox::held_for(conn))).await {
+            Ok(mut able) => {
+                able.retain(|extension| execute.can_run(extension));
+                if !able.is_empty() {
+                    self.report("unhold", self.write(outbox::unhold(self.db.dialect(), &able, now)).await);
+                }
+            }
+            Err(error) => self.report("read", Err(error)),
+        }
         self.report("give up", self.write(outbox::give_up_held(self.db.dialect(), now - HELD_FOR, now)).await);
         let Some(since) = now.checked_sub_signed(self.keep_dead) else { return };
         loop {
@@ -343,17 +353,20 @@ impl Dispatcher {
         let sql = outbox::settle(self.db.dialect(), delivery, &self.owner, settlement)?;
         let leaves = delivery.claimed && delivery.in_line() && matches!(settlement, Settlement::Done | Settlement::Dead { .. });
         let (now, lease) = (self.clock.now(), self.lease());
-        let job = Arc::new((sql, Delivery { meta: serde_json::Value::Null, ..delivery.clone() }, lease));
+        let behind = line::wait_with(self.db.dialect(), delivery, settlement, now)?;
+        let job = Arc::new((sql, behind, Delivery { meta: serde_json::Value::Null, ..delivery.clone() }, lease));
         let settled = self.db.write(move |conn| {
             let job = Arc::clone(&job);
             Box::pin(async move {
-                let (sql, delivery, lease) = &*job;
-                match conn.execute(sql).await? {
-                    // Somebody else has it by now, so it isn't ours to say who is next.
-                    0 => Ok((false, Vec::new())),
-                    _ if leaves => Ok((true, line::next_in_line(conn, delivery, now, lease).await?)),
-                    _ => Ok((true, Vec::new())),
+                let (sql, behind, delivery, lease) = &*job;
+                if conn.execute(sql).await? == 0 {
+                    // Somebody else has it by now, so it isn't ours to say what becomes of the line.
+                    return Ok((false, Vec::new()));
                 }
+                if let Some(behind) = behind {
+                    conn.execute(behind).await?;
+                }
+                Ok((true, if leaves { line::next_in_line(conn, delivery, now, lease).await? } else { Vec::new() }))
             })
         });
         let (was_ours, next) = settled.await?;

@@ -230,6 +230,8 @@ pub async fn discard(conn: &mut Conn<'_>, wanted: &Wanted, now: DateTime<Utc>, l
     if !ids.is_empty() {
         let these = Filter::field("id", Op::In(ids.clone()));
         conn.execute(&sql::delete_where(conn.dialect(), &table(), &these)?).await?;
+        // Who waited with one of them waits for nobody now.
+        conn.execute(&line::wait_no_more(conn.dialect(), now)?).await?;
     }
     Ok(ids.len() as u64)
 }

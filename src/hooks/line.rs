@@ -3,15 +3,15 @@
 //! `seq` is the place in a line, given while the writing transaction holds the item, so that a line has the order of the commits. Three
 //! rules keep it: a newborn row is leased to its host only where nobody stands before it, or only what this host has in hand; any other row
 //! is claimed only when it stands first; and what was taken behind others looks again before it runs. A failed delivery keeps its place
-//! until it is done or given up. Rows that aren't due yet stand in no line: they join at its end when they fall due.
+//! until it is done or given up; those behind it wait with it, so that a long line costs nobody a look. Rows that aren't due yet stand in no line: they join at its end when they fall due.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::outbox::{self, COLUMNS, Delivery, Lease, among, held_by, table};
+use super::outbox::{self, COLUMNS, Delivery, Lease, Settlement, Standing, among, held_by, table};
 use crate::db::deliveries::{self, Patience};
 use crate::db::sql::{self, Lock};
-use crate::db::{Conn, Dialect, FieldType, Filter, Op, Query, Sort, timestamp};
+use crate::db::{Conn, Dialect, FieldType, Filter, Op, Query, Sort, Sql, timestamp};
 use crate::error::Result;
 
 /// Deliveries of one line that one host takes over together.
@@ -37,29 +37,52 @@ pub struct Birth {
     pub first_of_its_item: bool,
 }
 
-/// Adds an owed delivery at the end of its line; part of the transaction that makes it owed. Answers whether this host has it in hand.
-pub async fn join(conn: &mut Conn<'_>, delivery: &mut Delivery, birth: &Birth) -> Result<bool> {
-    let is_due = birth.due <= birth.now;
-    let mut lease = birth.lease.as_ref().filter(|_| is_due);
+/// Into whose hands a delivery was born.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Born {
+    /// This host's.
+    Ours,
+    /// Anybody's: it is worth a look.
+    Free,
+    /// Nobody's yet: it isn't due, or others stand before it.
+    Waiting,
+}
+
+/// Adds an owed delivery at the end of its line; part of the transaction that makes it owed.
+pub async fn join(conn: &mut Conn<'_>, delivery: &mut Delivery, birth: &Birth) -> Result<Born> {
+    let (mut lease, mut born) = match &birth.lease {
+        Some(ours) => (Some(ours), Born::Ours),
+        None => (None, Born::Free),
+    };
+    let mut standing = Standing { status: "pending", next_at: timestamp(birth.due) };
     delivery.behind = false;
-    if delivery.in_line() && is_due && !birth.first_of_its_item {
+    if birth.due > birth.now {
+        // What isn't due yet stands in no line: it gets its place when it falls due.
+        standing.status = "scheduled";
+        (lease, born) = (None, Born::Waiting);
+    } else if delivery.in_line() && !birth.first_of_its_item {
         // The item is locked by whoever writes it; a job has nothing that is.
         if delivery.collection.is_empty() {
             let key = delivery.item_key.as_deref().unwrap_or_default();
             enter(conn, &delivery.extension, &delivery.hook, key, Patience::Wait).await?;
         }
-        if let Some(ours) = lease {
-            match last(conn, delivery).await? {
-                None => {}
-                Some((owner, until)) if owner == ours.owner && until > timestamp(birth.now) => delivery.behind = true,
-                Some(_) => lease = None,
+        if let Some(last) = last(conn, delivery).await? {
+            if lease.is_some_and(|ours| last.owner == ours.owner && last.until > standing.next_at) {
+                delivery.behind = true;
+            } else {
+                // It waits as those before it do, so that nobody looks at it in vain.
+                (lease, born) = (None, Born::Waiting);
+                match last.is_held {
+                    true => standing.status = "held",
+                    false => standing.next_at = standing.next_at.max(last.next_at),
+                }
             }
         }
     }
-    for statement in outbox::insert(conn.dialect(), delivery, birth.now, birth.due, lease)? {
+    for statement in outbox::insert(conn.dialect(), delivery, birth.now, &standing, lease)? {
         conn.execute(&statement).await?;
     }
-    Ok(lease.is_some())
+    Ok(born)
 }
 
 /// Whether this transaction may put a job into its line now.
@@ -70,13 +93,49 @@ async fn enter(conn: &mut Conn<'_>, extension: &str, hook: &str, key: &str, pati
     }
 }
 
-/// Who has the last one of the line in hand, and until when.
-async fn last(conn: &mut Conn<'_>, delivery: &Delivery) -> Result<Option<(String, String)>> {
+/// The last one of a line.
+struct Last {
+    /// Who has it in hand, and until when; empty where nobody has.
+    owner: String,
+    until: String,
+    is_held: bool,
+    next_at: String,
+}
+
+async fn last(conn: &mut Conn<'_>, delivery: &Delivery) -> Result<Option<Last>> {
     let query = Query { filter: Some(line_of(delivery)), sort: by(&[("seq", true)]), limit: Some(1), ..Query::default() };
-    let statement = sql::select_locked(conn.dialect(), &table(), &["lease_owner", "lease_until"], &query, Lock::None)?;
-    let row = conn.select(&statement, &[FieldType::String, FieldType::Timestamp]).await?.into_iter().next();
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(row.map(|row| (text(row.first()), text(row.get(1)))))
+    let (table, columns) = (table(), ["lease_owner", "lease_until", "status", "next_at"]);
+    let statement = sql::select_locked(conn.dialect(), &table, &columns, &query, Lock::None)?;
+    let row = conn.select(&statement, &sql::types(&table, &columns)?).await?.into_iter().next();
+    Ok(row.map(|row| {
+        let text = |at: usize| row.get(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Last { owner: text(0), until: text(1), is_held: text(2) == "held", next_at: text(3) }
+    }))
+}
+
+/// Has those behind a delivery that failed, or that is held, wait with it: they aren't looked at before it is. `None` where none can be.
+pub fn wait_with(dialect: Dialect, failed: &Delivery, settlement: &Settlement, now: DateTime<Utc>) -> Result<Option<Sql>> {
+    let (changes, until) = match settlement {
+        Settlement::Retry { at, .. } => (vec![("next_at", json!(timestamp(*at)))], Some(*at)),
+        Settlement::Held { at, .. } => (vec![("status", json!("held")), ("next_at", json!(timestamp(*at)))], None),
+        Settlement::Done | Settlement::Dead { .. } => return Ok(None),
+    };
+    if !failed.in_line() {
+        return Ok(None);
+    }
+    let mut behind = vec![line_of(failed), Filter::field("status", Op::Eq(json!("pending"))), free(now)];
+    behind.push(Filter::field("attempt", Op::Eq(json!(0))));
+    behind.extend(until.map(|at| Filter::field("next_at", Op::Lt(json!(timestamp(at))))));
+    let changes = changes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    sql::update_where(dialect, &table(), &Filter::And(behind), &changes).map(Some)
+}
+
+/// Ends the waiting of all that wait with others: for when one of those is gone.
+pub(super) fn wait_no_more(dialect: Dialect, now: DateTime<Utc>) -> Result<Sql> {
+    let later = Filter::field("next_at", Op::Gt(json!(timestamp(now))));
+    let untried = Filter::field("attempt", Op::Eq(json!(0)));
+    let waiting = Filter::And(vec![Filter::field("status", Op::Eq(json!("pending"))), later, untried]);
+    sql::update_where(dialect, &table(), &waiting, &Map::from_iter([("next_at".to_owned(), json!(timestamp(now)))]))
 }
 
 /// Whether it stands first in its line now.
@@ -119,13 +178,18 @@ pub async fn next_in_line(conn: &mut Conn<'_>, gone: &Delivery, now: DateTime<Ut
     // whoever renews that.
     let statement = sql::select_locked(dialect, &table, &columns, &query, Lock::None)?;
     let rows = conn.select(&statement, &sql::types(&table, &columns)?).await?;
-    let now_text = timestamp(now);
-    let is_free = |row: &Vec<Value>| {
-        let [.., status, next_at, lease_until] = &row[..] else { return false };
-        let (next_at, lease_until) = (next_at.as_str().unwrap_or_default(), lease_until.as_str().unwrap_or_default());
-        status == "pending" && next_at <= now_text.as_str() && lease_until < now_text.as_str()
-    };
-    let free = rows.into_iter().take_while(is_free).map(Delivery::from_row).collect::<Result<Vec<_>>>()?;
+    let (now_text, mut free) = (timestamp(now), Vec::new());
+    for mut row in rows {
+        let [lease_until, next_at, status] = [row.pop(), row.pop(), row.pop()].map(Option::unwrap_or_default);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let delivery = Delivery::from_row(row)?;
+        // What was never tried has its time: it only waited with those before it.
+        let is_due = delivery.attempt == 0 || text(&next_at) <= now_text;
+        if status != "pending" || !is_due || text(&lease_until) >= now_text {
+            break;
+        }
+        free.push(delivery);
+    }
     let mut taken = take(conn, free, now, lease).await?;
     taken.iter_mut().skip(1).for_each(|delivery| delivery.behind = true);
     Ok(taken)
@@ -137,7 +201,10 @@ async fn take(conn: &mut Conn<'_>, mut taken: Vec<Delivery>, now: DateTime<Utc>,
     }
     let (dialect, table) = (conn.dialect(), table());
     let these = among(taken.iter().map(|delivery| delivery.id));
-    conn.execute(&sql::update_where(dialect, &table, &these, &held_by(Some(lease)))?).await?;
+    let mut changes = held_by(Some(lease));
+    // Should this host die with them in hand, others find them at once.
+    changes.insert("next_at".to_owned(), json!(timestamp(now)));
+    conn.execute(&sql::update_where(dialect, &table, &these, &changes)?).await?;
     // The first run begins now, for those that never had one; a repeat keeps what its first run was told.
     let new = Filter::And(vec![these, Filter::field("first_at", Op::Null)]);
     let first = Map::from_iter([("first_at".to_owned(), json!(timestamp(now)))]);
@@ -188,9 +255,13 @@ fn line_of(delivery: &Delivery) -> Filter {
     ])
 }
 
+fn free(now: DateTime<Utc>) -> Filter {
+    Filter::Or(vec![Filter::field("lease_until", Op::Null), Filter::field("lease_until", Op::Lt(json!(timestamp(now))))])
+}
+
 fn due(now: DateTime<Utc>, but: &[String]) -> Filter {
-    let unheld = Filter::Or(vec![Filter::field("lease_until", Op::Null), Filter::field("lease_until", Op::Lt(json!(timestamp(now))))]);
-    let mut all = vec![Filter::field("status", Op::Eq(json!("pending"))), Filter::field("next_at", Op::Lte(json!(timestamp(now)))), unheld];
+    let mut all =
+        vec![Filter::field("status", Op::Eq(json!("pending"))), Filter::field("next_at", Op::Lte(json!(timestamp(now)))), free(now)];
     if !but.is_empty() {
         all.push(Filter::field("extension", Op::Nin(but.iter().map(|id| json!(id)).collect())));
     }

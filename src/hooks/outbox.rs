@@ -164,12 +164,20 @@ pub struct Lease {
     pub until: DateTime<Utc>,
 }
 
-/// Adds one owed delivery; part of the transaction that makes it owed. Without a `lease` any host may claim it once it is `due`.
-pub fn insert(dialect: Dialect, delivery: &Delivery, now: DateTime<Utc>, due: DateTime<Utc>, lease: Option<&Lease>) -> Result<[Sql; 2]> {
+/// What a newborn row is at first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// `pending`; `scheduled` before its time; `held` behind one that is held.
+    pub status: &'static str,
+    /// From when on it is looked at; of a held one, since when it is.
+    pub next_at: String,
+}
+
+/// Adds one owed delivery; part of the transaction that makes it owed. Without a `lease` any host may claim it when its time has come.
+pub fn insert(dialect: Dialect, delivery: &Delivery, now: DateTime<Utc>, standing: &Standing, lease: Option<&Lease>) -> Result<[Sql; 2]> {
     let mut row: Map<String, Value> = COLUMNS.iter().map(|name| (*name).to_owned()).zip(delivery.values()).collect();
-    // What isn't due yet stands in no line: it gets its place when it falls due.
-    row.insert("status".to_owned(), json!(if due > now { "scheduled" } else { "pending" }));
-    row.insert("next_at".to_owned(), json!(timestamp(due)));
+    row.insert("status".to_owned(), json!(standing.status));
+    row.insert("next_at".to_owned(), json!(standing.next_at));
     row.insert("created_at".to_owned(), json!(timestamp(now)));
     row.extend(held_by(lease));
     let about = Map::from_iter([("delivery".to_owned(), json!(delivery.id.to_string())), ("meta".to_owned(), delivery.meta.clone())]);
@@ -255,6 +263,14 @@ pub async fn anything_held(conn: &mut Conn<'_>) -> Result<bool> {
     let query = Query { filter: Some(Filter::field("status", Op::Eq(json!("held")))), limit: Some(1), ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table(), &["id"], &query, Lock::None)?;
     Ok(!conn.select(&statement, &[FieldType::Uuid]).await?.is_empty())
+}
+
+/// The extensions that deliveries are held for.
+pub async fn held_for(conn: &mut Conn<'_>) -> Result<Vec<String>> {
+    let query = Query { filter: Some(Filter::field("status", Op::Eq(json!("held")))), ..Query::default() };
+    let statement = aggregate(conn.dialect(), &table(), &["extension".to_owned()], &[(Aggregate::CountAll, None)], &query)?;
+    let rows = conn.select(&statement, &[FieldType::String, FieldType::BigInteger]).await?;
+    Ok(rows.into_iter().filter_map(|row| row.first().and_then(Value::as_str).map(str::to_owned)).collect())
 }
 
 /// How many deliveries wait for an extension.

@@ -13,7 +13,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::hooks::Hook;
 use crate::hooks::dispatcher::Nursery;
-use crate::hooks::line::{self, Birth};
+use crate::hooks::line::{self, Birth, Born};
 use crate::hooks::outbox::Delivery;
 
 /// Longest key that is kept as it is. A longer one keeps its order by its fingerprint: the column is as short as an index wants it.
@@ -89,8 +89,8 @@ pub(super) struct Owing {
 pub(super) struct Owed {
     /// In the hands of this host.
     deliveries: Vec<Delivery>,
-    /// Whether there are others.
-    others: bool,
+    /// Whether there are others that any host may take.
+    free: bool,
 }
 
 impl Owing {
@@ -113,11 +113,13 @@ impl Owing {
             delivery.first_at = None;
         }
         let birth = Birth { now: self.now, due, lease, first_of_its_item };
-        if line::join(conn, &mut delivery, &birth).await? {
-            self.nursery.room -= 1;
-            self.owed.deliveries.push(delivery);
-        } else {
-            self.owed.others |= due <= self.now;
+        match line::join(conn, &mut delivery, &birth).await? {
+            Born::Ours => {
+                self.nursery.room -= 1;
+                self.owed.deliveries.push(delivery);
+            }
+            Born::Free => self.owed.free = true,
+            Born::Waiting => {}
         }
         Ok(())
     }
@@ -127,6 +129,6 @@ impl Owed {
     /// Remembers it for after the commit.
     pub fn note(self, after: &mut After) {
         after.deliveries.extend(self.deliveries);
-        after.unleased |= self.others;
+        after.unleased |= self.free;
     }
 }

@@ -17,8 +17,29 @@ const MINUTE: i64 = 60_000;
 
 /// Moves the clock so many milliseconds past that of the machine.
 fn move_clock(app: &TestApp, millis: i64) {
-    fs::write(app.dir().join("clock.new"), format!("+{millis}")).unwrap();
+    write_clock(app, &format!("+{millis}"));
+}
+
+fn write_clock(app: &TestApp, text: &str) {
+    fs::write(app.dir().join("clock.new"), text).unwrap();
     fs::rename(app.dir().join("clock.new"), app.dir().join("clock")).unwrap();
+}
+
+/// A clock that stands still, so that no attempt is made before the test wants it.
+struct Stopped(i64);
+
+impl Stopped {
+    fn now(app: &TestApp) -> Self {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+        let stopped = Self(i64::try_from(since.as_millis()).unwrap());
+        stopped.later(app, 0);
+        stopped
+    }
+
+    /// So many minutes after it was stopped.
+    fn later(&self, app: &TestApp, minutes: i64) {
+        write_clock(app, &format!("={}", self.0 + minutes * MINUTE));
+    }
 }
 
 async fn with_log(app: &Client) {
@@ -209,6 +230,7 @@ both!(a_job_waits_for_its_time_and_a_key_keeps_the_order_in_which_jobs_fall_due,
 });
 
 both!(an_endpoint_that_fails_for_ten_minutes_gets_everything_afterwards_in_order, env: [CLOCK], async |app| {
+    let clock = Stopped::now(app);
     with_log(app).await;
     collection(app, "flags", &[("name", "string")]).await;
     create(app, "flags", json!({ "name": "down" })).await;
@@ -223,7 +245,7 @@ both!(an_endpoint_that_fails_for_ten_minutes_gets_everything_afterwards_in_order
     let tried = in_state(app, "retrying", 3).await;
     assert!(tried.iter().all(|row| row["last_error"].as_str().unwrap().contains("the endpoint is down")), "{tried:?}");
     for (minutes, attempts) in [(1, 2), (2, 3), (6, 4)] {
-        move_clock(app, minutes * MINUTE);
+        clock.later(app, minutes);
         eventually("the next attempt is made", SOON, async || {
             let rows = deliveries(app, "state=retrying&limit=100").await;
             let rows = rows["data"].as_array().unwrap();
@@ -233,9 +255,16 @@ both!(an_endpoint_that_fails_for_ten_minutes_gets_everything_afterwards_in_order
     }
     assert_eq!(count(app, "log").await, 0);
     assert_eq!(deliveries(app, "").await["meta"]["counts"], json!({ "pending": 9, "running": 0, "retrying": 3, "held": 0, "dead": 0 }));
+    // Those behind wait with the first of their line.
+    let rows = deliveries(app, "limit=100").await["data"].take();
+    let heads: Vec<&Value> = rows.as_array().unwrap().iter().filter(|row| row["state"] == "retrying").collect();
+    for row in rows.as_array().unwrap() {
+        let head = heads.iter().find(|head| head["key"] == row["key"]).unwrap();
+        assert_eq!(row["next_attempt_at"], head["next_attempt_at"], "{row}");
+    }
     app.delete("/api/items/flags/1").await.expect(204);
     app.patch("/api/items/articles/1", json!({ "views": 5 })).await.expect(200);
-    move_clock(app, 20 * MINUTE);
+    clock.later(app, 20);
     let told = eventually_told(app, 13).await;
     for key in 1..=3 {
         let views: Vec<&str> = told.iter().filter_map(|text| text.strip_prefix(&format!("{key} "))).collect();
@@ -245,7 +274,29 @@ both!(an_endpoint_that_fails_for_ten_minutes_gets_everything_afterwards_in_order
     nothing_owed(app, SOON).await;
 });
 
-both!(deliveries_are_listed_by_what_they_are_and_shown_to_admins_only, async |app| {
+both!(those_behind_a_discarded_delivery_go_on, env: [CLOCK], async |app| {
+    Stopped::now(app);
+    with_log(app).await;
+    collection(app, "flags", &[("name", "string")]).await;
+    create(app, "flags", json!({ "name": "down" })).await;
+    action(app, "articles.items.update", FLAKY).await;
+    create(app, "articles", json!({})).await;
+    app.patch("/api/items/articles/1", json!({ "views": 1 })).await.expect(200);
+    in_state(app, "retrying", 1).await;
+    for views in 2..=4 {
+        app.patch("/api/items/articles/1", json!({ "views": views })).await.expect(200);
+    }
+    app.delete("/api/items/flags/1").await.expect(204);
+    let waiting = in_state(app, "pending", 3).await;
+    let first = in_state(app, "retrying", 1).await.remove(0);
+    assert!(waiting.iter().all(|row| row["next_attempt_at"] == first["next_attempt_at"]), "{first} {waiting:?}");
+    app.delete(&format!("/api/deliveries/{}", first["id"].as_str().unwrap())).await.expect(204);
+    assert_eq!(eventually_told(app, 3).await, ["1 2", "1 3", "1 4"]);
+    nothing_owed(app, SOON).await;
+});
+
+both!(deliveries_are_listed_by_what_they_are_and_shown_to_admins_only, env: [CLOCK], async |app| {
+    Stopped::now(app);
     with_log(app).await;
     let id = action(app, "jobs.wait", TELL).await;
     let failing = action(app, "articles.items.create", "throw new Error('no')").await;
@@ -314,6 +365,7 @@ both!(deliveries_are_listed_by_what_they_are_and_shown_to_admins_only, async |ap
 });
 
 both!(what_was_given_up_is_replayed_or_discarded, env: [CLOCK], async |app| {
+    Stopped::now(app);
     with_log(app).await;
     collection(app, "flags", &[("name", "string")]).await;
     create(app, "flags", json!({ "name": "down" })).await;
@@ -363,7 +415,8 @@ both!(what_was_given_up_is_replayed_or_discarded, env: [CLOCK], async |app| {
     assert_eq!(app.number("SELECT count(*) FROM daas_delivery_meta").await, 0);
 });
 
-both!(a_replayed_delivery_says_so_and_has_all_its_attempts, async |app| {
+both!(a_replayed_delivery_says_so_and_has_all_its_attempts, env: [CLOCK], async |app| {
+    Stopped::now(app);
     with_log(app).await;
     let id = action(app, "articles.items.create", "throw new Error('no')").await;
     create(app, "articles", json!({})).await;
