@@ -18,6 +18,12 @@ export interface Services {
   transaction<R>(work: (services: Services) => R | Promise<R>): Promise<R>;
 
   /**
+   * The object that an active custom service returned: made once for these services, in this worker and with the rights of this call.
+   * Rejects with `NOT_FOUND` where there is none of that name, or none that the extension may use.
+   */
+  custom<T = any>(name: string): Promise<T>;
+
+  /**
    * Puts a job into the outbox, once for every action hook that hears `jobs.{name}`: part of the transaction that is open, run after its
    * commit, at least once. Rejects with `JOB_NOT_FOUND` where nobody hears it.
    */
@@ -26,7 +32,7 @@ export interface Services {
   /** Lines of the host's log. */
   readonly log: LogService;
 
-  /** Variables that the host lets code read. Frozen. */
+  /** Variables that the host lets code read, and the extension's secrets. Frozen. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch as watch_channel;
 use tokio::task::JoinHandle;
 
+use crate::auth::seal::Sealer;
 use crate::auth::token::{self, Signer};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
@@ -70,6 +71,7 @@ impl App {
         };
         let db = open_database(&config, &clock).await?;
         let core = Core::new(db, clock.clone(), Arc::clone(&config), Signer::new(&secret, clock)).await?;
+        let sealer = Sealer::new(&secret, config.secret_previous.as_ref());
         let defaults = PoolOptions::default();
         let pool = Pool::start(PoolOptions {
             max_in_flight: config.extension_max_in_flight,
@@ -81,7 +83,7 @@ impl App {
         });
         let jail = pool.jail().await.map_err(no_sandbox)?;
         tracing::info!("sandbox: {}", jail.summary());
-        let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool));
+        let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool), sealer);
         core.set_runner(Arc::clone(&extensions) as Arc<dyn crate::services::runner::Runner>);
         let new_admin = setup::ensure_admin(&core).await?;
         // First, so that what changes while they are loaded is noticed.

@@ -40,6 +40,11 @@ pub const SETTINGS: &[Setting] = &[
         doc: "the URL under which clients reach this server; by default made from `HOST` and `PORT`",
     },
     Setting { name: "SECRET", default: "", doc: "signs tokens, at least 16 characters; generated and kept in `DATA_PATH` where missing" },
+    Setting {
+        name: "SECRET_PREVIOUS",
+        default: "",
+        doc: "the `SECRET` before, while it is replaced: what it encrypted is encrypted anew at the start",
+    },
     Setting { name: "ADMIN_EMAIL", default: "admin@example.com", doc: "e-mail of the admin that the first start creates" },
     Setting { name: "ADMIN_PASSWORD", default: "", doc: "that admin's password; generated and printed once where missing" },
     Setting { name: "ADMIN_TOKEN", default: "", doc: "a static token for that admin, at least 16 characters" },
@@ -146,6 +151,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `SECRET`.
     pub secret: Option<Secret>,
+    /// `SECRET_PREVIOUS`.
+    pub secret_previous: Option<Secret>,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`.
@@ -213,6 +220,7 @@ impl Config {
                 (url.query().is_none() && url.fragment().is_none()).then(|| url.as_str().trim_end_matches('/').to_owned())
             }),
             secret: reader.secret("SECRET", 16),
+            secret_previous: reader.secret("SECRET_PREVIOUS", 16),
             admin_email: reader.checked("ADMIN_EMAIL", "an e-mail address", |v| v.contains('@').then(|| v.trim().to_lowercase())),
             admin_password: reader.secret("ADMIN_PASSWORD", 8),
             admin_token: reader.secret("ADMIN_TOKEN", 16),

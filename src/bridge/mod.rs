@@ -3,21 +3,26 @@
 //! The JavaScript half checks arguments kindly and shapes the call; the host half checks them for real, calls the service and answers
 //! by value. No rule lives in JavaScript, no SQL lives here. Adding a service means one pair of files and one row of [`SERVICES`].
 
+mod capability;
 mod collections;
+mod custom;
 mod enqueue;
 mod fields;
 mod items;
 mod log;
 mod meta;
 mod scope;
+mod secrets;
 mod session;
 mod transaction;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+pub use capability::{Capabilities, RAW_SYSTEM};
 pub use scope::{Call, Scope};
-pub use session::{CallRecord, Record, Session};
+pub use secrets::Secrets;
+pub use session::{CallRecord, Identity, Record, Session};
 
 use crate::error::Result;
 use crate::sandbox::ServiceSource;
@@ -53,6 +58,7 @@ pub const SERVICES: &[Service] = &[
     collections::SERVICE,
     fields::SERVICE,
     transaction::SERVICE,
+    custom::SERVICE,
     enqueue::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },

@@ -32,7 +32,14 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations!["0001_init", "0002_extension_folders", "0003_extension_runs", "0005_deliveries"];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_init",
+    "0002_extension_folders",
+    "0003_extension_runs",
+    "0005_deliveries",
+    "0007_extension_secrets",
+    "0008_custom_services"
+];
 
 /// See [`Db::migrate`].
 pub(super) async fn run(db: &Db, clock: &Clock) -> Result<Vec<String>> {

@@ -124,6 +124,25 @@ pub fn collections() -> Vec<Collection> {
             ],
         ),
         collection(
+            "daas_custom_services",
+            vec![
+                id(),
+                field("name", Str, vec![Required, Unique]),
+                field("description", Text, vec![]),
+                field("code", Text, vec![Required]),
+                field("tests", Json, vec![]),
+                field("last_test_run", Json, vec![]),
+                field("status", Str, vec![Required, Default(json!("active"))]),
+                field("dependencies", Json, vec![]),
+                field("timeout_ms", Integer, vec![Required, Default(json!(5000))]),
+                field("version", Integer, vec![Required, Default(json!(1))]),
+                created_at(),
+                field("created_by", Uuid, vec![Is::Special(Special::UserCreated)]),
+                updated_at(),
+                field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
+            ],
+        ),
+        collection(
             "daas_extensions",
             vec![
                 id(),
@@ -292,6 +311,20 @@ pub fn extension_runs_table() -> Collection {
             field("at", Timestamp, vec![Required, Indexed]),
             field("elapsed_ms", Float, vec![]),
             field("left_out", Integer, vec![Required]),
+        ],
+    )
+}
+
+/// The secrets of extensions. `value` is encrypted.
+pub fn extension_secrets_table() -> Collection {
+    collection(
+        "daas_extension_secrets",
+        vec![
+            field("id", Uuid, vec![]),
+            field("extension", Str, vec![Required, Indexed]),
+            field("name", Str, vec![Required]),
+            field("value", Text, vec![Required]),
+            field("updated_at", Timestamp, vec![Required]),
         ],
     )
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::routes::RouteEvent;
+use crate::bridge::Capabilities;
 use crate::error::{Error, Result};
 use crate::hooks::{EventName, Hook, HookKind};
 use crate::sandbox::Source;
@@ -120,6 +121,8 @@ pub struct Settings {
     pub fail_open: bool,
     /// Whether module state lives on between calls.
     pub warm: bool,
+    /// What it may ask of its services.
+    pub capabilities: Capabilities,
 }
 
 /// One row as its author defined it.
@@ -162,7 +165,6 @@ impl Definition {
         if code.chars().count() > MAX_CODE {
             return Err(wrong("code", &format!("must have at most {MAX_CODE} characters")));
         }
-        capabilities(row)?;
         Ok(Self {
             settings: Settings {
                 id: row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
@@ -173,6 +175,7 @@ impl Definition {
                 memory_limit: (number(row, "memory_limit_mb", MEMORY_LIMIT_MB)? as usize) << 20,
                 fail_open: choice(row, "failure_mode", &FAILURE_MODE)?,
                 warm: choice(row, "state", &STATE)?,
+                capabilities: capabilities(row)?,
             },
             trigger,
             code,
@@ -235,12 +238,9 @@ pub fn name(row: &Item) -> Result<String> {
     Ok(name.to_owned())
 }
 
-/// Refuses capabilities: they can't be narrowed, so a list would promise what isn't kept.
-pub fn capabilities(row: &Item) -> Result<()> {
-    match row.get("capabilities") {
-        None | Some(Value::Null) => Ok(()),
-        Some(_) => Err(wrong("capabilities", "can't be narrowed yet: leave it out, or send null")),
-    }
+/// What it may ask of its services.
+pub fn capabilities(row: &Item) -> Result<Capabilities> {
+    Capabilities::read(row.get("capabilities")).map_err(|why| wrong("capabilities", &why))
 }
 
 /// A mistake in a member.
@@ -311,7 +311,7 @@ mod tests {
             (json!({ "memory_limit_mb": 513 }), "from 1 to 512"),
             (json!({ "memory_limit_mb": "64" }), "from 1 to 512"),
             (json!({ "failure_mode": "ajar" }), "`closed` or `open`"),
-            (json!({ "capabilities": ["mail"] }), "leave it out"),
+            (json!({ "capabilities": ["mails"] }), "`mail`"),
             (json!({ "name": " " }), "1 to 100"),
             (json!({ "code": null }), "is needed"),
         ] {

@@ -4,6 +4,7 @@
 //! services run hooks through. `http` manages extensions through [`Extensions`]; `app` starts it.
 
 mod breaker;
+mod customs;
 mod definition;
 mod dry_run;
 mod failed_run;
@@ -25,6 +26,7 @@ pub mod route_registration;
 pub mod routes;
 mod run;
 mod runs;
+mod secrets;
 mod serve;
 mod set;
 mod stats;

@@ -50,7 +50,7 @@ pub struct Runs {
 struct Waiting {
     by_extension: HashMap<String, Queue>,
     total: usize,
-    /// Extensions that were deleted: runs of theirs that end later leave nothing behind. Ids are never used again.
+    /// Rows that were deleted: runs of theirs that end later leave nothing behind. Their ids are never used again.
     forgotten: HashSet<String>,
 }
 
@@ -245,8 +245,8 @@ impl Runs {
         Ok((rows.into_iter().map(|row| names.iter().map(|name| (*name).to_owned()).zip(row).collect()).collect(), count))
     }
 
-    /// The extension is gone: so are its failed runs.
-    pub async fn forget(&self, extension: &str) -> Result<()> {
+    /// The extension is gone: so are its failed runs. What was a folder may come again, a row never does.
+    pub async fn forget(&self, extension: &str, for_good: bool) -> Result<()> {
         let mut pruning = self.writing.lock().await;
         pruning.written.remove(extension);
         {
@@ -256,7 +256,9 @@ impl Runs {
             if waiting.forgotten.len() >= FORGOTTEN {
                 waiting.forgotten.clear();
             }
-            waiting.forgotten.insert(extension.to_owned());
+            if for_good {
+                waiting.forgotten.insert(extension.to_owned());
+            }
         }
         self.db.write_all(vec![sql::delete_where(self.db.dialect(), &system::extension_runs_table(), &of(extension))?]).await
     }

@@ -14,6 +14,7 @@ pub(crate) mod fuzz;
 mod items;
 mod page;
 mod request;
+mod services;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,6 +79,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(collections::routes())
         .merge(extensions::routes())
         .merge(deliveries::routes())
+        .merge(services::routes())
         .merge(ext::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

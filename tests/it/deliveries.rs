@@ -172,6 +172,11 @@ both!(mistakes_of_enqueue_are_told_at_the_call, async |app| {
     assert!(out[0].as_str().unwrap().ends_with("did you mean `resize`?"), "{}", out[0]);
     assert_eq!(app.number("SELECT count(*) FROM daas_deliveries").await, 0);
 
+    let code = "try { await services.enqueue('resize', 1) } catch (e) { return { ...payload, title: `${e.code} ${e.message}` } }";
+    extension(app, json!({ "event": "articles.items.create", "capabilities": ["items"], "code": code })).await;
+    let said = create(app, "articles", json!({})).await["title"].as_str().unwrap().to_owned();
+    assert!(said.starts_with("CAPABILITY_DENIED") && said.contains("`enqueue`"), "{said}");
+
     for (body, part) in [
         (json!({ "type": "filter", "event": "jobs.resize", "code": "" }), "as an action"),
         (json!({ "type": "action", "event": "jobs.resize", "code": "", "delivery": "best_effort" }), "must be `durable`"),
