@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'INVALID_PATH'
   | 'INVALID_PAYLOAD'
   | 'INVALID_QUERY'
+  | 'JOB_NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'
   | 'NOT_FOUND'
   | 'PAYLOAD_TOO_LARGE'

@@ -13,6 +13,12 @@ export type FilterEventName = EventName;
 /** What action hooks can hear: everything but `items.query`, which happens before a read. */
 export type ActionEventName = Exclude<ItemsEvent, 'items.query'> | `${string}.${Exclude<ItemsEvent, 'items.query'>}`;
 
+/**
+ * A job, as `services.enqueue('resize', …)` puts it into the outbox: `jobs.resize`. The name has letters, digits, `_`, `-` and `:`. It is
+ * heard by action hooks only.
+ */
+export type JobEventName = `jobs.${string}`;
+
 /** Subscribes hooks to events, within `register` only: called later, each throws `REGISTRATION_CLOSED`. */
 export interface Emitter {
   /**
@@ -33,11 +39,13 @@ export interface Emitter {
     handler: ActionHandler<Omit<ActionMetaOf<E>, 'delivery'>>,
     options: BestEffortOptions,
   ): void;
+  /** Runs `handler` for every job of that name that is enqueued, after the commit and at least once. */
+  onAction<T = any>(event: JobEventName, handler: JobHandler<T>, options?: ActionOptions): void;
 
   /** Takes back what an earlier line, or an imported module, subscribed: this handler, or all of this extension's on the event. */
   offFilter(event: FilterEventName, handler?: FilterHandler<any, any>): void;
   /** Takes back what an earlier line, or an imported module, subscribed: this handler, or all of this extension's on the event. */
-  offAction(event: ActionEventName, handler?: ActionHandler<any>): void;
+  offAction(event: ActionEventName | JobEventName, handler?: ActionHandler<any>): void;
 }
 
 /** How a filter hook runs. */
@@ -71,6 +79,21 @@ export type FilterHandler<P = Item, M extends FilterMeta = FilterMeta> = (
 
 /** An action hook. When it throws, the delivery is tried again later. */
 export type ActionHandler<M = ActionMeta> = (meta: M, context: EventContext) => unknown;
+
+/** An action hook that runs jobs. When it throws, the job is tried again later. */
+export type JobHandler<T = any> = (meta: JobMeta<T>, context: EventContext) => unknown;
+
+/** What an action hook of `jobs.{name}` is told. */
+export interface JobMeta<T = any> {
+  /** As in `jobs.resize`. */
+  readonly event: string;
+  /** What was enqueued. */
+  readonly payload: T;
+  /** The key that it was enqueued with, as text. */
+  readonly key?: string;
+  /** Which of the deliveries this is. */
+  readonly delivery: Delivery;
+}
 
 /** What every hook is told: what happened, and where. */
 export interface FilterMeta {

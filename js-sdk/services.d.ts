@@ -43,11 +43,33 @@ export interface Services {
   /** The jobs that run by the clock. */
   readonly cron: CronService;
 
+  /**
+   * Puts a job into the outbox, once for every action hook that hears `jobs.{name}`: part of the transaction that is open, run after its
+   * commit, at least once. Rejects with `JOB_NOT_FOUND` where nobody hears it.
+   */
+  enqueue(name: string, data?: unknown, options?: EnqueueOptions): Promise<Enqueued>;
+
   /** Lines of the host's log. */
   readonly log: LogService;
 
   /** Variables that the host lets code read, and the extension's secrets. Frozen. */
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** When a job is run, and after which others. */
+export interface EnqueueOptions {
+  /** Not before so many milliseconds have passed; 365 days at most. */
+  readonly delay?: number;
+  /** Not before this moment, a `Date` or ISO text with a time zone; 365 days from now at most. */
+  readonly runAt?: Date | string;
+  /** Jobs of one name and key run one after the other, in the order in which they were enqueued or, where they were put off, fell due. */
+  readonly key?: string | number;
+}
+
+/** What was put into the outbox. */
+export interface Enqueued {
+  /** The ids of the deliveries, one for each hook: `meta.delivery.id`, and what `/api/deliveries/:id` shows. */
+  readonly deliveries: readonly string[];
 }
 
 /** How `services.items` acts. */

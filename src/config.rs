@@ -95,6 +95,11 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "SMTP_PASSWORD", default: "", doc: "with which password" },
     Setting { name: "SMTP_FROM", default: "", doc: "the sender of mail that names none, such as `Trellis <noreply@example.com>`" },
     Setting {
+        name: "DELIVERIES_KEEP_DEAD_DAYS",
+        default: "30",
+        doc: "how long deliveries to action hooks that were given up are kept in days, 1 to 3650",
+    },
+    Setting {
         name: "SANDBOX",
         default: "required",
         doc: "`degraded` starts even where workers can't be locked in by seccomp (development only)",
@@ -247,6 +252,8 @@ pub struct Config {
     pub extension_origin: Option<String>,
     /// `EXTENSION_MAX_PAYLOAD`, in bytes.
     pub extension_max_payload: usize,
+    /// `DELIVERIES_KEEP_DEAD_DAYS`.
+    pub deliveries_keep_dead: Duration,
     /// `EXTENSION_MAX_DEPTH`.
     pub extension_max_depth: u32,
     /// `EXTENSION_MAX_IN_FLIGHT`.
@@ -332,6 +339,7 @@ impl Config {
                     (v.contains('@') && !v.contains(char::is_control)).then(|| v.to_owned())
                 }),
             },
+            deliveries_keep_dead: Duration::from_secs(reader.number("DELIVERIES_KEEP_DEAD_DAYS", 1, 3650) * 86_400),
             sandbox_degraded: reader.choice("SANDBOX", &["required", "degraded"]) == "degraded",
             worker_memory: reader.optional("WORKER_MEMORY_MB", "a whole number from 64 to 16777216", |v| {
                 v.parse::<usize>().ok().filter(|n| (64..=16_777_216).contains(n)).map(|n| n << 20)

@@ -74,6 +74,8 @@ codes! {
     NotFound = "NOT_FOUND", 404;
     /// There is no such collection.
     CollectionNotFound = "COLLECTION_NOT_FOUND", 404;
+    /// No active extension hears the job that was to be enqueued.
+    JobNotFound = "JOB_NOT_FOUND", 404;
     /// There is no such route.
     RouteNotFound = "ROUTE_NOT_FOUND", 404;
     /// The route exists, the method doesn't.

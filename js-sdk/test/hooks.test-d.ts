@@ -72,6 +72,12 @@ export const register: Register = (sdk) => {
     },
     { durable: false, sort: 5 },
   );
+  emitter.onAction<{ file: string }>('jobs.resize', (meta) => `${meta.payload.file} ${meta.key} ${meta.delivery.id}`, { ordered: false });
+  // @ts-expect-error a job is never forgotten
+  emitter.onAction('jobs.resize', () => {}, { durable: false });
+  // @ts-expect-error a job has no filters
+  emitter.onFilter('jobs.resize', (payload) => payload);
+  emitter.offAction('jobs.resize');
   // @ts-expect-error a query has no action
   emitter.onAction('articles.items.query', () => {});
   // @ts-expect-error order is for what is owed

@@ -64,6 +64,10 @@ export async function others({ services }: EventContext): Promise<number> {
   // @ts-expect-error there is no such type
   await (await services.fields()).createField(made, { field: 'colour', type: 'enum' });
   services.log.info('made', { made });
+  const [delivery] = (await services.enqueue('resize', { made }, { delay: 1000, key: 'a' })).deliveries;
+  await services.enqueue('resize', delivery, { runAt: new Date(), key: 7 });
+  // @ts-expect-error a delay is a number
+  await services.enqueue('resize', {}, { delay: '1s' });
   const region: string | undefined = services.env.REGION;
   // @ts-expect-error env is frozen
   services.env.REGION = 'eu';

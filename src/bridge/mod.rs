@@ -7,6 +7,7 @@ mod capability;
 mod collections;
 mod cron;
 mod custom;
+mod enqueue;
 mod fetch;
 mod fields;
 mod items;
@@ -67,6 +68,7 @@ pub const SERVICES: &[Service] = &[
     transaction::SERVICE,
     custom::SERVICE,
     fetch::SERVICE,
+    enqueue::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },
 ];

@@ -39,7 +39,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0004_cron",
     "0005_mail",
     "0007_extension_secrets",
-    "0008_custom_services"
+    "0008_custom_services",
+    "0009_deliveries"
 ];
 
 /// See [`Db::migrate`].

@@ -9,6 +9,7 @@ mod call;
 mod conn;
 pub mod ddl;
 mod decimal;
+pub mod deliveries;
 mod failure;
 mod fold;
 mod migrate;

@@ -314,6 +314,8 @@ pub fn deliveries_table() -> Collection {
             field("last_error", Text, vec![]),
             field("created_at", Timestamp, vec![Required]),
             field("finished_at", Timestamp, vec![]),
+            field("seq", BigInteger, vec![Required]),
+            field("replayed", Boolean, vec![Required, Default(json!(false))]),
         ],
     )
 }

@@ -140,7 +140,13 @@ impl Definition {
         };
         let trigger = match text(row, "type")? {
             "filter" => Trigger::Filter(hears(HookKind::Filter)?),
-            "action" => Trigger::Action { event: hears(HookKind::Action)?, durable },
+            "action" => {
+                let event = hears(HookKind::Action)?;
+                if let (EventName::Job(_), false) = (&event, durable) {
+                    return Err(wrong("delivery", "must be `durable`: a job that was put into the outbox can't be run past it"));
+                }
+                Trigger::Action { event, durable }
+            }
             "route" => Trigger::Route(RouteEvent::parse(event?).map_err(|e| wrong("event", &e))?),
             other => return Err(wrong("type", &format!("must be `filter`, `action` or `route`, not: {}", clip(other)))),
         };
@@ -236,6 +242,8 @@ mod tests {
         for (change, part) in [
             (json!({ "type": "filters" }), "`filter`, `action` or `route`"),
             (json!({ "event": "items.query", "type": "action" }), "items.read"),
+            (json!({ "event": "jobs.resize" }), "as an action"),
+            (json!({ "delivery": "best_effort", "event": "jobs.resize", "type": "action" }), "must be `durable`"),
             (json!({ "timeout_ms": 0 }), "from 1 to 60000"),
             (json!({ "memory_limit_mb": 513 }), "from 1 to 512"),
             (json!({ "memory_limit_mb": "64" }), "from 1 to 512"),

@@ -21,7 +21,7 @@ use super::trouble::Trouble;
 use crate::auth::Accountability;
 use crate::bridge::{Mocks, Record, Session};
 use crate::error::{Error, ErrorCode, Result};
-use crate::hooks::HookKind;
+use crate::hooks::{EventName, HookKind};
 use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input, LogLevel};
 use crate::services::items::check_answer;
 use crate::services::operation::{Intent, Outcome, Start};
@@ -99,9 +99,12 @@ impl Extensions {
             Trigger::Filter(event) | Trigger::Action { event, .. } => event,
             Trigger::Route(route) => return self.test_route(&extension, route, ctx, request.payload, request.mocks).await,
         };
-        let collection = event.collection.clone();
+        let (collection, items) = match event {
+            EventName::Items { collection, event } => (collection.clone(), Some(*event)),
+            EventName::Job(_) => (None, None),
+        };
         let (mut meta, payload) = (request.meta, request.payload);
-        let happened = collection.as_deref().map_or_else(|| event.to_string(), |c| event.event.qualified(c));
+        let happened = event.to_string();
         meta.entry("event").or_insert_with(|| json!(happened));
         if let Some(collection) = &collection {
             meta.entry("collection").or_insert_with(|| json!(collection));
@@ -133,9 +136,11 @@ impl Extensions {
         };
         let denied = changed.clone().filter(|needed| !extension.identity.capabilities.allows(needed));
         record.capabilities.extend(changed);
-        let refuse = |result: &Value| match (hook.kind, &collection) {
+        let refuse = |result: &Value| match (hook.kind, &collection, items) {
             _ if denied.is_some() => denied.as_ref().map(|needed| format!("it changes its payload, which needs the capability `{needed}`")),
-            (HookKind::Filter, Some(name)) => check_answer(&ctx, ctx.op.schema.collection(name)?, event.event, &payload, result).err(),
+            (HookKind::Filter, Some(name), Some(event)) => {
+                check_answer(&ctx, ctx.op.schema.collection(name)?, event, &payload, result).err()
+            }
             _ => None,
         };
         Ok(report(result, outcome.elapsed, record, &extension, &ctx, &refuse))

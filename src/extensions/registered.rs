@@ -111,6 +111,9 @@ fn hook(settings: &Settings, kind: HookKind, entry: &Value) -> Result<Hook, Vec<
         }
     };
     let (durable, ordered) = (flag("durable"), flag("ordered"));
+    if let (Some(EventName::Job(_)), false) = (&event, durable) {
+        problems.push(format!("{what}: the option `durable` can't be false: a job that was put into the outbox can't be run past it"));
+    }
     match (event, handler) {
         (Some(event), Some(handler)) if problems.is_empty() => {
             Ok(Hook { extension: settings.id.clone(), name: settings.name.clone(), handler, nth: 0, kind, event, sort, durable, ordered })

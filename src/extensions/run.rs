@@ -203,7 +203,7 @@ impl ExtensionSet {
             "id": delivery.id.to_string(),
             "attempt": delivery.attempt,
             "first_at": delivery.first_at.map(crate::db::timestamp),
-            "replayed": false,
+            "replayed": delivery.replayed,
         });
         let request_id: Arc<str> = Arc::from(delivery.request_id.as_str());
         let start = Start {

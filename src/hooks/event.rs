@@ -57,30 +57,41 @@ impl fmt::Display for HookKind {
     }
 }
 
-/// A subscription: one event of one collection, or of all of them.
+/// A subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct EventName {
-    /// `None` hears every collection.
-    pub collection: Option<String>,
-    /// What it hears.
-    pub event: ItemsEvent,
+pub enum EventName {
+    /// One event of the items of one collection, or of all of them.
+    Items {
+        /// `None` hears every collection.
+        collection: Option<String>,
+        /// What it hears.
+        event: ItemsEvent,
+    },
+    /// Jobs of one name, which code puts into the outbox by `services.enqueue`.
+    Job(JobName),
 }
 
 impl EventName {
     /// Refuses what the table of events says no to.
     pub fn admits(&self, kind: HookKind) -> Result<(), String> {
-        if kind == HookKind::Action && self.event == ItemsEvent::Query {
-            return Err("`items.query` happens before a read, so it has filter hooks only; use `items.read` for an action hook".to_owned());
+        match (self, kind) {
+            (Self::Items { event: ItemsEvent::Query, .. }, HookKind::Action) => {
+                Err("`items.query` happens before a read, so it has filter hooks only; use `items.read` for an action hook".to_owned())
+            }
+            (Self::Job(name), HookKind::Filter) => {
+                Err(format!("`jobs.{name}` runs after the commit, so it has action hooks only: subscribe to it as an action"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
 impl fmt::Display for EventName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.collection {
-            Some(collection) => write!(f, "{collection}.{}", self.event.name()),
-            None => f.write_str(self.event.name()),
+        match self {
+            Self::Items { collection: Some(collection), event } => write!(f, "{collection}.{}", event.name()),
+            Self::Items { collection: None, event } => f.write_str(event.name()),
+            Self::Job(name) => write!(f, "{}{name}", JobName::PREFIX),
         }
     }
 }
@@ -88,20 +99,70 @@ impl fmt::Display for EventName {
 impl FromStr for EventName {
     type Err = String;
 
-    /// Parses `items.create` or `articles.items.create`. The error says what is allowed.
+    /// Parses `items.create`, `articles.items.create` or `jobs.resize`. The error says what is allowed.
     fn from_str(text: &str) -> Result<Self, String> {
         for event in ItemsEvent::ALL {
             if text == event.name() {
-                return Ok(Self { collection: None, event });
+                return Ok(Self::Items { collection: None, event });
             }
             let collection = text.strip_suffix(event.name()).and_then(|rest| rest.strip_suffix('.'));
             if let Some(collection) = collection.filter(|c| is_collection_name(c)) {
-                return Ok(Self { collection: Some(collection.to_owned()), event });
+                return Ok(Self::Items { collection: Some(collection.to_owned()), event });
             }
+        }
+        if let Some(name) = text.strip_prefix(JobName::PREFIX) {
+            return name.parse().map(Self::Job);
         }
         let names = ItemsEvent::ALL.map(|e| format!("`{}`", e.name())).join(", ");
         Err(format!(
-            "the event must be {names}, or one of these behind a collection and a dot, as in `articles.items.create`, not: {}",
+            "the event must be {names}, or one of these behind a collection and a dot, as in `articles.items.create`, or `jobs.` and the \
+             name of a job, as in `jobs.resize`, not: {}",
+            shorten(text)
+        ))
+    }
+}
+
+/// The name of a job: a letter, a digit or `_`, then letters, digits, `_`, `-` and `:`; 100 bytes at most. Without a dot, so that
+/// `jobs.items.create` can only be what happens in a collection called `jobs`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JobName(String);
+
+impl JobName {
+    /// What stands before it in an event.
+    pub const PREFIX: &'static str = "jobs.";
+    const MAX: usize = 100;
+
+    /// The name alone.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of what happens, as in `meta.event`: `jobs.resize`.
+    pub fn event(&self) -> String {
+        format!("{}{}", Self::PREFIX, self.0)
+    }
+}
+
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for JobName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut bytes = text.bytes();
+        let fits = text.len() <= Self::MAX
+            && bytes.next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b':'));
+        if fits {
+            return Ok(Self(text.to_owned()));
+        }
+        let max = Self::MAX;
+        Err(format!(
+            "the name of a job must be letters, digits, `_`, `-` and `:`, {max} at most and first a letter, a digit or `_`, not: {}",
             shorten(text)
         ))
     }
@@ -126,15 +187,14 @@ mod tests {
     #[test]
     fn names_are_global_or_of_one_collection() {
         let global: EventName = "items.create".parse().expect("global");
-        assert_eq!(global, EventName { collection: None, event: ItemsEvent::Create });
+        assert_eq!(global, EventName::Items { collection: None, event: ItemsEvent::Create });
         let own: EventName = "daas_users.items.update".parse().expect("specific");
         assert_eq!(own.to_string(), "daas_users.items.update");
     }
 
     #[test]
     fn anything_else_is_refused_with_what_is_allowed() {
-        for bad in ["", "create", ".items.create", "a b.items.create", "items.items.create.x", "jobs.x", "x\0.items.read", "é.items.read"]
-        {
+        for bad in ["", "create", ".items.create", "a b.items.create", "items.items.create.x", "job.x", "x\0.items.read", "é.items.read"] {
             let message = bad.parse::<EventName>().expect_err(bad);
             assert!(message.contains("`items.query`"), "{message}");
         }
@@ -145,7 +205,23 @@ mod tests {
     #[test]
     fn prototype_names_are_plain_names() {
         for name in ["__proto__", "constructor", "toString"] {
-            assert_eq!(format!("{name}.items.read").parse::<EventName>().expect(name).collection.as_deref(), Some(name));
+            let own = EventName::Items { collection: Some(name.to_owned()), event: ItemsEvent::Read };
+            assert_eq!(format!("{name}.items.read").parse::<EventName>().expect(name), own);
+            assert_eq!(format!("jobs.{name}").parse::<EventName>().expect(name).to_string(), format!("jobs.{name}"));
+        }
+    }
+
+    #[test]
+    fn jobs_have_plain_names_and_no_filters() {
+        let job: EventName = "jobs.resize-image:2".parse().expect("a job");
+        assert!(job.admits(HookKind::Action).is_ok());
+        assert!(job.admits(HookKind::Filter).expect_err("a filter").contains("as an action"));
+        // What happens in a collection called `jobs` is no job.
+        let items = EventName::Items { collection: Some("jobs".to_owned()), event: ItemsEvent::Create };
+        assert_eq!("jobs.items.create".parse::<EventName>().expect("items"), items);
+        for bad in ["", "a.b", "-a", "a b", "ä", "a\0", &"a".repeat(101)] {
+            let message = format!("jobs.{bad}").parse::<EventName>().expect_err(bad);
+            assert!(message.contains("letters, digits"), "{message}");
         }
     }
 

@@ -5,9 +5,11 @@
 pub mod dispatcher;
 pub mod event;
 pub mod filter;
+pub mod ledger;
+pub mod line;
 pub mod outbox;
 mod queue;
 pub mod registry;
 
-pub use event::{EventName, HookKind, ItemsEvent};
+pub use event::{EventName, HookKind, ItemsEvent, JobName};
 pub use registry::{Hook, Registry};

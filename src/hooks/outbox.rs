@@ -13,14 +13,14 @@ use uuid::Uuid;
 
 use crate::db::aggregate::{Aggregate, aggregate};
 use crate::db::sql::{self, Lock};
-use crate::db::{Collection, Conn, Dialect, FieldType, Filter, Op, Query, Sort, Sql, system, timestamp};
+use crate::db::{Collection, Conn, Dialect, FieldType, Filter, Op, Query, Sql, system, timestamp};
 use crate::error::{Error, Result};
 
 /// How long a claimed or newborn row belongs to its host. Renewed while the host lives, so this is how long a dead host delays what it held.
 pub const LEASE: Duration = Duration::from_secs(10);
 
 /// The columns that a delivery is read from and written to, in this order.
-const COLUMNS: [&str; 16] = [
+pub(super) const COLUMNS: [&str; 17] = [
     "id",
     "extension",
     "hook",
@@ -37,6 +37,7 @@ const COLUMNS: [&str; 16] = [
     "attempt",
     "ordered",
     "first_at",
+    "replayed",
 ];
 
 /// Who caused a delivery; what they may do is resolved when it runs.
@@ -61,9 +62,9 @@ pub struct Delivery {
     pub hook: String,
     /// The qualified event.
     pub event: String,
-    /// Where it happened.
+    /// Where it happened; empty for a job.
     pub collection: String,
-    /// The one key that it is about, if it is about one.
+    /// The one key that it is about, if it is about one; of a job the key that it was given.
     pub item_key: Option<String>,
     /// `meta` as the handler gets it, without `delivery`.
     pub meta: Value,
@@ -85,6 +86,12 @@ pub struct Delivery {
     pub ordered: bool,
     /// When the first run began.
     pub first_at: Option<DateTime<Utc>>,
+    /// Whether somebody asked for it to be run once more.
+    pub replayed: bool,
+    /// Whether this host took it over from the table. Not stored.
+    pub claimed: bool,
+    /// Whether others of its line stood before it when this host got it: then that is looked at again before it runs. Not stored.
+    pub behind: bool,
 }
 
 impl Delivery {
@@ -111,10 +118,11 @@ impl Delivery {
             json!(self.attempt),
             json!(self.ordered),
             json!(self.first_at.map(timestamp)),
+            json!(self.replayed),
         ]
     }
 
-    fn from_row(row: Vec<Value>) -> Result<Self> {
+    pub(super) fn from_row(row: Vec<Value>) -> Result<Self> {
         let bad = |column: &str| Error::internal(format!("`{column}` of a delivery can't be read"));
         let mut row = row.into_iter().zip(COLUMNS).map(|(value, name)| (name, value)).collect::<HashMap<_, _>>();
         let mut take = |name: &'static str| row.remove(name).unwrap_or_default();
@@ -140,6 +148,9 @@ impl Delivery {
             attempt: take("attempt").as_u64().unwrap_or_default() as u32,
             ordered: take("ordered").as_bool().unwrap_or(true),
             first_at: text(take("first_at")).and_then(|t| DateTime::parse_from_rfc3339(&t).ok()).map(|t| t.with_timezone(&Utc)),
+            replayed: take("replayed").as_bool().unwrap_or(false),
+            claimed: false,
+            behind: false,
         })
     }
 }
@@ -153,45 +164,24 @@ pub struct Lease {
     pub until: DateTime<Utc>,
 }
 
-/// Adds one owed delivery; part of the transaction that makes it owed. Without a `lease` any host may claim it at once.
-pub fn insert(dialect: Dialect, delivery: &Delivery, now: DateTime<Utc>, lease: Option<&Lease>) -> Result<[Sql; 2]> {
+/// What a newborn row is at first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// `pending`; `scheduled` before its time; `held` behind one that is held.
+    pub status: &'static str,
+    /// From when on it is looked at; of a held one, since when it is.
+    pub next_at: String,
+}
+
+/// Adds one owed delivery; part of the transaction that makes it owed. Without a `lease` any host may claim it when its time has come.
+pub fn insert(dialect: Dialect, delivery: &Delivery, now: DateTime<Utc>, standing: &Standing, lease: Option<&Lease>) -> Result<[Sql; 2]> {
     let mut row: Map<String, Value> = COLUMNS.iter().map(|name| (*name).to_owned()).zip(delivery.values()).collect();
-    row.insert("status".to_owned(), json!("pending"));
-    row.insert("next_at".to_owned(), json!(timestamp(now)));
+    row.insert("status".to_owned(), json!(standing.status));
+    row.insert("next_at".to_owned(), json!(standing.next_at));
     row.insert("created_at".to_owned(), json!(timestamp(now)));
     row.extend(held_by(lease));
     let about = Map::from_iter([("delivery".to_owned(), json!(delivery.id.to_string())), ("meta".to_owned(), delivery.meta.clone())]);
     Ok([sql::insert(dialect, &table(), &row, &[])?, sql::insert(dialect, &system::delivery_meta_table(), &about, &[])?])
-}
-
-/// Whether any row waits for a host. Cheap, and needs no writer.
-pub async fn anything_due(conn: &mut Conn<'_>, now: DateTime<Utc>, but: &[String]) -> Result<bool> {
-    let query = Query { filter: Some(due(now, but)), limit: Some(1), ..Query::default() };
-    let statement = sql::select_locked(conn.dialect(), &table(), &["id"], &query, Lock::None)?;
-    Ok(!conn.select(&statement, &[FieldType::Uuid]).await?.is_empty())
-}
-
-/// Takes over up to `limit` rows that are due and that no living host holds, but none of the extensions in `but`. Answers them without
-/// their `meta`, which [`meta`] reads when it is needed.
-pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, lease: &Lease, limit: u64, but: &[String]) -> Result<Vec<Delivery>> {
-    let (dialect, table) = (conn.dialect(), table());
-    let sort = ["created_at", "id"].map(|field| Sort { field: field.to_owned(), descending: false }).to_vec();
-    let query = Query { filter: Some(due(now, but)), sort, limit: Some(limit), ..Query::default() };
-    let rows = conn.select(&sql::select_locked(dialect, &table, &COLUMNS, &query, Lock::Skip)?, &sql::types(&table, &COLUMNS)?).await?;
-    let mut claimed = rows.into_iter().map(Delivery::from_row).collect::<Result<Vec<_>>>()?;
-    if claimed.is_empty() {
-        return Ok(claimed);
-    }
-    let these = among(claimed.iter().map(|d| d.id));
-    conn.execute(&sql::update_where(dialect, &table, &these, &held_by(Some(lease)))?).await?;
-    // The first run begins now, for those that never had one; a repeat keeps what its first run was told.
-    let new = Filter::And(vec![these, Filter::field("first_at", Op::Null)]);
-    let first = Map::from_iter([("first_at".to_owned(), json!(timestamp(now)))]);
-    conn.execute(&sql::update_where(dialect, &table, &new, &first)?).await?;
-    for delivery in &mut claimed {
-        delivery.first_at.get_or_insert(now);
-    }
-    Ok(claimed)
 }
 
 /// What a delivery is about.
@@ -205,6 +195,12 @@ pub async fn meta(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<Value>> {
 pub fn renew(dialect: Dialect, lease: &Lease, ids: impl IntoIterator<Item = Uuid>) -> Result<Sql> {
     let mine = Filter::And(vec![among(ids), Filter::field("lease_owner", Op::Eq(json!(lease.owner)))]);
     sql::update_where(dialect, &table(), &mine, &held_by(Some(lease)))
+}
+
+/// Gives back one row of `owner`, which keeps its place in its line.
+pub fn give_back(dialect: Dialect, owner: &str, id: Uuid) -> Result<Sql> {
+    let ours = Filter::And(vec![among([id]), Filter::field("lease_owner", Op::Eq(json!(owner)))]);
+    sql::update_where(dialect, &table(), &ours, &held_by(None))
 }
 
 /// Gives back rows, for any host to take: those of `owner`, or all of them when the only host of the database starts.
@@ -229,6 +225,8 @@ pub enum Settlement {
     Held {
         /// Why.
         error: String,
+        /// Since when.
+        at: DateTime<Utc>,
     },
     /// Never again by itself.
     Dead {
@@ -239,14 +237,13 @@ pub enum Settlement {
     },
 }
 
-/// Writes down what became of the run of `delivery`.
-pub fn settle(dialect: Dialect, delivery: &Delivery, settlement: &Settlement) -> Result<Sql> {
+/// Writes down what became of the run of `delivery`, if `owner` still has it in hand.
+pub fn settle(dialect: Dialect, delivery: &Delivery, owner: &str, settlement: &Settlement) -> Result<Sql> {
+    let ours = Filter::And(vec![among([delivery.id]), Filter::field("lease_owner", Op::Eq(json!(owner)))]);
     let (status, error, next_at, finished_at) = match settlement {
-        Settlement::Done => {
-            return sql::delete_where(dialect, &table(), &Filter::field("id", Op::Eq(json!(delivery.id.to_string()))));
-        }
+        Settlement::Done => return sql::delete_where(dialect, &table(), &ours),
         Settlement::Retry { at, error } => ("pending", error, Some(*at), None),
-        Settlement::Held { error } => ("held", error, None, None),
+        Settlement::Held { error, at } => ("held", error, Some(*at), None),
         Settlement::Dead { error, at } => ("dead", error, None, Some(*at)),
     };
     let mut changes = held_by(None);
@@ -258,7 +255,7 @@ pub fn settle(dialect: Dialect, delivery: &Delivery, settlement: &Settlement) ->
     if let Some(at) = next_at {
         changes.insert("next_at".to_owned(), json!(timestamp(at)));
     }
-    sql::update_by_keys(dialect, &table(), &[json!(delivery.id.to_string())], None, &changes, &[])
+    sql::update_where(dialect, &table(), &ours, &changes)
 }
 
 /// Whether any delivery is held.
@@ -266,6 +263,14 @@ pub async fn anything_held(conn: &mut Conn<'_>) -> Result<bool> {
     let query = Query { filter: Some(Filter::field("status", Op::Eq(json!("held")))), limit: Some(1), ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table(), &["id"], &query, Lock::None)?;
     Ok(!conn.select(&statement, &[FieldType::Uuid]).await?.is_empty())
+}
+
+/// The extensions that deliveries are held for.
+pub async fn held_for(conn: &mut Conn<'_>) -> Result<Vec<String>> {
+    let query = Query { filter: Some(Filter::field("status", Op::Eq(json!("held")))), ..Query::default() };
+    let statement = aggregate(conn.dialect(), &table(), &["extension".to_owned()], &[(Aggregate::CountAll, None)], &query)?;
+    let rows = conn.select(&statement, &[FieldType::String, FieldType::BigInteger]).await?;
+    Ok(rows.into_iter().filter_map(|row| row.first().and_then(Value::as_str).map(str::to_owned)).collect())
 }
 
 /// How many deliveries wait for an extension.
@@ -309,34 +314,49 @@ pub fn unhold(dialect: Dialect, extensions: &[String], now: DateTime<Utc>) -> Re
 /// Gives up what is held for an extension that is gone.
 pub fn give_up(dialect: Dialect, extension: &str, now: DateTime<Utc>) -> Result<Sql> {
     let held = Filter::And(vec![Filter::field("extension", Op::Eq(json!(extension))), Filter::field("status", Op::Eq(json!("held")))]);
-    let changes = Map::from_iter([
-        ("status".to_owned(), json!("dead")),
-        ("last_error".to_owned(), json!("its extension was deleted")),
-        ("finished_at".to_owned(), json!(timestamp(now))),
-    ]);
-    sql::update_where(dialect, &table(), &held, &changes)
+    sql::update_where(dialect, &table(), &held, &dead("its extension was deleted", now))
 }
 
-fn table() -> Collection {
+/// Gives up what was held before `since`.
+pub fn give_up_held(dialect: Dialect, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Sql> {
+    let long = Filter::field("next_at", Op::Lt(json!(timestamp(since))));
+    let held = Filter::And(vec![Filter::field("status", Op::Eq(json!("held"))), long]);
+    sql::update_where(dialect, &table(), &held, &dead("its extension could not run for seven days", now))
+}
+
+/// Forgets up to `limit` of those that were given up before `since`. Answers how many.
+pub async fn forget_dead(conn: &mut Conn<'_>, since: DateTime<Utc>, limit: u64) -> Result<u64> {
+    let (dialect, table) = (conn.dialect(), table());
+    let old = Filter::field("finished_at", Op::Lt(json!(timestamp(since))));
+    let filter = Filter::And(vec![Filter::field("status", Op::Eq(json!("dead"))), old]);
+    let query = Query { filter: Some(filter), limit: Some(limit), ..Query::default() };
+    let ids = conn.select(&sql::select_locked(dialect, &table, &["id"], &query, Lock::Skip)?, &[FieldType::Uuid]).await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let ids = Filter::field("id", Op::In(ids.into_iter().flatten().collect()));
+    conn.execute(&sql::delete_where(dialect, &table, &ids)?).await
+}
+
+fn dead(why: &str, now: DateTime<Utc>) -> Map<String, Value> {
+    Map::from_iter([
+        ("status".to_owned(), json!("dead")),
+        ("last_error".to_owned(), json!(why)),
+        ("finished_at".to_owned(), json!(timestamp(now))),
+    ])
+}
+
+pub(super) fn table() -> Collection {
     system::deliveries_table()
 }
 
-fn held_by(lease: Option<&Lease>) -> Map<String, Value> {
+pub(super) fn held_by(lease: Option<&Lease>) -> Map<String, Value> {
     Map::from_iter([
         ("lease_owner".to_owned(), json!(lease.map(|l| &l.owner))),
         ("lease_until".to_owned(), json!(lease.map(|l| timestamp(l.until)))),
     ])
 }
 
-fn among(ids: impl IntoIterator<Item = Uuid>) -> Filter {
+pub(super) fn among(ids: impl IntoIterator<Item = Uuid>) -> Filter {
     Filter::field("id", Op::In(ids.into_iter().map(|id| json!(id.to_string())).collect()))
-}
-
-fn due(now: DateTime<Utc>, but: &[String]) -> Filter {
-    let unheld = Filter::Or(vec![Filter::field("lease_until", Op::Null), Filter::field("lease_until", Op::Lt(json!(timestamp(now))))]);
-    let mut all = vec![Filter::field("status", Op::Eq(json!("pending"))), Filter::field("next_at", Op::Lte(json!(timestamp(now)))), unheld];
-    if !but.is_empty() {
-        all.push(Filter::field("extension", Op::Nin(but.iter().map(|id| json!(id)).collect())));
-    }
-    Filter::And(all)
 }

@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 16 << 20;
 type OrderKey = (String, String, String, String);
 
 fn order_key(delivery: &Delivery) -> Option<OrderKey> {
-    let key = delivery.item_key.clone().filter(|_| delivery.ordered)?;
+    let key = delivery.item_key.clone().filter(|_| delivery.in_line())?;
     Some((delivery.extension.clone(), delivery.hook.clone(), delivery.collection.clone(), key))
 }
 
@@ -41,6 +41,8 @@ struct Lane {
     behind: HashMap<OrderKey, VecDeque<(Delivery, usize)>>,
     /// The keys of what runs.
     running: HashMap<Uuid, Option<OrderKey>>,
+    /// What was claimed anew between the end of a run and the moment at which this queue hears of it.
+    again: HashMap<Uuid, Delivery>,
 }
 
 impl Lane {
@@ -50,9 +52,10 @@ impl Lane {
 }
 
 impl Queue {
-    /// Whether another delivery of `extension` may be kept in memory.
-    pub fn has_room(&self, extension: &str) -> bool {
-        self.has_room_at_all() && self.by_extension.get(extension).is_none_or(|lane| lane.len() < MAX_OF_ONE)
+    /// How many more deliveries of `extension` may be kept in memory.
+    pub fn room(&self, extension: &str) -> usize {
+        let has = self.by_extension.get(extension).map_or(0, Lane::len);
+        MAX_OF_ONE.saturating_sub(has).min(MAX.saturating_sub(self.ids.len()))
     }
 
     /// Whether another delivery of any extension may be kept in memory.
@@ -70,9 +73,15 @@ impl Queue {
         self.ids.iter().copied().collect()
     }
 
-    /// Takes a delivery in hand. One that is there already is not taken twice.
+    /// Takes a delivery in hand. One that is there already is not taken twice; one whose run is ending is taken after that.
     pub fn push(&mut self, mut delivery: Delivery) {
         if !self.ids.insert(delivery.id) {
+            if let Some(lane) = self.by_extension.get_mut(&delivery.extension)
+                && delivery.claimed
+                && lane.running.contains_key(&delivery.id)
+            {
+                lane.again.insert(delivery.id, delivery);
+            }
             return;
         }
         let mut weight = weigh(&delivery.meta);
@@ -109,6 +118,7 @@ impl Queue {
     pub fn end(&mut self, id: Uuid, extension: &str) {
         self.ids.remove(&id);
         let Some(lane) = self.by_extension.get_mut(extension) else { return };
+        let again = lane.again.remove(&id);
         if let Some(Some(key)) = lane.running.remove(&id)
             && let Some(mut waiting) = lane.behind.remove(&key)
         {
@@ -121,6 +131,9 @@ impl Queue {
             self.by_extension.remove(extension);
         } else if !lane.ready.is_empty() && !self.turns.iter().any(|turn| turn == extension) {
             self.turns.push_back(extension.to_owned());
+        }
+        if let Some(delivery) = again {
+            self.push(delivery);
         }
     }
 }
@@ -177,6 +190,9 @@ mod tests {
             attempt: 0,
             ordered: true,
             first_at: None,
+            replayed: false,
+            claimed: false,
+            behind: false,
         }
     }
 
@@ -207,6 +223,20 @@ mod tests {
         assert_eq!(started(&mut queue), [3]);
         [3, 4].into_iter().for_each(|n| queue.end(Uuid::from_u128(n), "e"));
         assert!(queue.ids().is_empty() && queue.by_extension.is_empty() && queue.bytes == 0);
+    }
+
+    #[test]
+    fn what_is_claimed_anew_while_its_run_ends_runs_again() {
+        let mut queue = Queue::default();
+        queue.push(delivery(1, "e", "k"));
+        queue.push(Delivery { claimed: true, ..delivery(1, "e", "k") });
+        assert_eq!(started(&mut queue), [1]);
+        queue.push(Delivery { claimed: true, attempt: 1, ..delivery(1, "e", "k") });
+        assert!(started(&mut queue).is_empty());
+        queue.end(Uuid::from_u128(1), "e");
+        assert_eq!(queue.start().map(|again| again.attempt), Some(1));
+        queue.end(Uuid::from_u128(1), "e");
+        assert!(queue.ids().is_empty() && queue.by_extension.is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which hooks hear which event: immutable, ordered, built whole for each snapshot.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub struct Registry {
     global: Lists,
     /// Merged with the global ones, for every collection that any hook names.
     by_collection: HashMap<String, Lists>,
+    by_job: HashMap<String, Vec<Arc<Hook>>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -53,14 +55,15 @@ struct Lists {
 impl Lists {
     fn of_hooks<'a>(hooks: impl IntoIterator<Item = &'a Arc<Hook>>) -> Self {
         let mut sorted: Vec<&Arc<Hook>> = hooks.into_iter().collect();
-        sorted.sort_by(|a, b| (a.sort, &a.name, &a.extension, a.handler).cmp(&(b.sort, &b.name, &b.extension, b.handler)));
+        sorted.sort_by(|a, b| in_order(a, b));
         let mut lists = Lists::default();
         for hook in sorted {
+            let EventName::Items { event, .. } = hook.event else { continue };
             let side = match hook.kind {
                 HookKind::Filter => &mut lists.filters,
                 HookKind::Action => &mut lists.actions,
             };
-            side[hook.event.event as usize].push(Arc::clone(hook));
+            side[event as usize].push(Arc::clone(hook));
         }
         lists
     }
@@ -73,18 +76,35 @@ impl Lists {
     }
 }
 
+fn in_order(a: &Hook, b: &Hook) -> Ordering {
+    (a.sort, &a.name, &a.extension, a.handler).cmp(&(b.sort, &b.name, &b.extension, b.handler))
+}
+
 impl Registry {
     /// Puts all hooks into ONE sequence per event: by sort, then name, then id, then handler.
     pub fn new(hooks: impl IntoIterator<Item = Hook>) -> Self {
         let (mut global, mut specific) = (Vec::new(), HashMap::<String, Vec<Arc<Hook>>>::new());
+        let mut by_job = HashMap::<String, Vec<Arc<Hook>>>::new();
         for hook in hooks.into_iter().map(Arc::new) {
-            match hook.event.collection.clone() {
-                None => global.push(hook),
-                Some(collection) => specific.entry(collection).or_default().push(hook),
+            match hook.event.clone() {
+                EventName::Items { collection: None, .. } => global.push(hook),
+                EventName::Items { collection: Some(collection), .. } => specific.entry(collection).or_default().push(hook),
+                EventName::Job(name) => by_job.entry(name.as_str().to_owned()).or_default().push(hook),
             }
         }
+        by_job.values_mut().for_each(|hooks| hooks.sort_by(|a, b| in_order(a, b)));
         let by_collection = specific.into_iter().map(|(name, own)| (name, Lists::of_hooks(own.iter().chain(&global)))).collect();
-        Self { global: Lists::of_hooks(&global), by_collection }
+        Self { global: Lists::of_hooks(&global), by_collection, by_job }
+    }
+
+    /// The action hooks that hear jobs of this name, in their order.
+    pub fn job(&self, name: &str) -> &[Arc<Hook>] {
+        self.by_job.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names of the jobs that any hook hears.
+    pub fn job_names(&self) -> impl Iterator<Item = &str> {
+        self.by_job.keys().map(String::as_str)
     }
 
     /// The hooks that hear `event` of `collection`, in the order in which they run.
@@ -127,5 +147,14 @@ mod tests {
         assert_eq!(names("pages"), ["a", "other", "late"]);
         assert_eq!(names("unheard"), ["a", "late"]);
         assert!(registry.matching(HookKind::Action, ItemsEvent::Create, "articles").is_empty());
+    }
+
+    #[test]
+    fn jobs_are_heard_by_name_and_by_nothing_else() {
+        let registry = Registry::new([hook("late", "jobs.resize", 9), hook("b", "jobs.resize", 0), hook("items", "items.create", 0)]);
+        assert_eq!(registry.job("resize").iter().map(|h| h.name.as_str()).collect::<Vec<_>>(), ["b", "late"]);
+        assert!(registry.job("Resize").is_empty() && registry.job("items.create").is_empty());
+        assert_eq!(registry.job_names().collect::<Vec<_>>(), ["resize"]);
+        assert_eq!(registry.matching(HookKind::Filter, ItemsEvent::Create, "jobs").len(), 1);
     }
 }

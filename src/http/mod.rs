@@ -5,6 +5,7 @@
 mod auth;
 mod collections;
 mod cron;
+mod deliveries;
 mod error;
 mod ext;
 mod ext_headers;
@@ -82,6 +83,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(items::routes())
         .merge(collections::routes())
         .merge(extensions::routes())
+        .merge(deliveries::routes())
         .merge(services::routes())
         .merge(cron::routes())
         .merge(settings::routes())

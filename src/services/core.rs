@@ -50,7 +50,7 @@ impl Core {
         Ok(Arc::new(Self {
             directory: Directory::new(db.clone()),
             passwords: Passwords::new()?,
-            dispatcher: Dispatcher::new(db.clone(), clock.clone()),
+            dispatcher: Dispatcher::new(db.clone(), clock.clone(), config.deliveries_keep_dead),
             schema: ArcSwap::from_pointee(schema),
             raw_catalog: ArcSwapOption::empty(),
             runner: OnceLock::new(),

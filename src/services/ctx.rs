@@ -11,7 +11,7 @@ use super::{Core, Operation};
 use crate::auth::{Accountability, Action, FieldSet};
 use crate::db::{Collection, Conn};
 use crate::error::{Error, ErrorCode, Result};
-use crate::hooks::{Hook, HookKind, ItemsEvent};
+use crate::hooks::{EventName, Hook, HookKind, ItemsEvent};
 
 /// Hooks that triggered each other too deep. Who did is told to admins and to the log.
 pub fn too_deep(max: u32, chain: &[String], who: &Accountability) -> Error {
@@ -105,7 +105,7 @@ impl Ctx {
     pub fn inside_filter(&self, hook: &Hook, event: &str) -> Result<Self> {
         let (depth, chain) = self.deeper(hook, event)?;
         let mut reading = self.reading.to_vec();
-        if matches!(hook.event.event, ItemsEvent::Query | ItemsEvent::Read) {
+        if matches!(hook.event, EventName::Items { event: ItemsEvent::Query | ItemsEvent::Read, .. }) {
             reading.push((hook.extension.clone(), event.rsplit_once(".items.").map_or(event, |(collection, _)| collection).to_owned()));
         }
         Ok(Self {

@@ -396,7 +396,8 @@ impl Core {
         }
         if !after.deliveries.is_empty() {
             self.dispatcher.publish(after.deliveries);
-        } else if after.unleased {
+        }
+        if after.unleased {
             self.dispatcher.nudge();
         }
         for (hook, ctx, meta) in after.best_effort {

@@ -15,6 +15,7 @@ mod crashes;
 #[cfg(feature = "test-hooks")]
 mod cron;
 mod custom_services;
+mod deliveries;
 mod dependencies;
 mod documents;
 mod errors;

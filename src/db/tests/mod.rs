@@ -57,7 +57,8 @@ pub(super) async fn databases_with(set: impl Fn(&mut DbOptions)) -> Vec<TestDb> 
                 "0004_cron",
                 "0005_mail",
                 "0007_extension_secrets",
-                "0008_custom_services"
+                "0008_custom_services",
+                "0009_deliveries"
             ]
         );
         let folder = tempfile::tempdir_in(folder.path()).expect("a folder");

@@ -6,19 +6,21 @@ mod job;
 mod schedule;
 pub mod store;
 
-use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use serde_json::json;
 use uuid::Uuid;
 
 pub use job::{Job, check_members};
 pub use schedule::Schedule;
 
 use self::store::{Run, Trigger};
+use super::owed::{Origin, Owing};
 use super::query::clip;
 use super::{Core, Ctx, Item};
 use crate::db::sql::Lock;
 use crate::error::{Error, ErrorCode, Result};
-use crate::hooks::outbox::{self, Delivery};
+use crate::hooks::outbox::Delivery;
 
 /// Whose deliveries are runs of jobs: stands where those of hooks have the id of an extension.
 pub const OWED: &str = "cron";
@@ -64,14 +66,14 @@ pub fn not_found(id_or_name: &str) -> Error {
 /// 404 where there is no such job; 503 where no job runs.
 pub async fn trigger(ctx: &Ctx, id_or_name: &str) -> Result<Option<Uuid>> {
     check_enabled(&ctx.core)?;
-    let lease = ctx.core.dispatcher.newborn_lease([OWED].into_iter());
+    let nursery = ctx.core.dispatcher.nursery([OWED].into_iter());
     let (now, request_id, job) = (ctx.core.clock.now(), ctx.op.request_id.to_string(), id_or_name.to_owned());
-    let template = owed(ctx, now);
+    let origin = Arc::new(Origin::new(ctx, "daas_cron_jobs"));
     let written = ctx
         .write({
-            let lease = lease.clone();
             move |conn| {
-                let (job, request_id, lease, template) = (job.clone(), request_id.clone(), lease.clone(), template.clone());
+                let (job, request_id, origin, mut owing) =
+                    (job.clone(), request_id.clone(), Arc::clone(&origin), Owing::new(now, &nursery));
                 Box::pin(async move {
                     let row = store::find(conn, &job, Lock::Wait).await?.ok_or_else(|| not_found(&job))?;
                     let job = Job::from_row(&row)?;
@@ -87,46 +89,18 @@ pub async fn trigger(ctx: &Ctx, id_or_name: &str) -> Result<Option<Uuid>> {
                     if !store::take(conn, &row, &run, now, None, &[]).await? {
                         return Ok(None);
                     }
-                    let delivery =
-                        Delivery { id: run.id, item_key: Some(run.job.id.clone()), meta: json!({ "job": run.job.id }), ..template };
-                    for statement in outbox::insert(conn.dialect(), &delivery, now, lease.as_ref())? {
-                        conn.execute(&statement).await?;
-                    }
-                    Ok(Some(delivery))
+                    let delivery = origin.of_host(OWED, run.id, "cron.run", json!({ "job": run.job.id }));
+                    let delivery = Delivery { item_key: Some(run.job.id.clone()), ..delivery };
+                    owing.add(conn, delivery, None, true).await?;
+                    Ok(Some((run.id, owing.owed)))
                 })
             }
         })
         .await?;
-    Ok(written.map(|delivery| {
-        let (run, mut after) = (delivery.id, ctx.op.after());
-        if lease.is_some() {
-            after.deliveries.push(delivery)
-        } else {
-            after.unleased = true
-        }
+    Ok(written.map(|(run, owed)| {
+        owed.note(&mut ctx.op.after());
         run
     }))
-}
-
-fn owed(ctx: &Ctx, now: DateTime<Utc>) -> Delivery {
-    Delivery {
-        id: Uuid::nil(),
-        extension: OWED.to_owned(),
-        hook: OWED.to_owned(),
-        event: "cron.run".to_owned(),
-        collection: "daas_cron_jobs".to_owned(),
-        item_key: None,
-        meta: Value::Null,
-        caller: super::core::caller_of(&ctx.who.who),
-        ip: None,
-        user_agent: None,
-        request_id: ctx.op.request_id.to_string(),
-        depth: ctx.depth,
-        chain: ctx.chain.to_vec(),
-        attempt: 0,
-        ordered: false,
-        first_at: Some(now),
-    }
 }
 
 /// The jobs, those with `status` only where one is given, by name.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::event::{Actions, Origin, add_keys};
+use super::event::{Actions, add_keys};
 use super::{ItemsService, not_found, special};
-use crate::db::{Collection, Conn, Dialect, Sql, ddl};
+use crate::db::{Collection, Conn, Sql, ddl};
 use crate::error::Result;
 use crate::hooks::ItemsEvent;
-use crate::hooks::outbox::{self, Delivery, Lease};
+use crate::hooks::dispatcher::Nursery;
 use crate::services::Item;
+use crate::services::owed::{Origin, Owed, Owing};
 
 /// One statement, and whom it is owed to.
 pub(super) struct Step {
@@ -29,18 +30,17 @@ pub(super) struct Step {
 #[derive(Default)]
 pub(super) struct Done {
     pub rows: Vec<Vec<Item>>,
-    pub deliveries: Vec<Delivery>,
+    pub owed: Owed,
 }
 
 struct Change {
     collection: Arc<Collection>,
-    dialect: Dialect,
     steps: Vec<Step>,
     /// Action hooks by event: create, update, delete.
     actions: [Actions; 3],
     origin: Origin,
     now: chrono::DateTime<chrono::Utc>,
-    lease: Option<Lease>,
+    nursery: Nursery,
 }
 
 fn slot(event: ItemsEvent) -> usize {
@@ -54,6 +54,7 @@ fn slot(event: ItemsEvent) -> usize {
 impl Change {
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Done> {
         let mut done = Done::default();
+        let mut owing = Owing::new(self.now, &self.nursery);
         let types: Vec<_> = self.collection.fields.iter().map(|f| f.ty).collect();
         for step in &self.steps {
             let rows = conn.select(&step.sql, &types).await?;
@@ -69,16 +70,16 @@ impl Change {
             let durable = &self.actions[slot(step.event)].durable;
             if !durable.is_empty() {
                 let (meta, keys) = self.meta(step, &rows);
+                // A key that the database made is new; one that the caller chose may have been there before.
+                let is_new = step.event == ItemsEvent::Create && step.explicit_key.is_none();
                 for hook in durable {
-                    let delivery = self.origin.delivery(hook, step.event, &meta, &keys);
-                    for statement in outbox::insert(self.dialect, &delivery, self.now, self.lease.as_ref())? {
-                        conn.execute(&statement).await?;
-                    }
-                    done.deliveries.push(delivery);
+                    let delivery = self.origin.delivery(hook, step.event.qualified(&self.collection.name), &meta, &keys);
+                    owing.add(conn, delivery, None, is_new).await?;
                 }
             }
             done.rows.push(rows);
         }
+        done.owed = owing.owed;
         Ok(done)
     }
 
@@ -114,14 +115,13 @@ impl ItemsService<'_> {
         let ctx = self.ctx;
         let actions = [ItemsEvent::Create, ItemsEvent::Update, ItemsEvent::Delete].map(|event| self.actions(event));
         let owed = actions.iter().flat_map(|actions| &actions.durable).map(|hook| hook.extension.as_str());
-        let lease = ctx.core.dispatcher.newborn_lease(owed);
+        let nursery = ctx.core.dispatcher.nursery(owed);
         let change = Arc::new(Change {
             collection: Arc::clone(collection),
-            dialect: ctx.core.db.dialect(),
             actions,
             origin: Origin::new(ctx, self.name),
             now: ctx.core.clock.now(),
-            lease,
+            nursery,
             steps,
         });
         if super::ACCESS.contains(&self.name) {
@@ -136,10 +136,7 @@ impl ItemsService<'_> {
             })
             .await?;
         let mut after = ctx.op.after();
-        match change.lease {
-            Some(_) => after.deliveries.extend(done.deliveries),
-            None => after.unleased |= !done.deliveries.is_empty(),
-        }
+        done.owed.note(&mut after);
         for (step, rows) in change.steps.iter().zip(&done.rows) {
             let hooks = &change.actions[slot(step.event)].best_effort;
             if !hooks.is_empty() {

@@ -9,10 +9,9 @@ use super::answer::check_answer;
 use super::{ItemsService, special};
 use crate::db::Collection;
 use crate::error::Result;
-use crate::hooks::outbox::Delivery;
 use crate::hooks::{Hook, HookKind, ItemsEvent, filter};
+use crate::services::Item;
 use crate::services::runner::Meta;
-use crate::services::{Ctx, Item, core};
 
 /// Concealed values by field, out of the hooks' sight. Short sections only: a std mutex.
 pub(super) type Hidden = Mutex<HashMap<String, Value>>;
@@ -97,54 +96,4 @@ pub(super) fn add_keys(meta: &mut Item, keys: &[Value]) {
         meta.insert("key".to_owned(), key.clone());
     }
     meta.insert("keys".to_owned(), json!(keys));
-}
-
-/// Who and what caused a delivery: the same for all of one write.
-pub(super) struct Origin {
-    template: Delivery,
-}
-
-impl Origin {
-    pub(super) fn new(ctx: &Ctx, collection: &str) -> Self {
-        let template = Delivery {
-            id: uuid::Uuid::nil(),
-            extension: String::new(),
-            hook: String::new(),
-            event: String::new(),
-            collection: collection.to_owned(),
-            item_key: None,
-            meta: Value::Null,
-            caller: core::caller_of(&ctx.who.who),
-            ip: ctx.who.ip.as_deref().map(str::to_owned),
-            user_agent: ctx.who.user_agent.as_deref().map(str::to_owned),
-            request_id: ctx.op.request_id.to_string(),
-            depth: ctx.depth,
-            chain: ctx.chain.to_vec(),
-            attempt: 0,
-            ordered: true,
-            first_at: Some(ctx.core.clock.now()),
-        };
-        Self { template }
-    }
-
-    /// What is owed to `hook` for `event`.
-    pub(super) fn delivery(&self, hook: &Hook, event: ItemsEvent, meta: &Item, keys: &[Value]) -> Delivery {
-        let item_key = match keys {
-            // A longer one keeps its order by its fingerprint: the column is as short as an index wants it.
-            [Value::String(key)] if key.len() > 200 => Some(crate::auth::token::fingerprint(key)),
-            [Value::String(key)] => Some(key.clone()),
-            [key] => Some(key.to_string()),
-            _ => None,
-        };
-        Delivery {
-            id: uuid::Uuid::now_v7(),
-            extension: hook.extension.clone(),
-            hook: hook.slot(),
-            event: event.qualified(&self.template.collection),
-            item_key,
-            meta: Value::Object(meta.clone()),
-            ordered: hook.ordered,
-            ..self.template.clone()
-        }
-    }
 }

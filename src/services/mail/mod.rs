@@ -17,13 +17,14 @@ use uuid::Uuid;
 
 use self::message::Message;
 use self::smtp::{NotSent, Patience, Sent};
+use super::owed::{Origin, Owing};
 use super::{Core, Ctx, Item};
 use crate::auth::Accountability;
 use crate::db::sql::{self, Lock};
 use crate::db::{Collection, Conn, Filter, Op, Query, system, timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::Verdict;
-use crate::hooks::outbox::{self, Delivery};
+use crate::hooks::outbox::Delivery;
 use crate::services::members::only;
 
 pub use settings::{read as read_settings, update as update_settings};
@@ -162,50 +163,25 @@ fn answer(message: &Message, sent: &Result<Sent, NotSent>) -> Value {
 
 /// Writes it down in the transaction, for the dispatcher of whichever host.
 async fn queue(ctx: &Ctx, message: Message, key: Uuid) -> Result<Value> {
-    let lease = ctx.core.dispatcher.newborn_lease([OWED].into_iter());
+    let nursery = ctx.core.dispatcher.nursery([OWED].into_iter());
     let now = ctx.core.clock.now();
     let mut queued = answer(&message, &Ok(Sent::default()));
     queued["queued"] = json!(true);
-    let delivery = Delivery {
-        id: key,
-        extension: OWED.to_owned(),
-        hook: OWED.to_owned(),
-        event: "mail.send".to_owned(),
-        collection: String::new(),
-        item_key: None,
-        meta: serde_json::to_value(&message).map_err(|e| Error::internal(format!("a mail can't be kept: {e}")))?,
-        caller: super::core::caller_of(&ctx.who.who),
-        ip: None,
-        user_agent: None,
-        request_id: ctx.op.request_id.to_string(),
-        depth: ctx.depth,
-        chain: ctx.chain.to_vec(),
-        attempt: 0,
-        ordered: false,
-        first_at: Some(now),
-    };
-    let is_new = ctx
-        .write({
-            let (delivery, lease) = (delivery.clone(), lease.clone());
-            move |conn| {
-                let (delivery, lease) = (delivery.clone(), lease.clone());
-                Box::pin(async move {
-                    // A delivery that runs again, before what its first run queued was sent.
-                    if is_there(conn, &system::deliveries_table(), "id", key).await? {
-                        return Ok(false);
-                    }
-                    for statement in outbox::insert(conn.dialect(), &delivery, now, lease.as_ref())? {
-                        conn.execute(&statement).await?;
-                    }
-                    Ok(true)
-                })
-            }
+    let meta = serde_json::to_value(&message).map_err(|e| Error::internal(format!("a mail can't be kept: {e}")))?;
+    let delivery = Origin::new(ctx, "").of_host(OWED, key, "mail.send", meta);
+    let owed = ctx
+        .write(move |conn| {
+            let (delivery, mut owing) = (delivery.clone(), Owing::new(now, &nursery));
+            Box::pin(async move {
+                // A delivery that runs again, before what its first run queued was sent.
+                if !is_there(conn, &system::deliveries_table(), "id", key).await? {
+                    owing.add(conn, delivery, None, true).await?;
+                }
+                Ok(owing.owed)
+            })
         })
         .await?;
-    if is_new {
-        let mut after = ctx.op.after();
-        if lease.is_some() { after.deliveries.push(delivery) } else { after.unleased = true }
-    }
+    owed.note(&mut ctx.op.after());
     Ok(queued)
 }
 

@@ -7,6 +7,7 @@ pub mod app;
 pub mod client;
 pub mod data;
 pub mod folders;
+pub mod hosts;
 pub mod npm;
 pub mod postgres;
 pub mod process;
