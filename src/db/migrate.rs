@@ -32,7 +32,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations!["0001_init", "0002_extension_folders", "0003_extension_runs"];
+const MIGRATIONS: &[Migration] = migrations!["0001_init", "0002_extension_folders", "0003_extension_runs", "0006_extension_management"];
 
 /// See [`Db::migrate`].
 pub(super) async fn run(db: &Db, clock: &Clock) -> Result<Vec<String>> {

@@ -157,6 +157,21 @@ impl Db {
         self.write_within(self.0.tx_max, job).await
     }
 
+    /// Runs statements as one transaction.
+    pub async fn write_all(&self, statements: Vec<Sql>) -> Result<()> {
+        let statements = Arc::new(statements);
+        self.write(move |conn| {
+            let statements = Arc::clone(&statements);
+            Box::pin(async move {
+                for statement in statements.iter() {
+                    conn.execute(statement).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// As [`Db::write`], with a limit of its own: a migration may take longer than an operation.
     async fn write_within<T: Send + 'static, F: JobFn<T>>(&self, limit: Duration, job: F) -> Result<T> {
         match &self.0.side {

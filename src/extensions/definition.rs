@@ -14,7 +14,7 @@ use crate::services::query::{clip, nearest, show};
 /// Largest code of a row, in characters.
 const MAX_CODE: usize = 1 << 20;
 /// Longest name, in characters.
-const MAX_NAME: usize = 100;
+pub(super) const MAX_NAME: usize = 100;
 
 /// The whole numbers that a setting takes, and what holds where it isn't set.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ pub const FAILURE_MODE: [(&str, bool); 2] = [("closed", false), ("open", true)];
 pub const STATE: [(&str, bool); 2] = [("pristine", false), ("warm", true)];
 
 /// What an author may set. Everything else in the row is the host's.
-const WRITABLE: &[&str] = &[
+pub(super) const WRITABLE: &[&str] = &[
     "id",
     "name",
     "description",

@@ -1,7 +1,7 @@
 //! Counters of every extension: kept in memory, written in batches, so that counting costs no write per call.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -107,20 +107,7 @@ impl Stats {
             Ok(all)
         });
         let written = match statements {
-            Ok(statements) => {
-                let statements = Arc::new(statements);
-                self.db
-                    .write(move |conn| {
-                        let statements = Arc::clone(&statements);
-                        Box::pin(async move {
-                            for statement in statements.iter() {
-                                conn.execute(statement).await?;
-                            }
-                            Ok(())
-                        })
-                    })
-                    .await
-            }
+            Ok(statements) => self.db.write_all(statements).await,
             Err(error) => Err(error),
         };
         if let Err(error) = written {

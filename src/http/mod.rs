@@ -5,6 +5,7 @@
 mod auth;
 mod collections;
 mod error;
+mod etag;
 mod ext;
 mod ext_headers;
 mod extensions;

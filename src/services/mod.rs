@@ -11,6 +11,7 @@ pub mod ctx;
 pub mod fields;
 pub mod items;
 pub mod operation;
+pub mod precondition;
 pub mod query;
 pub mod runner;
 pub mod sessions;
