@@ -69,6 +69,11 @@ pub const SETTINGS: &[Setting] = &[
         doc: "calls of one extension that wait at once, 0 to 100000; hooks and routes each",
     },
     Setting {
+        name: "EVENT_SAMPLES",
+        default: "true",
+        doc: "`false` keeps no samples of what callers send to operations that filter hooks hear",
+    },
+    Setting {
         name: "SANDBOX",
         default: "required",
         doc: "`degraded` starts even where workers can't be locked in by seccomp (development only)",
@@ -171,6 +176,8 @@ pub struct Config {
     pub extension_max_depth: u32,
     /// `EXTENSION_MAX_IN_FLIGHT`.
     pub extension_max_in_flight: usize,
+    /// `EVENT_SAMPLES`.
+    pub event_samples: bool,
     /// `EXTENSION_MAX_WAITING`.
     pub extension_max_waiting: usize,
     /// `SANDBOX=degraded`.
@@ -226,6 +233,7 @@ impl Config {
             extension_max_depth: reader.number("EXTENSION_MAX_DEPTH", 1, 64) as u32,
             extension_max_in_flight: reader.number("EXTENSION_MAX_IN_FLIGHT", 1, 10_000) as usize,
             extension_max_waiting: reader.number("EXTENSION_MAX_WAITING", 0, 100_000) as usize,
+            event_samples: reader.flag("EVENT_SAMPLES"),
             sandbox_degraded: reader.choice("SANDBOX", &["required", "degraded"]) == "degraded",
             worker_memory: reader.optional("WORKER_MEMORY_MB", "a whole number from 64 to 16777216", |v| {
                 v.parse::<usize>().ok().filter(|n| (64..=16_777_216).contains(n)).map(|n| n << 20)

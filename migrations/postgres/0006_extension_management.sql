@@ -12,19 +12,20 @@ CREATE TABLE "daas_extension_versions" (
 );
 CREATE UNIQUE INDEX "daas_extension_versions_extension_version_unique" ON "daas_extension_versions" ("extension", "version");
 
--- What callers sent to operations that filter hooks heard, without concealed fields. The last thousand of each event, for seven days.
+-- What callers sent to operations that filter hooks heard, without concealed fields. The last thousand of each event, for seven days. What may
+-- be large stands last: the columns before it are read without it.
 CREATE TABLE "daas_event_samples" (
     "id" uuid NOT NULL PRIMARY KEY,
     "event" text COLLATE "C" NOT NULL,
     "collection" text COLLATE "C" NOT NULL,
-    "payload" json,
-    "keys" json,
     "user" uuid,
     "request_id" varchar(255) COLLATE "C" NOT NULL,
     "depth" integer NOT NULL,
     "bytes" integer NOT NULL,
     "left_out" integer NOT NULL,
-    "at" timestamptz(3) NOT NULL
+    "at" timestamptz(3) NOT NULL,
+    "payload" json,
+    "keys" json
 );
 CREATE INDEX "daas_event_samples_event_at_index" ON "daas_event_samples" ("event", "at");
 CREATE INDEX "daas_event_samples_at_index" ON "daas_event_samples" ("at");

@@ -12,19 +12,20 @@ CREATE TABLE "daas_extension_versions" (
 );
 CREATE UNIQUE INDEX "daas_extension_versions_extension_version_unique" ON "daas_extension_versions" ("extension", "version");
 
--- What callers sent to operations that filter hooks heard, without concealed fields. The last thousand of each event, for seven days.
+-- What callers sent to operations that filter hooks heard, without concealed fields. The last thousand of each event, for seven days. What may
+-- be large stands last: the columns before it are read without it.
 CREATE TABLE "daas_event_samples" (
     "id" TEXT NOT NULL PRIMARY KEY,
     "event" TEXT NOT NULL,
     "collection" TEXT NOT NULL,
-    "payload" TEXT,
-    "keys" TEXT,
     "user" TEXT,
     "request_id" TEXT NOT NULL,
     "depth" INTEGER NOT NULL,
     "bytes" INTEGER NOT NULL,
     "left_out" INTEGER NOT NULL,
-    "at" TEXT NOT NULL
+    "at" TEXT NOT NULL,
+    "payload" TEXT,
+    "keys" TEXT
 );
 CREATE INDEX "daas_event_samples_event_at_index" ON "daas_event_samples" ("event", "at");
 CREATE INDEX "daas_event_samples_at_index" ON "daas_event_samples" ("at");

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use scope::{Call, Scope};
-pub use session::{CallRecord, Record, Session};
+pub use session::{CallRecord, HearLine, Record, Session};
 
 use crate::error::Result;
 use crate::sandbox::ServiceSource;

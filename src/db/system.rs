@@ -320,14 +320,14 @@ pub fn event_samples_table() -> Collection {
             field("id", Uuid, vec![]),
             field("event", Text, vec![Required, Indexed]),
             field("collection", Text, vec![Required]),
-            field("payload", Json, vec![]),
-            field("keys", Json, vec![]),
             field("user", Uuid, vec![]),
             field("request_id", Str, vec![Required]),
             field("depth", Integer, vec![Required]),
             field("bytes", Integer, vec![Required]),
             field("left_out", Integer, vec![Required]),
             field("at", Timestamp, vec![Required, Indexed]),
+            field("payload", Json, vec![]),
+            field("keys", Json, vec![]),
         ],
     )
 }

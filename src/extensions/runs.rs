@@ -102,6 +102,11 @@ impl Runs {
         Self { db, clock, host: host_name(), waiting: Mutex::default(), writing: tokio::sync::Mutex::default() }
     }
 
+    /// The name of this host.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

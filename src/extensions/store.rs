@@ -12,8 +12,11 @@ use tokio::sync::Mutex;
 
 use super::folders::{self, Folders};
 use super::history::version_of;
+use super::hosts::Hosts;
+use super::logs::{Lines, Listening, Logs, Wanted};
 use super::rows::Page;
 use super::runs::Runs;
+use super::samples::Samples;
 use super::set::{Extension, ExtensionSet, Origin, Shared};
 use super::stats::Stats;
 use super::trouble::load_report;
@@ -72,7 +75,10 @@ impl Extensions {
         let safe_mode = core.config.safe_mode;
         let stats = Stats::new(core.db.clone(), core.clock.clone());
         let (runs, started) = (Runs::new(core.db.clone(), core.clock.clone()), core.clock.now());
-        let shared = Arc::new(Shared { core, pool, stats, runs });
+        let logs = Arc::new(Logs::new(core.clock.clone()));
+        let samples = Samples::new(core.db.clone(), core.clock.clone(), core.config.event_samples);
+        let hosts = Hosts::new(core.db.clone(), core.clock.clone(), runs.host().to_owned());
+        let shared = Arc::new(Shared { core, pool, stats, runs, logs, samples, hosts });
         let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), None, safe_mode);
         Arc::new(Self {
             shared,
@@ -118,10 +124,12 @@ impl Extensions {
         Ok(())
     }
 
-    /// Writes the counters and the failed runs. Called once a second, and at the end.
+    /// Writes the counters, the failed runs and the samples, and tells the other hosts what the extensions are here. Called once a second, and at the end.
     pub async fn flush(&self) {
         self.shared.stats.flush().await;
         self.shared.runs.flush().await;
+        self.shared.samples.flush().await;
+        self.tell_hosts().await;
         if self.still_held.swap(false, Ordering::Relaxed) && self.unhold().await.is_err() {
             self.still_held.store(true, Ordering::Relaxed);
         }
@@ -181,6 +189,42 @@ impl Extensions {
         Ok(page.listing(self.shared.runs.page(id, page).await?))
     }
 
+    /// Which lines of an extension a caller asks for, who may.
+    ///
+    /// # Errors
+    /// 400 for another parameter or value, 404 where there is no such extension.
+    pub async fn lines_wanted(&self, start: &Start, id: &str, query: &Item) -> Result<Wanted> {
+        admin(&start.who)?;
+        let wanted = Wanted::parse(query)?;
+        if self.folder_of(id).await?.is_none() {
+            self.stored(start.clone(), id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        }
+        Ok(wanted)
+    }
+
+    /// The lines that an extension wrote on this host, and the host's name.
+    pub fn lines(&self, id: &str, wanted: &Wanted) -> (Lines, &str) {
+        (self.shared.logs.read(id, wanted), self.shared.runs.host())
+    }
+
+    /// The same, and those that come.
+    ///
+    /// # Errors
+    /// 503 where too many listen already.
+    pub fn listen(&self, id: &str, wanted: &Wanted) -> Result<(Lines, Listening)> {
+        self.shared.logs.listen(id, wanted)
+    }
+
+    /// Ends every stream of lines: the host is ending.
+    pub fn close_streams(&self) {
+        self.shared.logs.close();
+    }
+
+    /// Whether there still is such an extension. When in doubt, yes.
+    pub async fn is_there(&self, id: &str) -> bool {
+        self.folders.find(id).is_some() || self.current().exists(id).await
+    }
+
     /// The row as it is stored.
     pub(super) async fn stored(&self, start: Start, id: &str, query: &Item) -> Result<Item> {
         let key = json!(id);
@@ -201,11 +245,14 @@ impl Extensions {
         Ok(self.folder_rows().await?.into_iter().find(|row| row.get("id") == Some(&json!(id))))
     }
 
-    /// The failed runs of an extension that is gone go as well; those that can't be deleted now go by their age.
+    /// What is kept of an extension that is gone goes as well: its lines, its counts here, its failed runs; of these, those that can't be
+    /// deleted now go by their age.
     pub(super) async fn forget_runs(&self, id: &str) {
         if let Err(error) = self.shared.runs.forget(id).await {
             tracing::warn!(%error, extension = id, "the failed runs of a deleted extension could not be deleted");
         }
+        self.shared.logs.forget(id);
+        self.shared.stats.forget(id);
     }
 
     /// What was held back while its extension couldn't run goes on where it can now.

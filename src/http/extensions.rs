@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::error::ApiError;
 use super::etag::{Expected, tagged};
+use super::extension_logs::logs;
 use super::items::listed;
 use super::request::{Call, Key, data, detached};
 use super::{Api, App};
@@ -27,6 +28,7 @@ pub fn routes() -> Router<Arc<Api>> {
         .route("/api/extensions/test", post(test))
         .route("/api/extensions/{id}", get(read).patch(update).delete(delete))
         .route("/api/extensions/{id}/runs", get(runs))
+        .route("/api/extensions/{id}/logs", get(logs))
         .route("/api/extensions/{id}/activate", post(activate))
         .route("/api/extensions/{id}/deactivate", post(deactivate))
         .route("/api/extensions/{id}/clone", post(clone))

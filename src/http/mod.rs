@@ -8,6 +8,7 @@ mod error;
 mod etag;
 mod ext;
 mod ext_headers;
+mod extension_logs;
 mod extensions;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;

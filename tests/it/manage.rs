@@ -66,7 +66,11 @@ both!(a_rollback_restores_a_version_whole, async |app| {
     deactivate(app, &id).await;
     let before = history(app, &id).await;
     let back = app.post(&format!("{path}/rollback"), json!({ "version": 1 })).await.expect(200).data();
-    assert_eq!((&back["timeout_ms"], &back["status"], &back["live"]["state"]), (&json!(5000), &json!("active"), &json!("active")), "{back}");
+    assert_eq!(
+        (&back["timeout_ms"], &back["status"], &back["live"]["state"]),
+        (&json!(5000), &json!("active"), &json!("active")),
+        "{back}"
+    );
     assert_eq!(back["name"], before[2]["definition"]["name"]);
     assert_eq!(create(app, "articles", json!({})).await["slug"], "one");
     let after = history(app, &id).await;
@@ -89,7 +93,9 @@ both!(a_rollback_is_held_to_what_a_save_is_held_to, async |app| {
         let status = if version == 0 { 400 } else { 404 };
         app.post(&path, json!({ "version": version })).await.expect(status);
     }
-    for body in [json!({}), json!({ "version": "1" }), json!({ "version": 1.5 }), json!({ "version": null }), json!({ "to": 1 }), json!([1])] {
+    for body in
+        [json!({}), json!({ "version": "1" }), json!({ "version": 1.5 }), json!({ "version": null }), json!({ "to": 1 }), json!([1])]
+    {
         app.post(&path, body).await.expect_error(400, "INVALID_PAYLOAD");
     }
     app.post(&format!("/api/extensions/{UNKNOWN}/rollback"), json!({ "version": 1 })).await.expect_error(404, "NOT_FOUND");
