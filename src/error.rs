@@ -243,6 +243,11 @@ impl Error {
         self.0.field.as_deref()
     }
 
+    /// Whether an extension is what failed.
+    pub fn is_of_extension(&self) -> bool {
+        self.code().name().starts_with("EXTENSION_")
+    }
+
     /// What only the log may know.
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()

@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod hooks;
 pub mod http;
 pub mod json;
+pub mod log;
 pub mod sandbox;
 pub mod services;
 

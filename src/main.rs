@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use trellis::app::{self, App};
 use trellis::clock::Clock;
 use trellis::config::{Config, LogFormat, SETTINGS};
+use trellis::log::Indented;
 use trellis::{Error, ErrorCode, Result};
 
 /// A data platform in one binary, extended with sandboxed JavaScript.
@@ -177,9 +178,9 @@ async fn ext(config: &Config, command: Ext) -> Result<()> {
 fn start_log(config: &Config) {
     let filter = EnvFilter::new(&config.log_level);
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
     match config.log_format {
-        LogFormat::Json => log.json().flatten_event(true).init(),
-        LogFormat::Text => log.init(),
+        LogFormat::Json => log.with_writer(std::io::stderr).json().flatten_event(true).init(),
+        LogFormat::Text => log.with_writer(|| Indented(std::io::stderr())).init(),
     }
 }

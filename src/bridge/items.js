@@ -2,28 +2,28 @@
 // there at once instead of by a promise.
 (host, { ArrayIsArray, ObjectFreeze, ObjectKeys, TypeError, isObject }, { tx, system }) => {
   const text = (value, what) => {
-    if (typeof value !== 'string' || value === '') throw new TypeError(`${what} must be the name of a collection, not ${typeof value}`);
+    if (typeof value !== 'string' || value === '') throw new TypeError(what + ' must be the name of a collection, not ' + (typeof value));
     return value;
   };
   const object = (value, what) => {
-    if (!isObject(value) || ArrayIsArray(value)) throw new TypeError(`${what} must be an object, not ${ArrayIsArray(value) ? 'an array' : typeof value}`);
+    if (!isObject(value) || ArrayIsArray(value)) throw new TypeError(what + ' must be an object, not ' + (ArrayIsArray(value) ? 'an array' : typeof value));
     return value;
   };
   const query = (value, what) => (value === undefined || value === null ? {} : object(value, what));
   const list = (value, what) => {
-    if (!ArrayIsArray(value)) throw new TypeError(`${what} must be an array, not ${typeof value}`);
+    if (!ArrayIsArray(value)) throw new TypeError(what + ' must be an array, not ' + (typeof value));
     return value;
   };
   const key = (value, what) => {
-    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint') throw new TypeError(`${what} must be a key (a text or a number), not ${typeof value}`);
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint') throw new TypeError(what + ' must be a key (a text or a number), not ' + (typeof value));
     return value;
   };
   const options = (value, what) => {
     const given = query(value, what);
     const names = ObjectKeys(given);
     for (let i = 0; i < names.length; i++) {
-      if (names[i] !== 'elevated' && names[i] !== 'emitEvents') throw new TypeError(`${what} takes elevated and emitEvents, not ${names[i]}`);
-      if (typeof given[names[i]] !== 'boolean' && given[names[i]] !== undefined) throw new TypeError(`${what}.${names[i]} must be true or false`);
+      if (names[i] !== 'elevated' && names[i] !== 'emitEvents') throw new TypeError(what + ' takes elevated and emitEvents, not ' + names[i]);
+      if (typeof given[names[i]] !== 'boolean' && given[names[i]] !== undefined) throw new TypeError(what + '.' + names[i] + ' must be true or false');
     }
     return { elevated: given.elevated === true, emitEvents: given.emitEvents !== false };
   };

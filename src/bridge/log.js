@@ -4,10 +4,10 @@
     const said = typeof message === 'string' ? message : String(message);
     if (!isObject(fields)) return said;
     try {
-      return `${said} ${JSONStringify(fields)}`;
+      return said + ' ' + JSONStringify(fields);
     } catch {
       // What can't be written as JSON doesn't fail the call that wanted to tell of it.
-      return `${said} [fields that JSON can't carry]`;
+      return said + " [fields that JSON can't carry]";
     }
   };
   const line = (level) => (message, fields) => log(level, text(message, fields));

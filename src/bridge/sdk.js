@@ -2,15 +2,15 @@
 (registrar, { ArrayIsArray, ObjectFreeze, ObjectKeys, TypeError, isObject, put }) => {
   const type = (value) => (value === null ? 'null' : ArrayIsArray(value) ? 'an array' : typeof value);
   const on = (kind, method) => (event, handler, options) => {
-    registrar.check(`emitter.${method}()`);
-    if (typeof event !== 'string') return registrar.problem(`emitter.${method}: the first argument is the name of an event, not ${type(event)}`);
-    if (typeof handler !== 'function') return registrar.problem(`emitter.${method}('${event}'): the second argument is the handler, a function, not ${type(handler)}`);
-    if (options !== undefined && (!isObject(options) || ArrayIsArray(options))) return registrar.problem(`emitter.${method}('${event}'): the options are an object, not ${type(options)}`);
+    registrar.check('emitter.' + method + '()');
+    if (typeof event !== 'string') return registrar.problem('emitter.' + method + ': the first argument is the name of an event, not ' + type(event));
+    if (typeof handler !== 'function') return registrar.problem('emitter.' + method + "('" + event + "'): the second argument is the handler, a function, not " + type(handler));
+    if (options !== undefined && (!isObject(options) || ArrayIsArray(options))) return registrar.problem('emitter.' + method + "('" + event + "'): the options are an object, not " + type(options));
     registrar.add({ kind, event, handler: registrar.keep(handler), options: options ?? {} });
   };
   const off = (kind, method) => (event, handler) => {
-    registrar.check(`emitter.${method}()`);
-    if (typeof event !== 'string') return registrar.problem(`emitter.${method}: the first argument is the name of an event, not ${type(event)}`);
+    registrar.check('emitter.' + method + '()');
+    if (typeof event !== 'string') return registrar.problem('emitter.' + method + ': the first argument is the name of an event, not ' + type(event));
     registrar.remove((entry, own) => entry.kind === kind && entry.event === event && (handler === undefined || own === handler));
   };
   const emitter = ObjectFreeze({
@@ -21,22 +21,22 @@
   });
   const registerRoutes = (definition) => {
     registrar.check('registerRoutes()');
-    if (!isObject(definition) || ArrayIsArray(definition)) return registrar.problem(`registerRoutes: the argument is an object with basePath and routes, not ${type(definition)}`);
+    if (!isObject(definition) || ArrayIsArray(definition)) return registrar.problem('registerRoutes: the argument is an object with basePath and routes, not ' + type(definition));
     const entry = { kind: 'routes' };
     const members = ObjectKeys(definition);
     for (let i = 0; i < members.length; i++) if (members[i] !== 'routes') put(entry, members[i], definition[members[i]]);
     put(entry, 'kind', 'routes');
     const { routes } = definition;
-    if (!ArrayIsArray(routes)) return registrar.problem(`registerRoutes: routes is an array, not ${type(routes)}`);
+    if (!ArrayIsArray(routes)) return registrar.problem('registerRoutes: routes is an array, not ' + type(routes));
     const told = [];
     for (let i = 0; i < routes.length; i++) {
       const route = routes[i];
       if (!isObject(route) || ArrayIsArray(route)) {
-        registrar.problem(`registerRoutes: routes[${i}] is an object with method, path and handler, not ${type(route)}`);
+        registrar.problem('registerRoutes: routes[' + i + '] is an object with method, path and handler, not ' + type(route));
         continue;
       }
       if (typeof route.handler !== 'function') {
-        registrar.problem(`registerRoutes: the handler of routes[${i}] is a function, not ${type(route.handler)}`);
+        registrar.problem('registerRoutes: the handler of routes[' + i + '] is a function, not ' + type(route.handler));
         continue;
       }
       const one = {};

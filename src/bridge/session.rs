@@ -356,6 +356,11 @@ impl Host for Session {
         self.0.line(line.level, line.message);
     }
 
+    fn is_entangled(&self) -> bool {
+        // Writes beside an open `transaction()` wait for its end, which comes when the calls inside it were answered.
+        !self.0.open().is_empty()
+    }
+
     fn deadline(&self) -> Option<tokio::time::Instant> {
         let own = match &self.0.place {
             Place::Joined(ctx) => ctx.op.tx_deadline(),

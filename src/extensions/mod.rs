@@ -16,6 +16,7 @@ mod folders;
 pub(crate) mod fuzz;
 mod history;
 mod hosts;
+mod inspect;
 mod limits_table;
 mod live;
 mod logs;

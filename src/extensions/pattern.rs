@@ -170,6 +170,9 @@ fn plain(part: &str) -> Result<&str, String> {
     if part == "." || part == ".." {
         return Err(format!("a segment can't be `{part}`: clients resolve it before they send"));
     }
+    if part.trim() != part {
+        return Err(format!("a segment can't begin or end with white space: {}", shown.escape_debug()));
+    }
     if part.starts_with(['{', '[', '(']) {
         return Err(format!("a parameter is written `:name`, not: {shown}"));
     }
@@ -242,6 +245,7 @@ mod tests {
             ("/a", "/b#c", "`#` can't"),
             ("/a", "/b\\c", "can't stand"),
             ("/a", "/b\nc", "can't stand"),
+            ("/a", "/b/ ", "white space"),
             ("/a", "/a%20b", "plain text"),
             ("/a", "/../b", "can't be `..`"),
             ("/a", "/:id/x/:id", "`id` stands twice"),

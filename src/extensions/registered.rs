@@ -59,8 +59,8 @@ pub fn read(settings: &Settings, registrations: &[Value]) -> Result<Registered, 
                 }
             }
             _ => {
-                let message = entry.get("message").and_then(Value::as_str).unwrap_or("Something was registered that can't be read");
-                problems.push(at(entry, message.to_owned()));
+                let told = entry.get("message").and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+                problems.push(at(entry, told.unwrap_or("Something was registered that can't be read").to_owned()));
             }
         }
     }

@@ -3,7 +3,7 @@
 //! A storm of failures costs what a few cost: of one extension so many are kept between two writes, the last ones, and of all together
 //! not more than fit in little memory. Nothing of this happens in the path of a request.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ const KEPT_FOR: TimeDelta = TimeDelta::days(7);
 const WAITING: usize = 50;
 /// Failed runs of all extensions that wait.
 const WAITING_IN_ALL: usize = 1_000;
+/// Deleted extensions that are remembered as such.
+const FORGOTTEN: usize = 10_000;
 /// Rows that one transaction writes or deletes.
 const BATCH: usize = 100;
 /// Rows that are written of one extension between two looks at how many there are.
@@ -49,6 +51,8 @@ pub struct Runs {
 struct Waiting {
     by_extension: HashMap<String, Queue>,
     total: usize,
+    /// Extensions that were deleted: runs of theirs that end later leave nothing behind. Ids are never used again.
+    forgotten: HashSet<String>,
 }
 
 #[derive(Default)]
@@ -67,18 +71,34 @@ struct Pruning {
 
 impl Waiting {
     fn add(&mut self, run: FailedRun) {
+        if self.forgotten.contains(&run.extension) {
+            return;
+        }
         let queue = self.by_extension.entry(run.extension.clone()).or_default();
-        let full = queue.runs.len() >= WAITING || self.total >= WAITING_IN_ALL;
-        if full {
-            queue.left_out += 1;
-            // The oldest makes room; where it has none of its own, this one is left out.
-            if queue.runs.pop_front().is_none() {
+        let own = queue.runs.len();
+        if own >= WAITING {
+            self.make_room(&run.extension.clone());
+        } else if self.total >= WAITING_IN_ALL {
+            // Nobody's storm takes the place of somebody else's only failure: who has most makes room, if that is more than this has.
+            let most = self.by_extension.iter().max_by_key(|(_, queue)| queue.runs.len());
+            let Some(most) = most.filter(|(_, queue)| queue.runs.len() > own.max(1) || own > 0).map(|(id, _)| id.clone()) else {
+                self.by_extension.entry(run.extension).or_default().left_out += 1;
                 return;
-            }
+            };
+            self.make_room(&most);
+        }
+        self.by_extension.entry(run.extension.clone()).or_default().runs.push_back(run);
+        self.total += 1;
+    }
+
+    /// Leaves the oldest run of an extension out.
+    fn make_room(&mut self, extension: &str) {
+        if let Some(queue) = self.by_extension.get_mut(extension)
+            && queue.runs.pop_front().is_some()
+        {
+            queue.left_out += 1;
             self.total -= 1;
         }
-        queue.runs.push_back(run);
-        self.total += 1;
     }
 
     /// Gives back what could not be written, before what came meanwhile.
@@ -126,8 +146,12 @@ impl Runs {
     }
 
     async fn write(&self, pruning: &mut Pruning) {
-        let waiting = std::mem::take(&mut *self.waiting());
-        for (extension, Queue { runs, mut left_out }) in waiting.by_extension {
+        let waiting = {
+            let mut waiting = self.waiting();
+            waiting.total = 0;
+            std::mem::take(&mut waiting.by_extension)
+        };
+        for (extension, Queue { runs, mut left_out }) in waiting {
             let mut runs: Vec<FailedRun> = runs.into();
             if runs.is_empty() && left_out > 0 {
                 self.waiting().give_back(&extension, runs, left_out);
@@ -207,6 +231,10 @@ impl Runs {
             let mut waiting = self.waiting();
             let gone = waiting.by_extension.remove(extension).map_or(0, |queue| queue.runs.len());
             waiting.total -= gone;
+            if waiting.forgotten.len() >= FORGOTTEN {
+                waiting.forgotten.clear();
+            }
+            waiting.forgotten.insert(extension.to_owned());
         }
         self.db.write_all(vec![sql::delete_where(self.db.dialect(), &system::extension_runs_table(), &of(extension))?]).await
     }
@@ -258,6 +286,27 @@ mod tests {
         let first = &waiting.by_extension["extension 0"];
         assert_eq!((first.runs.len(), first.left_out, waiting.total), (1, 1, WAITING_IN_ALL));
         assert_eq!(first.runs[0].trouble.message, "number 7");
+    }
+
+    #[test]
+    fn a_storm_does_not_crowd_out_the_only_failure_of_another() {
+        let mut waiting = Waiting::default();
+        for n in 0..WAITING_IN_ALL {
+            waiting.add(run(&format!("storm {}", n % (WAITING_IN_ALL / WAITING)), n));
+        }
+        waiting.add(run("quiet", 7));
+        assert_eq!((waiting.total, waiting.by_extension["quiet"].runs.len()), (WAITING_IN_ALL, 1));
+        let (kept, left_out): (usize, u64) =
+            waiting.by_extension.values().fold((0, 0), |(kept, left), queue| (kept + queue.runs.len(), left + queue.left_out));
+        assert_eq!((kept, left_out), (WAITING_IN_ALL, 1));
+    }
+
+    #[test]
+    fn what_ends_after_its_extension_was_deleted_leaves_nothing_behind() {
+        let mut waiting = Waiting::default();
+        waiting.forgotten.insert("gone".to_owned());
+        waiting.add(run("gone", 1));
+        assert_eq!((waiting.total, waiting.by_extension.len()), (0, 0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The extensions as they are at one moment: immutable, swapped as a whole.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -65,6 +66,8 @@ pub struct Extension {
     pub since: DateTime<Utc>,
     /// Why its code doesn't load, and since when that is known. Short sections only: a std mutex.
     broken: Mutex<Option<(String, DateTime<Utc>)>>,
+    /// Whether its code was looked at without a call that needs it.
+    pub(super) inspected: AtomicBool,
     /// Its last timeout, memory breach or crash. Short sections only: a std mutex.
     last_fault: Mutex<Option<LastFault>>,
     pool: Arc<Pool>,
@@ -136,6 +139,7 @@ impl Extension {
             route_breaker: Arc::default(),
             since,
             broken: Mutex::default(),
+            inspected: AtomicBool::new(false),
             last_fault: Mutex::default(),
             pool,
         })

@@ -61,6 +61,8 @@ pub struct Extensions {
     pub(super) started: DateTime<Utc>,
     /// Deliveries could not be let go on at the last change. Set by whoever saw that, taken by the flush.
     still_held: AtomicBool,
+    /// Rows are being looked at, whether their code compiles: set and taken by whoever does.
+    pub(super) inspecting: AtomicBool,
 }
 
 impl Runner for Extensions {
@@ -88,6 +90,7 @@ impl Extensions {
             safe_mode,
             started,
             still_held: AtomicBool::new(false),
+            inspecting: AtomicBool::new(false),
         })
     }
 
@@ -97,9 +100,11 @@ impl Extensions {
     }
 
     /// Reads all rows and swaps the snapshot.
-    pub async fn reload(&self) -> Result<()> {
+    pub async fn reload(self: &Arc<Self>) -> Result<()> {
         let _one = self.change.lock().await;
-        self.swap().await
+        self.swap().await?;
+        self.inspect();
+        Ok(())
     }
 
     pub(super) async fn swap(&self) -> Result<()> {

@@ -10,6 +10,9 @@ use crate::sandbox::{Cause, Cut, Doing, LoadFailure, Problem, Thrown};
 /// Longest text of one member, in characters: as much as the sandbox tells of a stack.
 const MAX_TEXT: usize = 8_192;
 
+/// Bytes of JSON that are kept of an error's own members.
+const MAX_FIELDS: usize = 16 * 1024;
+
 /// Levels of an error's own members that are kept.
 const MAX_LEVELS: usize = 20;
 
@@ -68,7 +71,7 @@ impl Trouble {
             frame: frame.as_deref().map(told),
             stack: stack.as_deref().map(told),
             causes: causes.collect(),
-            fields: fields.into_iter().map(|(name, value)| (told(&name), told_value(value, MAX_LEVELS))).collect(),
+            fields: told_fields(fields),
         }
     }
 
@@ -170,6 +173,26 @@ pub fn told(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(MAX_TEXT).collect()
 }
 
+/// An error's own members, as many as fit.
+fn told_fields(fields: Map<String, Value>) -> Map<String, Value> {
+    let all = fields.len();
+    let mut room = MAX_FIELDS;
+    let mut kept = Map::new();
+    for (name, value) in fields {
+        let (name, value) = (told(&name), told_value(value, MAX_LEVELS));
+        let size = name.len() + value.to_string().len();
+        if size <= room {
+            room -= size;
+            kept.insert(name, value);
+        }
+    }
+    if kept.len() < all {
+        let left_out = all - kept.len();
+        kept.insert("…".to_owned(), json!(format!("{left_out} more, too large to be kept")));
+    }
+    kept
+}
+
 /// The same of every text in a value.
 fn told_value(value: Value, levels: usize) -> Value {
     match value {
@@ -226,6 +249,14 @@ mod tests {
         let value = told_value(json!({ "a\0": ["b\0c", 1, { "d": "\0" }], "deep": deep }), MAX_LEVELS);
         assert_eq!((&value["a"][0], &value["a"][2]["d"]), (&json!("bc"), &json!("")));
         assert!(value.to_string().contains('…') && !value.to_string().contains("bottom"), "{value}");
+    }
+
+    #[test]
+    fn members_that_are_too_large_are_left_out_and_counted() {
+        let fields =
+            Map::from_iter([("a".to_owned(), json!(1)), ("b".to_owned(), json!(vec!["x"; MAX_FIELDS])), ("c".to_owned(), json!(2))]);
+        let kept = told_fields(fields);
+        assert_eq!(Value::Object(kept), json!({ "a": 1, "c": 2, "…": "1 more, too large to be kept" }));
     }
 
     #[test]

@@ -22,6 +22,10 @@ impl ApiError {
         let error = &self.0;
         match error.class() {
             500 if error.code() == crate::ErrorCode::Internal => tracing::error!(request, %error, "a request failed"),
+            // The run that failed is in the log already, with its stack.
+            500.. if error.is_of_extension() => {
+                tracing::warn!(request, code = error.wire_code(), message = error.message(), "a request failed");
+            }
             500.. => tracing::warn!(request, %error, "a request failed"),
             _ => tracing::debug!(request, %error, "a request was refused"),
         }

@@ -128,6 +128,8 @@ fn compile_own(engine: &Engine, name: &str, source: &str) -> Result<Vec<u8>, Str
 pub(super) enum LoadStep {
     /// What to load.
     Begin(LoadBody),
+    /// What to compile and forget: whether that can be done is all that is asked.
+    Probe(LoadBody),
     /// The files that [`LoadAnswer::Need`] asked for, with their texts; without one where there is no such file.
     Files(BTreeMap<String, Option<Arc<str>>>),
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::limits::{DEMOTE_AFTER, IDLE_END, LOWER_AFTER, OVER_BUDGET};
+use super::limits::{DEMOTE_AFTER, IDLE_END, LOWER_AFTER, OVER_BUDGET, RETIRED_END};
 use super::link::{Link, Priority};
 use super::pool::Pool;
 use super::scheduler::Crew;
@@ -35,7 +35,8 @@ pub(super) async fn keep(pool: Weak<Pool>) {
         let Some(strong) = pool.upgrade() else { return };
         let now = Instant::now();
         let crews = strong.all_crews();
-        let links: Vec<Arc<Link>> = crews.iter().flat_map(|crew| crew.links()).collect();
+        // The process id of one that is dead may be another's by now.
+        let links: Vec<Arc<Link>> = crews.iter().flat_map(|crew| crew.links()).filter(|link| !link.is_dead()).collect();
         let mut at_work = false;
         for link in &links {
             let watch = link.watch(now);
@@ -114,7 +115,9 @@ impl Pool {
         }
         idle.sort_by_key(|(last_used, ..)| *last_used);
         for (last_used, bytes, link) in idle {
-            if (total > budget || now.saturating_duration_since(last_used) > IDLE_END) && link.retire() {
+            // What was loaded for a call that never came may be retired and idle at once.
+            let most = if link.is_retiring() { RETIRED_END } else { IDLE_END };
+            if (total > budget || now.saturating_duration_since(last_used) > most) && link.retire() {
                 self.end(link);
                 total -= bytes;
             }

@@ -50,19 +50,25 @@ pub(super) const LINE_COST: usize = 100;
 /// What the host accepts of log frames per call: the worker's cut comes first, unless the worker is no longer ours.
 pub(super) const MAX_CONSOLE_ON_HOST: usize = MAX_CONSOLE + 4 * 1024;
 
-/// Host calls of one invocation in flight; the glue queues more. Bounds what one invocation makes the host hold.
+/// Host calls of one invocation that the host knows of; the glue queues more. Bounds what one invocation makes the host hold.
 pub(super) const MAX_OPEN_CALLS: u32 = 64;
+
+/// Those of them that run; the others wait for their turn, and for the worker to take the answers of the earlier ones.
+pub(super) const MAX_RUNNING_CALLS: usize = 16;
+
+/// Answers of one invocation that its worker has yet to take before another call of it runs, as a multiple of the largest payload.
+pub(super) const UNSENT_FACTOR: usize = 2;
 
 /// Arguments of the host calls in flight of one invocation, as a multiple of the largest payload.
 pub(super) const OPEN_BYTES_FACTOR: usize = 4;
 
-/// Arguments of the host calls in flight of all workers together: what they make the host hold.
+/// Arguments of the host calls in flight and answers on their way, of all workers together: what they make the host hold.
 pub(super) const MAX_OPEN_BYTES: usize = 256 * 1024 * 1024;
 
 /// The part of it that one unit may take.
 pub(super) const OPEN_BYTES_SHARE: usize = 4;
 
-/// Arguments up to this size are let pass whatever else is in flight, in bytes.
+/// Arguments and answers up to this size are let pass whatever else is in flight, in bytes.
 pub(super) const SMALL_CALL: usize = 64 * 1024;
 
 /// A method name like `items.createOne`.
@@ -123,6 +129,9 @@ pub(super) const MAX_RERUNS: u32 = 4;
 /// How long a worker without calls is kept.
 pub(super) const IDLE_END: Duration = Duration::from_secs(60);
 
+/// How long a worker is kept that gets no call any more and has none.
+pub(super) const RETIRED_END: Duration = Duration::from_secs(1);
+
 /// How long the calls of a retired unit may go on.
 pub(super) const RETIRE_AFTER: Duration = Duration::from_secs(30);
 
@@ -159,13 +168,17 @@ pub fn fixed() -> Vec<(&'static str, String, &'static str)> {
         ("JS stack", size(JS_STACK), "`RangeError` in JS, which code can catch"),
         ("console output of a call", size(MAX_CONSOLE), "cut, with a note in the log"),
         ("levels of objects and arrays in a value that crosses", MAX_DEPTH.to_string(), "an error that names the path"),
-        ("service calls of one call that are open at once", MAX_OPEN_CALLS.to_string(), "more wait for their turn"),
+        ("service calls of one call that run at once", MAX_RUNNING_CALLS.to_string(), "more wait for their turn"),
         (
             "arguments of the service calls that are open",
             format!("{OPEN_BYTES_FACTOR} × the largest payload"),
             "an error in JS: await some of them first",
         ),
-        ("the same, of all extensions together", size(MAX_OPEN_BYTES), "`EXTENSION_BUSY` in JS"),
+        (
+            "arguments and answers of open service calls, of all extensions together",
+            format!("{}, a quarter of it for one", size(MAX_OPEN_BYTES)),
+            "`EXTENSION_BUSY` in JS",
+        ),
         ("timers of one call", MAX_TIMERS.to_string(), "an error in JS"),
         ("message of a thrown error", format!("{MAX_MESSAGE} characters"), "cut"),
         ("stack of a thrown error", size(MAX_STACK_TEXT), "cut"),

@@ -3,48 +3,35 @@
 //! Everything that the worker says is checked against what the host knows it holds; the first violation closes the link, and whoever
 //! reads it kills the process. Written by the invocations (`run.rs`), read by one task per worker, watched by the pool's keeper.
 
+mod held;
+
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use serde_json::value::RawValue;
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::limits::{
-    MAX_CONSOLE_ON_HOST, MAX_FRAME, MAX_HEAD, MAX_LOADED, MAX_METHOD, MAX_NOTE, MAX_NOTES, MAX_OPEN_CALLS, MAX_REPORT, MAX_WHOLE,
-    OPEN_BYTES_FACTOR, STALE_AFTER, STREAM_CREDIT,
+    MAX_CONSOLE_ON_HOST, MAX_FRAME, MAX_HEAD, MAX_LOADED, MAX_METHOD, MAX_NOTE, MAX_NOTES, MAX_REPORT, MAX_WHOLE, STALE_AFTER,
+    UNSENT_FACTOR,
 };
-use super::protocol::{AckBody, CallBody, CreditBody, Decoder, Kind, Message, OWN_STREAM, Outbox, PieceBody, Violation};
-use super::{LogLevel, LogLine};
+use super::protocol::{AckBody, CreditBody, Decoder, Kind, Message, OWN_STREAM, Outbox, PieceBody, Violation};
+use super::room;
+use held::Held;
+pub(super) use held::{Event, raw_json};
 
 /// How long the memory of a worker that does nothing is believed to be what it was.
 const MEMORY_BELIEVED: Duration = Duration::from_secs(1);
 /// Bytes asked of the socket at once.
 const READ: usize = 64 * 1024;
 
-/// What a worker says about one invocation.
-pub(super) enum Event {
-    Call {
-        call: u32,
-        method: String,
-        args: Box<RawValue>,
-    },
-    Log(LogLine),
-    /// JSON of the head of a streaming answer.
-    Head(Vec<u8>),
-    /// Bytes of a streaming answer.
-    Piece(Bytes),
-    /// So many bytes of the request's body were read.
-    Taken(usize),
-    Done(Vec<u8>),
-}
-
 /// One worker as the host sees it.
 pub(super) struct Link {
+    /// What the process is killed by.
+    pub(super) number: u64,
     pub(super) pid: u32,
     stream: UnixStream,
     max_payload: usize,
@@ -52,6 +39,8 @@ pub(super) struct Link {
     state: Mutex<State>,
     /// Tells the writer task that the socket was full.
     blocked: Notify,
+    /// Tells invocations that something of what blocked was written.
+    drained: Notify,
 }
 
 struct State {
@@ -82,22 +71,6 @@ struct State {
     memory: (u64, Instant),
     /// Since when it works without a yield, with the processor time that it had used when that was first seen.
     busy: Option<(Instant, Duration)>,
-}
-
-struct Held {
-    events: mpsc::UnboundedSender<Event>,
-    last_call: u32,
-    open: HashMap<u32, usize>,
-    open_bytes: usize,
-    console: usize,
-    /// Whether it answers a request.
-    exchange: bool,
-    /// Whether its answer has begun.
-    streaming: bool,
-    /// Bytes of the request's body that were sent and not read.
-    fed: usize,
-    /// Bytes that it may still send of a streaming answer.
-    credit: usize,
 }
 
 struct Ended {
@@ -138,7 +111,7 @@ pub(super) struct Watch {
 
 impl Link {
     /// The link to a worker that was just started, and its first word: the body of `Hello`.
-    pub(super) fn new(pid: u32, stream: UnixStream, max_payload: usize) -> (Self, oneshot::Receiver<Vec<u8>>) {
+    pub(super) fn new(number: u64, pid: u32, stream: UnixStream, max_payload: usize) -> (Self, oneshot::Receiver<Vec<u8>>) {
         let now = Instant::now();
         let (hello, greeting) = oneshot::channel();
         let state = State {
@@ -160,7 +133,8 @@ impl Link {
             memory: (0, now),
             busy: None,
         };
-        (Self { pid, stream, max_payload, state: Mutex::new(state), blocked: Notify::new() }, greeting)
+        let (state, blocked, drained) = (Mutex::new(state), Notify::new(), Notify::new());
+        (Self { number, pid, stream, max_payload, state, blocked, drained }, greeting)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -186,29 +160,34 @@ impl Link {
         if state.dead {
             return None;
         }
-        let held = Held {
-            events,
-            last_call: 0,
-            open: HashMap::new(),
-            open_bytes: 0,
-            console: 0,
-            exchange,
-            streaming: false,
-            fed: 0,
-            credit: STREAM_CREDIT,
-        };
-        state.held.insert(id, held);
+        state.held.insert(id, Held::new(events, exchange));
         state.last_used = Instant::now();
         self.send(&mut state, Kind::Invoke, id, body);
         Some(inbox)
     }
 
-    /// Answers a host call.
-    pub(super) fn reply(&self, id: u64, call: u32, body: Vec<u8>) {
+    /// Answers a host call. `room` is what the answer takes up until the worker has taken it.
+    pub(super) fn reply(&self, id: u64, call: u32, body: Vec<u8>, room: Option<room::Held>) {
         let mut state = self.state();
         if let Some(held) = state.held.get_mut(&id) {
             held.open_bytes -= held.open.remove(&call).unwrap_or(0);
-            self.send(&mut state, Kind::Reply, id, body);
+            self.send_held(&mut state, Kind::Reply, id, body, room);
+        }
+    }
+
+    /// Whether the worker has taken of an invocation's messages what it must before there is more for it.
+    pub(super) fn takes_more(&self, id: u64) -> bool {
+        self.state().outbox.unsent(id) <= self.max_payload.saturating_mul(UNSENT_FACTOR)
+    }
+
+    /// Waits until it has.
+    pub(super) async fn taken(&self, id: u64) {
+        loop {
+            let drained = self.drained.notified();
+            if self.takes_more(id) {
+                return;
+            }
+            drained.await;
         }
     }
 
@@ -268,11 +247,15 @@ impl Link {
     }
 
     fn send(&self, state: &mut State, kind: Kind, id: u64, body: Vec<u8>) {
+        self.send_held(state, kind, id, body, None);
+    }
+
+    fn send_held(&self, state: &mut State, kind: Kind, id: u64, body: Vec<u8>, room: Option<room::Held>) {
         if !state.is_busy() {
             state.progress = Instant::now();
         }
         state.sent += 1;
-        state.outbox.push(kind, id, body);
+        state.outbox.push(kind, id, body, room);
         self.flush(state);
     }
 
@@ -299,11 +282,13 @@ impl Link {
         loop {
             self.blocked.notified().await;
             while !self.flush(&mut self.state()) {
+                self.drained.notify_waiters();
                 // The flush has just notified this very task.
                 if self.stream.writable().await.is_err() {
                     return;
                 }
             }
+            self.drained.notify_waiters();
         }
     }
 
@@ -360,13 +345,14 @@ impl Link {
             Kind::Ack => (id == 0).then_some(16),
             Kind::Hello => (id == 0 && state.hello.is_some()).then_some(MAX_NOTE),
             Kind::Note => (id == 0 && state.notes > 0).then_some(MAX_NOTE),
+            kind if kind.is_for_worker() => None,
             _ if !state.held.contains_key(&id) && !state.ended.contains_key(&id) => None,
             Kind::Call => Some(self.max_payload + MAX_METHOD + 16),
             Kind::Log => Some(MAX_CONSOLE_ON_HOST),
             Kind::Done => Some(self.max_payload.max(MAX_REPORT).max(MAX_HEAD + MAX_WHOLE) + 16),
             Kind::Head => Some(MAX_HEAD),
             Kind::Piece | Kind::Taken => Some(MAX_FRAME),
-            Kind::Load | Kind::Invoke | Kind::Reply | Kind::Abort | Kind::Feed | Kind::FeedEnd | Kind::Credit | Kind::Gone => None,
+            _ => None,
         }
     }
 
@@ -517,6 +503,7 @@ impl Link {
         let mut state = self.state();
         state.dead = true;
         state.held.clear();
+        state.outbox = Outbox::default();
         state.loaded = None;
         state.hello = None;
     }
@@ -533,68 +520,5 @@ impl State {
     }
 }
 
-impl Held {
-    /// Checks a message about this invocation. With the id if it was the last.
-    fn event(&mut self, message: Message, max_payload: usize) -> Result<(Event, Option<u64>), Violation> {
-        let Message { kind, id, mut body } = message;
-        Ok(match kind {
-            Kind::Call => {
-                let CallBody { call, method, args } = CallBody::decode(&body)?;
-                if call <= self.last_call || self.open.len() as u32 >= MAX_OPEN_CALLS || method.len() > MAX_METHOD {
-                    return Err(Violation("a call out of order"));
-                }
-                if self.open_bytes + args.len() > max_payload.saturating_mul(OPEN_BYTES_FACTOR) {
-                    return Err(Violation("too much in open calls"));
-                }
-                let method = std::str::from_utf8(method).map_err(|_| Violation("a method that isn't text"))?.to_owned();
-                self.last_call = call;
-                self.open.insert(call, args.len());
-                self.open_bytes += args.len();
-                let at = body.len() - args.len();
-                let args = raw_json(body.split_off(at)).ok_or(Violation("arguments that aren't JSON"))?;
-                (Event::Call { call, method, args }, None)
-            }
-            Kind::Log => {
-                self.console += body.len();
-                if self.console > MAX_CONSOLE_ON_HOST || body.is_empty() {
-                    return Err(Violation("too much console output"));
-                }
-                let level = LogLevel::from_wire(body.remove(0));
-                (Event::Log(LogLine { level, message: String::from_utf8_lossy(&body).into_owned() }), None)
-            }
-            Kind::Head => {
-                if !self.exchange || self.streaming {
-                    return Err(Violation("an answer that nobody asked for"));
-                }
-                self.streaming = true;
-                (Event::Head(body), None)
-            }
-            Kind::Piece => {
-                let length = PieceBody::decode(&body)?.bytes.len();
-                if !self.streaming || length == 0 || length > self.credit {
-                    return Err(Violation("more of an answer than there is credit for"));
-                }
-                self.credit -= length;
-                let start = body.len() - length;
-                (Event::Piece(Bytes::from(body).slice(start..)), None)
-            }
-            Kind::Taken => {
-                let taken = CreditBody::decode(&body)?.bytes as usize;
-                if taken == 0 || taken > self.fed {
-                    return Err(Violation("more taken than was sent"));
-                }
-                self.fed -= taken;
-                (Event::Taken(taken), None)
-            }
-            _ => (Event::Done(body), Some(id)),
-        })
-    }
-}
-
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
-
-/// A JSON text, checked.
-pub(super) fn raw_json(bytes: Vec<u8>) -> Option<Box<RawValue>> {
-    RawValue::from_string(String::from_utf8(bytes).ok()?).ok()
-}

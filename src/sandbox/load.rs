@@ -7,7 +7,7 @@ use super::compile::{LoadAnswer, LoadBody, LoadSource, LoadStep};
 use super::link::Link;
 use super::resolve::is_package_path;
 use super::scheduler::Crew;
-use super::{LoadFailure, Loaded, LogLevel, LogLine, Packages, Source};
+use super::{LoadFailure, Loaded, LogLevel, LogLine, Packages, Source, Unit};
 
 /// Files of packages that one unit may ask for, those that aren't there included.
 const MAX_FOUND: usize = 50_000;
@@ -23,16 +23,8 @@ pub(super) async fn load_into(link: &Link, crew: &Crew, max_payload: usize) -> R
     let unit = &crew.unit;
     let found = || crew.found.lock().unwrap_or_else(PoisonError::into_inner);
     let unreadable = || NotLoaded::Because(LoadFailure::general("The code could not be compiled: the worker gave no readable answer"));
-    let source = match &unit.source {
-        Source::Body { code, params, answers } => LoadSource::Body { code: code.clone(), params: params.clone(), answers: *answers },
-        Source::Modules { entry, files, .. } => {
-            let mut all = found().clone();
-            all.extend(files.iter().map(|(path, text)| (path.clone(), Some(Arc::clone(text)))));
-            LoadSource::Modules { entry: entry.clone(), files: all }
-        }
-    };
-    let (name, memory_limit, warm) = (unit.name.clone(), unit.memory_limit, unit.warm);
-    let mut step = LoadStep::Begin(LoadBody { name, source, memory_limit, max_payload, warm });
+    let known = found().clone();
+    let mut step = LoadStep::Begin(load_body(unit, known, max_payload));
     loop {
         let body = serde_json::to_vec(&step).map_err(|_| unreadable())?;
         let answer = link.load(body).await.map_err(|_| NotLoaded::Died)?;
@@ -58,6 +50,19 @@ pub(super) async fn load_into(link: &Link, crew: &Crew, max_payload: usize) -> R
             }
         }
     }
+}
+
+/// What a worker is told of a unit, beside the files of packages that are `known` already.
+pub(super) fn load_body(unit: &Unit, known: BTreeMap<String, Option<Arc<str>>>, max_payload: usize) -> LoadBody {
+    let source = match &unit.source {
+        Source::Body { code, params, answers } => LoadSource::Body { code: code.clone(), params: params.clone(), answers: *answers },
+        Source::Modules { entry, files, .. } => {
+            let mut all = known;
+            all.extend(files.iter().map(|(path, text)| (path.clone(), Some(Arc::clone(text)))));
+            LoadSource::Modules { entry: entry.clone(), files: all }
+        }
+    };
+    LoadBody { name: unit.name.clone(), source, memory_limit: unit.memory_limit, max_payload, warm: unit.warm }
 }
 
 fn read_all(packages: &dyn Packages, paths: Vec<String>) -> Result<BTreeMap<String, Option<Arc<str>>>, String> {

@@ -30,11 +30,13 @@ pub mod payload;
 mod pool;
 #[cfg(test)]
 mod pristine_tests;
+mod probe;
 mod process;
 mod protocol;
 mod region;
 mod rejections;
 mod resolve;
+mod room;
 mod run;
 mod scheduler;
 mod shared;
@@ -171,6 +173,11 @@ pub trait Host: Send + Sync {
 
     /// Hears a line of the code's console. Must not block.
     fn log(&self, line: LogLine);
+
+    /// Whether calls that are open now wait for others that were not begun: then no call may wait for its turn to begin.
+    fn is_entangled(&self) -> bool {
+        false
+    }
 
     /// By when the whole invocation must end, if earlier than its timeout says. Asked after every call: a transaction that a call
     /// opened may not be held for longer. Passing it gives [`Failure::HostDeadline`].

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -16,12 +16,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::jail::Jail;
 use super::keeper::{keep, memory};
-use super::limits::{
-    HELLO_TIMEOUT, LOAD_GRACE, LOAD_TIMEOUT, MAX_OPEN_BYTES, MAX_RERUNS, MAX_SOURCE, OPEN_BYTES_SHARE, RETIRE_AFTER, SMALL_CALL,
-};
+use super::limits::{HELLO_TIMEOUT, LOAD_GRACE, LOAD_TIMEOUT, MAX_RERUNS, MAX_SOURCE, RETIRE_AFTER};
 use super::link::Link;
 use super::load::{NotLoaded, load_into};
-use super::process::Processes;
+use super::process::{Processes, Started};
+use super::room::{Room, Share};
 use super::run::{Attempt, End};
 use super::scheduler::{Choice, Crew, Lane, Terms, Waiting};
 use super::{Exchange, Failure, Invocation, LoadFailure, Loaded, Outcome, Unit};
@@ -124,8 +123,8 @@ pub struct Pool {
     pub(super) crowded: AtomicBool,
     /// A call waits for memory: set by the call, taken by the keeper, which then makes room.
     pub(super) wanted: AtomicBool,
-    /// Bytes of the arguments of host calls in flight: changed by [`OpenBytes`] only.
-    open_bytes: AtomicUsize,
+    /// What host calls make the host hold.
+    room: Room,
     /// A blank worker ended by itself: set by whoever saw it, taken by the reserve task, which then holds its breath.
     blank_died: AtomicBool,
     /// What is in force in the workers, as the first said.
@@ -153,7 +152,7 @@ impl Pool {
             seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 1_u8),
             crowded: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
-            open_bytes: AtomicUsize::new(0),
+            room: Room::default(),
             blank_died: AtomicBool::new(false),
             jail: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -222,7 +221,8 @@ impl Pool {
             return Err(Failure::PayloadTooLarge(message));
         }
         let crew = self.crew(&invocation.unit);
-        let give_up = *started + self.options.max_wait;
+        // What is nested has its caller's time.
+        let give_up = *started + if invocation.nested { invocation.timeout } else { self.options.max_wait };
         let lane = if exchange.is_some() { &crew.requests } else { &crew.hooks };
         let mut slot = if invocation.nested { None } else { Some(self.slot(lane, give_up).await?) };
         let mut deadline = None;
@@ -243,7 +243,8 @@ impl Pool {
             match end {
                 End::Answered(result) => return result,
                 End::NotStarted if Instant::now() < deadline => {}
-                End::Died if again && reruns < MAX_RERUNS && Instant::now() < deadline => reruns += 1,
+                // What was ended for its hunger will be hungry again: one more try, for the case that there is room by then.
+                End::Died if again && reruns < (if for_memory { 1 } else { MAX_RERUNS }) && Instant::now() < deadline => reruns += 1,
                 End::Died | End::NotStarted if Instant::now() >= deadline => return Err(Failure::Timeout { cut: None }),
                 // Its own doing or not: it isn't a fault of the code.
                 End::Died if for_memory => return Err(Failure::Busy { retry_after: RETRY_AFTER, for_memory }),
@@ -322,7 +323,7 @@ impl Pool {
 
     fn crew(&self, unit: &Arc<Unit>) -> Arc<Crew> {
         let mut crews = self.crews();
-        crews.entry(unit.id).or_insert_with(|| Arc::new(Crew::new(unit.clone(), self.options.max_in_flight))).clone()
+        crews.entry(unit.id).or_insert_with(|| Arc::new(Crew::new(unit.clone(), self.options.max_in_flight, self.room.share()))).clone()
     }
 
     fn all_links(&self) -> Vec<Arc<Link>> {
@@ -335,23 +336,9 @@ impl Pool {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Room for the arguments of a host call, for as long as it is in flight. `None` if all together hold too much already.
-    /// A unit has a share, and small ones are never refused: there can't be many enough of them to matter.
-    pub(super) fn hold(&self, crew: &Arc<Crew>, bytes: usize) -> Option<OpenBytes> {
-        let (pool, crew) = (self.me.upgrade()?, Arc::clone(crew));
-        let most = if bytes <= SMALL_CALL { usize::MAX } else { MAX_OPEN_BYTES };
-        let take = |counter: &AtomicUsize, most: usize| {
-            let fits = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= most);
-            counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
-        };
-        if !take(&crew.open_bytes, most / OPEN_BYTES_SHARE) {
-            return None;
-        }
-        if !take(&self.open_bytes, most) {
-            crew.open_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return None;
-        }
-        Some(OpenBytes { pool, crew, bytes })
+    /// One more unit's part of the room for host calls.
+    pub(super) fn share(&self) -> Share {
+        self.room.share()
     }
 
     pub(super) fn max_payload(&self) -> usize {
@@ -361,7 +348,7 @@ impl Pool {
     /// Kills a worker. What it held sees its stream end.
     pub(super) fn end(&self, link: &Arc<Link>) {
         link.close();
-        self.processes.kill(link.pid);
+        self.processes.kill(link.number);
     }
 
     /// Waits for one of a unit's slots.
@@ -394,7 +381,7 @@ impl Pool {
                     }
                 }
                 choice @ (Choice::Wait | Choice::WaitForMemory) => {
-                    if Instant::now() >= give_up && !nested {
+                    if Instant::now() >= give_up {
                         return Err(Failure::Busy { retry_after: RETRY_AFTER, for_memory: !room });
                     }
                     if matches!(choice, Choice::WaitForMemory) {
@@ -412,6 +399,13 @@ impl Pool {
         let gone = || Failure::NoWorker("the pool is closed".into());
         let pool = self.me.upgrade().ok_or_else(gone)?;
         let crew = crew.clone();
+        if crew.is_retired() {
+            // It may have been let out of sight when it had no worker.
+            let mut retired = self.retired();
+            if !retired.iter().any(|known| Arc::ptr_eq(known, &crew)) {
+                retired.push(Arc::clone(&crew));
+            }
+        }
         let task: JoinHandle<Result<Arc<Link>, Failure>> = tokio::spawn(async move {
             let loaded = pool.load_now(&crew).await;
             crew.loaded(loaded.as_ref().ok().cloned());
@@ -462,7 +456,7 @@ impl Pool {
     }
 
     /// A blank worker, from the reserve if there is one, bound to the crew.
-    async fn blank(&self, crew: &Arc<Crew>) -> std::io::Result<Arc<Link>> {
+    pub(super) async fn blank(&self, crew: &Arc<Crew>) -> std::io::Result<Arc<Link>> {
         let mut deaths = 0;
         loop {
             let reserved = self.blanks().pop();
@@ -490,8 +484,8 @@ impl Pool {
         if self.closed.load(Ordering::Relaxed) {
             return Err(std::io::Error::other("the pool is closed"));
         }
-        let (pid, stream) = self.processes.start().await?;
-        let (link, hello) = Link::new(pid, UnixStream::from_std(stream)?, self.options.max_payload);
+        let Started { number, pid, socket } = self.processes.start().await?;
+        let (link, hello) = Link::new(number, pid, UnixStream::from_std(socket)?, self.options.max_payload);
         let blank = Blank { link: Arc::new(link), crew: Arc::default() };
         tokio::spawn(attend(self.me.clone(), blank.clone()));
         let greeting = timeout(HELLO_TIMEOUT, hello).await.ok().and_then(Result::ok);
@@ -506,20 +500,6 @@ impl Pool {
                 Err(std::io::Error::other(why))
             }
         }
-    }
-}
-
-/// Bytes that a host call in flight holds.
-pub(super) struct OpenBytes {
-    pool: Arc<Pool>,
-    crew: Arc<Crew>,
-    bytes: usize,
-}
-
-impl Drop for OpenBytes {
-    fn drop(&mut self) {
-        self.pool.open_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.crew.open_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -555,7 +535,7 @@ async fn attend(pool: Weak<Pool>, blank: Blank) {
         if crew.get().is_none() {
             pool.blank_died.store(true, Ordering::Relaxed);
         }
-        pool.processes.kill(link.pid);
+        pool.processes.kill(link.number);
         pool.blanks().retain(|b| !b.link.is_dead());
         pool.taken.notify_one();
     }

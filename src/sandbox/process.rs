@@ -14,9 +14,19 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
+/// A worker process that was started.
+pub(super) struct Started {
+    /// Unlike the process id it is never given to another.
+    pub number: u64,
+    pub pid: u32,
+    /// The host's end of its socket, non-blocking.
+    pub socket: UnixStream,
+}
+
 enum Order {
-    Start(oneshot::Sender<io::Result<(u32, UnixStream)>>),
-    Kill(u32),
+    Start(oneshot::Sender<io::Result<Started>>),
+    /// By number: whoever sends it may come late, and another worker may have the process id by then.
+    Kill(u64),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -34,8 +44,8 @@ impl Processes {
         Ok(Self { orders })
     }
 
-    /// A blank worker: its process id and the host's end of its socket, non-blocking.
-    pub(super) async fn start(&self) -> io::Result<(u32, UnixStream)> {
+    /// A blank worker.
+    pub(super) async fn start(&self) -> io::Result<Started> {
         let (answer, answered) = oneshot::channel();
         let ended = || io::Error::other("the thread of the workers has ended");
         self.orders.send(Order::Start(answer)).map_err(|_| ended())?;
@@ -43,9 +53,9 @@ impl Processes {
     }
 
     /// Kills and reaps; at once if it is dead already. Doesn't wait.
-    pub(super) fn kill(&self, pid: u32) {
+    pub(super) fn kill(&self, number: u64) {
         // A closed channel means that the thread has killed them all.
-        let _ = self.orders.send(Order::Kill(pid));
+        let _ = self.orders.send(Order::Kill(number));
     }
 
     /// Kills and reaps them all; those started later live on.
@@ -59,22 +69,23 @@ impl Processes {
 }
 
 fn serve(executable: &PathBuf, inbox: &Receiver<Order>) {
-    let mut children: HashMap<u32, Child> = HashMap::new();
+    let mut children: HashMap<u64, Child> = HashMap::new();
+    let mut last = 0;
     while let Ok(order) = inbox.recv() {
         match order {
             Order::Start(answer) => {
-                let started = start(executable);
-                let reply = started.map(|(child, socket)| {
-                    let pid = child.id();
-                    children.insert(pid, child);
-                    (pid, socket)
+                let reply = start(executable).map(|(child, socket)| {
+                    last += 1;
+                    let started = Started { number: last, pid: child.id(), socket };
+                    children.insert(last, child);
+                    started
                 });
                 // The asker may have gone: nobody would ever speak to this worker.
-                if let Err(Ok((pid, _))) = answer.send(reply) {
-                    end(children.remove(&pid));
+                if let Err(Ok(started)) = answer.send(reply) {
+                    end(children.remove(&started.number));
                 }
             }
-            Order::Kill(pid) => end(children.remove(&pid)),
+            Order::Kill(number) => end(children.remove(&number)),
             Order::Shutdown(answer) => {
                 end(children.drain().map(|(_, child)| child));
                 // The asker may have gone.

@@ -9,6 +9,7 @@ mod bodies;
 use std::collections::{HashMap, VecDeque};
 
 use super::limits::MAX_FRAME;
+use super::room::Held;
 
 pub(super) use bodies::{AckBody, AnswerBytes, CallBody, CreditBody, ExchangeKind, InvokeBody, PieceBody, ReplyBody};
 
@@ -60,7 +61,15 @@ pub(super) enum Kind {
     Note = 26,
 }
 
+/// The kinds below are the host's, the others the worker's.
+const FIRST_OF_WORKER: u8 = 17;
+
 impl Kind {
+    /// Whether the host sends it, and no worker does.
+    pub(super) fn is_for_worker(self) -> bool {
+        (self as u8) < FIRST_OF_WORKER
+    }
+
     fn from_wire(n: u8) -> Option<Self> {
         Some(match n {
             1 => Self::Load,
@@ -222,18 +231,37 @@ pub(super) struct Outbox {
 
 struct Stream {
     id: u64,
-    messages: VecDeque<(Kind, Vec<u8>)>,
+    messages: VecDeque<Queued>,
     /// How much of the first message is sent.
     at: usize,
+    /// Bytes of all its messages.
+    bytes: usize,
+}
+
+struct Queued {
+    kind: Kind,
+    body: Vec<u8>,
+    /// The room that the body takes up.
+    _held: Option<Held>,
 }
 
 impl Outbox {
-    /// Queues a message behind those of the same id.
-    pub(super) fn push(&mut self, kind: Kind, id: u64, body: Vec<u8>) {
+    /// Queues a message behind those of the same id. The room that it takes up is given back when it was written, or dropped.
+    pub(super) fn push(&mut self, kind: Kind, id: u64, body: Vec<u8>, held: Option<Held>) {
+        let bytes = body.len();
+        let message = Queued { kind, body, _held: held };
         match self.streams.iter_mut().find(|s| s.id == id) {
-            Some(stream) => stream.messages.push_back((kind, body)),
-            None => self.streams.push_back(Stream { id, messages: VecDeque::from([(kind, body)]), at: 0 }),
+            Some(stream) => {
+                stream.messages.push_back(message);
+                stream.bytes += bytes;
+            }
+            None => self.streams.push_back(Stream { id, messages: VecDeque::from([message]), at: 0, bytes }),
         }
+    }
+
+    /// Bytes of the messages of an id that are not written to their ends.
+    pub(super) fn unsent(&self, id: u64) -> usize {
+        self.streams.iter().find(|s| s.id == id).map_or(0, |s| s.bytes)
     }
 
     /// Drops what is queued for an id and sends `Abort` before everything else; how many queued messages will not be sent.
@@ -260,9 +288,10 @@ impl Outbox {
             while self.current.len() < MAX_FRAME
                 && let Some(mut stream) = self.streams.pop_front()
             {
-                if let Some((kind, body)) = stream.messages.front()
-                    && !write_fragment(&mut self.current, *kind, stream.id, body, &mut stream.at)
+                if let Some(message) = stream.messages.front()
+                    && !write_fragment(&mut self.current, message.kind, stream.id, &message.body, &mut stream.at)
                 {
+                    stream.bytes -= message.body.len();
                     stream.messages.pop_front();
                     stream.at = 0;
                 }
@@ -299,8 +328,8 @@ mod tests {
     #[test]
     fn a_long_message_lets_a_short_one_of_another_id_pass() {
         let mut outbox = Outbox::default();
-        outbox.push(Kind::Invoke, 1, vec![7; 300_000]);
-        outbox.push(Kind::Invoke, 2, vec![8; 10]);
+        outbox.push(Kind::Invoke, 1, vec![7; 300_000], None);
+        outbox.push(Kind::Invoke, 2, vec![8; 10], None);
         let mut bytes = Vec::new();
         loop {
             let pending = outbox.pending();
@@ -318,8 +347,8 @@ mod tests {
     #[test]
     fn control_goes_first_and_takes_the_queue_of_its_id_away() {
         let mut outbox = Outbox::default();
-        outbox.push(Kind::Reply, 1, vec![0; 5]);
-        outbox.push(Kind::Reply, 2, vec![0; 5]);
+        outbox.push(Kind::Reply, 1, vec![0; 5], None);
+        outbox.push(Kind::Reply, 2, vec![0; 5], None);
         assert_eq!(outbox.abort(1), 1);
         let bytes = outbox.pending().to_vec();
         let seen = decode_all(&bytes, bytes.len(), 100).expect("well formed");
@@ -329,8 +358,8 @@ mod tests {
     #[test]
     fn a_message_that_was_partly_sent_can_be_aborted() {
         let mut outbox = Outbox::default();
-        outbox.push(Kind::Invoke, 1, vec![0; 200_000]);
-        outbox.push(Kind::Invoke, 2, vec![0; 5]);
+        outbox.push(Kind::Invoke, 1, vec![0; 200_000], None);
+        outbox.push(Kind::Invoke, 2, vec![0; 5], None);
         let first = outbox.pending().to_vec();
         outbox.advance(first.len());
         assert_eq!(outbox.abort(1), 1);

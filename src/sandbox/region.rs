@@ -25,6 +25,15 @@ struct Image {
     copy: Box<[u8]>,
     /// Where the part that is mapped from a file ends; the end of the copy if there is none.
     mapped_to: usize,
+    /// That file.
+    _file: Option<Mapping>,
+}
+
+/// A read-only mapping of a whole file, all of it present: what holds the memory of a file without a name would be counted as nobody's
+/// otherwise.
+struct Mapping {
+    at: NonNull<libc::c_void>,
+    len: usize,
 }
 
 impl Region {
@@ -68,18 +77,18 @@ impl Region {
 
     /// Takes the image of the first `used` bytes. `false` if that was impossible, and then the range must not be used again.
     pub(super) fn seal(&self, used: usize) -> bool {
-        let (copied, mapped_to) = if used <= COPIED {
-            (used, used)
+        let (copied, mapped_to, file) = if used <= COPIED {
+            (used, used, None)
         } else {
             match map_tail(self, COPIED, self.page_end(used)) {
-                Tail::Mapped => (COPIED, self.page_end(used)),
-                Tail::Refused => (used, used),
+                Tail::Mapped(file) => (COPIED, self.page_end(used), Some(file)),
+                Tail::Refused => (used, used, None),
                 Tail::Lost => return false,
             }
         };
         // SAFETY: within the range, which nobody writes to meanwhile.
         let copy = unsafe { std::slice::from_raw_parts(self.base.as_ptr(), copied) }.into();
-        self.image.set(Image { copy, mapped_to }).is_ok()
+        self.image.set(Image { copy, mapped_to, _file: file }).is_ok()
     }
 
     /// Puts the bytes of the image back. What lies behind them keeps what it holds. `false` if there is no image or the system refused.
@@ -126,9 +135,28 @@ impl Drop for Region {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl Mapping {
+    fn of(file: &std::fs::File, len: usize) -> Option<Self> {
+        use std::os::fd::AsRawFd;
+        let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
+        // SAFETY: a new mapping wherever the system likes, which nobody reads.
+        let at = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, flags, file.as_raw_fd(), 0) };
+        if at == libc::MAP_FAILED { None } else { NonNull::new(at).map(|at| Self { at, len }) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `of`, and nobody points into it.
+        unsafe { libc::munmap(self.at.as_ptr(), self.len) };
+    }
+}
+
 /// What became of an attempt to put a file behind a part of the range.
 enum Tail {
-    Mapped,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nothing is mapped there"))]
+    Mapped(Mapping),
     /// The range is as it was.
     Refused,
     /// What the range holds now is unknown.
@@ -154,13 +182,14 @@ fn map_tail(region: &Region, from: usize, to: usize) -> Tail {
     if file.write_all(bytes).is_err() {
         return Tail::Refused;
     }
+    let Some(present) = Mapping::of(&file, to - from) else { return Tail::Refused };
     let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
     // SAFETY: whole pages within the range are replaced by pages with the same bytes. The mapping keeps the file when it is closed.
     let mapped = unsafe {
         let at = region.base.as_ptr().add(from).cast();
         libc::mmap(at, to - from, libc::PROT_READ | libc::PROT_WRITE, flags, file.as_raw_fd(), 0)
     };
-    if mapped == libc::MAP_FAILED { Tail::Lost } else { Tail::Mapped }
+    if mapped == libc::MAP_FAILED { Tail::Lost } else { Tail::Mapped(present) }
 }
 
 #[cfg(not(target_os = "linux"))]

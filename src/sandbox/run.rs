@@ -3,7 +3,7 @@
 //! The host's clock is the one that counts. The worker has its own and usually answers by itself; where it doesn't within
 //! [`GRACE`], the caller is answered here and the worker is given up or told to forget.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,10 +19,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::exchange::{Door, Exchange, Moved};
 use super::failure::Report;
-use super::limits::{GRACE, MAX_REPORT};
+use super::limits::{GRACE, MAX_REPORT, MAX_RUNNING_CALLS};
 use super::link::{Event, Link, raw_json};
-use super::pool::{OpenBytes, Pool, RETRY_AFTER};
+use super::pool::{Pool, RETRY_AFTER};
 use super::protocol::{DONE_ANSWER, DONE_FAILURE, DONE_JSON, DONE_UNDEFINED, InvokeBody, ReplyBody};
+use super::room::Held;
 use super::scheduler::Crew;
 use super::{CallError, Failure, Host, Invocation, LogLine};
 
@@ -54,7 +55,20 @@ pub(super) struct Attempt<'a> {
     pub spent: bool,
 }
 
+const TOO_MUCH_ASKED: &str = "The service calls that are in flight hold too much data: try again";
+const TOO_MUCH_ANSWERED: &str =
+    "The answers of service calls that are on their way hold too much data: ask for less at a time, or await the earlier calls first";
+
 type Answer = Result<Option<Box<RawValue>>, CallError>;
+
+/// A host call that waits for its turn.
+struct Asked {
+    call: u32,
+    method: String,
+    args: Box<RawValue>,
+    /// What its arguments take up; `None` if there was no room for them.
+    room: Option<Held>,
+}
 
 /// Tells the worker to forget the invocation unless it ended by itself: also when the caller stopped waiting.
 struct Running<'a> {
@@ -102,6 +116,7 @@ impl Attempt<'_> {
         let mut running = Running { pool: self.pool, link: &link, id, deadline: self.deadline, answered: false };
         let own = self.deadline;
         let mut shortened = false;
+        let mut asked: VecDeque<Asked> = VecDeque::new();
         let mut calls: FuturesUnordered<BoxFuture<'static, (u32, Answer)>> = FuturesUnordered::new();
         let mut refused: HashMap<u32, CallError> = HashMap::new();
         // Held back until the first host call or the end: a run that is started again must not say everything twice.
@@ -109,6 +124,12 @@ impl Attempt<'_> {
         let mut clock = pin!(sleep_until(self.deadline + GRACE));
         let mut _stream = None;
         loop {
+            let is_full = |running: usize| running >= MAX_RUNNING_CALLS && !self.invocation.host.is_entangled();
+            while !asked.is_empty() && !is_full(calls.len()) && link.takes_more(id) {
+                calls.extend(
+                    asked.pop_front().map(|next| -> BoxFuture<'static, _> { Box::pin(answered(Arc::clone(&self.invocation.host), next)) }),
+                );
+            }
             tokio::select! {
                 biased;
                 event = events.recv() => match event {
@@ -130,8 +151,8 @@ impl Attempt<'_> {
                     Some(Event::Call { call, method, args }) => {
                         self.host_calls += 1;
                         self.flush(&mut lines);
-                        let room = self.pool.hold(self.crew, args.get().len());
-                        calls.push(Box::pin(answered(Arc::clone(&self.invocation.host), call, method, args, room)));
+                        let room = self.crew.room.hold(args.get().len());
+                        asked.push_back(Asked { call, method, args, room });
                     }
                     Some(Event::Taken(bytes)) => door.taken(bytes),
                     Some(Event::Head(head)) => {
@@ -167,12 +188,16 @@ impl Attempt<'_> {
                             clock.as_mut().reset(deadline + GRACE);
                         }
                     }
+                    let size = answer.as_ref().map_or(0, |json| json.as_ref().map_or(0, |json| json.get().len()));
+                    let room = self.crew.room.hold(size);
+                    let answer = if room.is_some() { answer } else { Err(refusal("EXTENSION_BUSY", 503, TOO_MUCH_ANSWERED.to_owned())) };
                     let body = self.reply(call, &answer, held.is_some());
                     if let Err(error) = answer && refused.len() < MAX_REMEMBERED {
                         refused.insert(call, error);
                     }
-                    link.reply(id, call, body);
+                    link.reply(id, call, body, room);
                 }
+                () = link.taken(id), if !asked.is_empty() && !is_full(calls.len()) => {}
                 moved = door.next(), if door.is_exchange() => match moved {
                     Moved::Piece(piece) => link.feed(id, &piece),
                     Moved::End(problem) => link.feed_end(id, problem.as_deref()),
@@ -286,10 +311,10 @@ pub(super) fn read_done(
 }
 
 /// Has a host call answered. A panic in a service is a bug of ours, and ends this one call and nothing else.
-async fn answered(host: Arc<dyn Host>, call: u32, method: String, args: Box<RawValue>, room: Option<OpenBytes>) -> (u32, Answer) {
+async fn answered(host: Arc<dyn Host>, asked: Asked) -> (u32, Answer) {
+    let Asked { call, method, args, room } = asked;
     if room.is_none() {
-        let why = "The service calls that are in flight hold too much data: try again".to_owned();
-        return (call, Err(refusal("EXTENSION_BUSY", 503, why)));
+        return (call, Err(refusal("EXTENSION_BUSY", 503, TOO_MUCH_ASKED.to_owned())));
     }
     match AssertUnwindSafe(async { host.call(&method, args).await }).catch_unwind().await {
         Ok(answer) => (call, answer),

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::limits::{CROWD, REPLACE_EVERY};
 use super::link::{Link, Priority};
+use super::room::Share;
 use super::{Loaded, Unit};
 
 /// One unit with its workers.
@@ -25,8 +26,8 @@ pub(super) struct Crew {
     pub(super) requests: Lane,
     /// Answers that stream.
     pub(super) streams: Semaphore,
-    /// Bytes of the arguments of host calls in flight.
-    pub(super) open_bytes: AtomicUsize,
+    /// Room for what its host calls make the host hold.
+    pub(super) room: Share,
     /// A worker yielded, came or went.
     pub(super) changed: Notify,
     /// Set once, when the unit is no longer used.
@@ -82,14 +83,14 @@ pub(super) struct Terms {
 }
 
 impl Crew {
-    pub(super) fn new(unit: Arc<Unit>, max_in_flight: usize) -> Self {
+    pub(super) fn new(unit: Arc<Unit>, max_in_flight: usize, room: Share) -> Self {
         Self {
             unit,
             members: Mutex::default(),
             hooks: Lane::new(max_in_flight),
             requests: Lane::new(max_in_flight),
             streams: Semaphore::new(max_in_flight),
-            open_bytes: AtomicUsize::new(0),
+            room,
             changed: Notify::new(),
             retired: AtomicBool::new(false),
             loaded: OnceLock::new(),
@@ -156,7 +157,7 @@ impl Crew {
         let mut members = self.members();
         members.loading -= 1;
         if let Some(link) = &link
-            && self.retired.load(Ordering::Relaxed)
+            && self.is_retired()
         {
             // It ends with the one call that it was started for.
             link.retire();
@@ -169,6 +170,11 @@ impl Crew {
     /// The unit is no longer used.
     pub(super) fn set_retired(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is no longer used: what runs may come to its end.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// Whether it has workers, or is about to.

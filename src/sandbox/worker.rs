@@ -266,18 +266,8 @@ impl Worker {
                 self.runnable.retain(|r| *r != id);
                 self.spent.extend(self.running.remove(&id));
             }
-            Kind::Loaded
-            | Kind::Call
-            | Kind::Log
-            | Kind::Done
-            | Kind::Ack
-            | Kind::Head
-            | Kind::Piece
-            | Kind::Taken
-            | Kind::Hello
-            | Kind::Note => {
-                return Err(Violation("a message of the wrong way"));
-            }
+            // `accept` lets none of the worker's own pass.
+            _ => return Err(Violation("a message of the wrong way")),
         }
         Ok(())
     }
@@ -300,6 +290,12 @@ impl Worker {
     fn load_step(&mut self, body: &[u8]) -> Result<LoadAnswer, LoadFailure> {
         let step = serde_json::from_slice(body).map_err(|_| LoadFailure::general("The code could not be read"))?;
         let (compiled, until) = match (step, self.loading.take()) {
+            (LoadStep::Probe(body), _) => {
+                return Ok(match compile::compile(body)? {
+                    Compiled::Whole(_) => LoadAnswer::Loaded { registrations: Vec::new(), lines: Vec::new() },
+                    Compiled::Lacks(_, need) => LoadAnswer::Need(need),
+                });
+            }
             (LoadStep::Begin(body), _) => (compile::compile(body)?, Instant::now() + LOAD_TIMEOUT),
             (LoadStep::Files(files), Some((compiler, until))) => (compiler.with(files)?, until),
             (LoadStep::Files(_), None) => return Err(LoadFailure::general("There are files, and nothing is being loaded")),
@@ -324,7 +320,8 @@ impl Worker {
                 LoadFailure::general("The code could not be loaded")
             }
         };
-        jail::limit_address_space(Heap::address_space(unit.memory_limit).saturating_mul(MAX_ISOLATES));
+        // Twice: a heap, and the file that its image lies in.
+        jail::limit_address_space(Heap::address_space(unit.memory_limit).saturating_mul(2 * MAX_ISOLATES));
         let (isolate, registered) = Isolate::new(&self.program, &unit, until).map_err(&mut told)?;
         if registered.json.len() > MAX_REGISTERED {
             let size = registered.json.len();
@@ -464,15 +461,6 @@ pub(super) fn accept(kind: Kind, _id: u64) -> Option<usize> {
         Kind::Invoke | Kind::Reply => Some(usize::MAX),
         Kind::Abort | Kind::Gone => Some(0),
         Kind::Feed | Kind::FeedEnd | Kind::Credit => Some(MAX_FRAME),
-        Kind::Loaded
-        | Kind::Call
-        | Kind::Log
-        | Kind::Done
-        | Kind::Ack
-        | Kind::Head
-        | Kind::Piece
-        | Kind::Taken
-        | Kind::Hello
-        | Kind::Note => None,
+        _ => None,
     }
 }

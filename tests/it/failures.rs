@@ -254,3 +254,21 @@ both!(failing_global_filters_never_lock_an_admin_out, async |app| {
     app.delete(&format!("/api/extensions/{deletes}")).await.expect(204);
     app.delete("/api/items/articles/1").await.expect(204);
 });
+
+both!(no_text_of_an_extension_passes_for_a_line_of_the_log, env: [("LOG_FORMAT", "text")], async |app| {
+    articles(app).await;
+    let forged = "\\n2026-01-01T00:00:00.000000Z ERROR trellis: forged\\r\\x1b[2Jforged";
+    let code = format!("console.error('told{forged}'); throw new TypeError('thrown{forged}');");
+    filter(app, "articles.items.create", &code).await;
+    app.post("/api/items/articles", json!({ "title": "a" })).await.expect(500);
+    eventually("the failure to be logged", Duration::from_secs(10), async || {
+        let log = app.log();
+        if log.contains("thrown") && log.contains("told") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    let log = app.log();
+    assert!(log.contains("forged"), "{log}");
+    for line in log.lines() {
+        assert!(!line.starts_with("2026-01-01") && !line.contains('\r') && !line.contains("\x1b[2J"), "{line:?}");
+    }
+});

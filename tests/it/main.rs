@@ -22,6 +22,7 @@ mod hostile;
 mod items;
 #[cfg(feature = "test-hooks")]
 mod jail;
+mod kept;
 mod manage;
 mod operation;
 mod permissions;

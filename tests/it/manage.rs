@@ -263,3 +263,96 @@ both!(what_lies_in_a_folder_has_no_versions_here, async |app| {
     app.post(&format!("{path}/rollback"), json!({ "version": 1 })).await.expect_error(400, "INVALID_PAYLOAD");
     app.post(&format!("{path}/clone"), json!({})).await.expect_error(400, "INVALID_PAYLOAD");
 });
+
+both!(a_test_speaks_for_whom_it_names_and_for_nobody_who_does_not_exist, async |app| {
+    articles(app).await;
+    let who = person(app, &[may("read", "articles", &["*"])]).await;
+    let test = |accountability: Value| {
+        json!({ "code": "return context.accountability;", "type": "action", "event": "articles.items.create", "accountability": accountability })
+    };
+    let named = json!({ "user": who.id, "ip": "192.0.2.7", "userAgent": "tests", "email": who.email, "admin": false, "role": null });
+    let data = app.post("/api/extensions/test", test(named)).await.expect(200).data();
+    let seen = &data["result"];
+    assert_eq!((&seen["user"], &seen["ip"], &seen["userAgent"]), (&json!(who.id), &json!("192.0.2.7"), &json!("tests")), "{data}");
+    for wrong in [
+        json!({ "user": null, "admin": true }),
+        json!({ "user": who.id, "admin": true }),
+        json!({ "user": who.id, "email": "somebody@example.com" }),
+        json!({ "user": who.id, "roles": ["admins"] }),
+        json!({ "user": UNKNOWN }),
+        json!({ "user": 1 }),
+        json!({ "ip": 1 }),
+        json!({ "id": who.id }),
+        json!("admin"),
+    ] {
+        let answer = app.post("/api/extensions/test", test(wrong)).await.expect_error(400, "INVALID_PAYLOAD");
+        assert_eq!(answer.field(), "accountability", "{}", answer.body);
+    }
+});
+
+/// Every verb of `/api/extensions`, with what it answers an admin. `{id}` is an extension of its own for each.
+const VERBS: [(&str, &str, &str, u16); 15] = [
+    ("GET", "/api/extensions", "", 200),
+    ("POST", "/api/extensions", r#"{"name":"made","type":"filter","event":"articles.items.create","code":"return payload;"}"#, 201),
+    ("POST", "/api/extensions/test", r#"{"type":"filter","event":"articles.items.create","code":"return payload;","testPayload":{}}"#, 200),
+    ("GET", "/api/extensions/{id}", "", 200),
+    ("PATCH", "/api/extensions/{id}", r#"{"sort":1}"#, 200),
+    ("DELETE", "/api/extensions/{id}", "", 204),
+    ("GET", "/api/extensions/{id}/runs", "", 200),
+    ("GET", "/api/extensions/{id}/logs", "", 200),
+    ("GET", "/api/extensions/{id}/history", "", 200),
+    ("POST", "/api/extensions/{id}/activate", "{}", 200),
+    ("POST", "/api/extensions/{id}/deactivate", "{}", 200),
+    ("POST", "/api/extensions/{id}/clone", "{}", 201),
+    ("POST", "/api/extensions/{id}/rollback", r#"{"version":1}"#, 200),
+    ("GET", "/api/extensions/{unknown}", "", 404),
+    ("POST", "/api/extensions/{unknown}/rollback", r#"{"version":1}"#, 404),
+];
+
+both!(nobody_but_an_admin_may_do_anything_with_extensions, async |app| {
+    articles(app).await;
+    let (nobody, granted) = (person(app, &[]).await.client, person(app, &may_all("daas_extensions")).await.client);
+    for (method, path, body, status) in VERBS {
+        let id = extension(app, json!({ "event": "articles.items.create", "code": "return payload;" })).await;
+        let path = path.replace("{id}", &id).replace("{unknown}", UNKNOWN);
+        let before = (app.get("/api/extensions?limit=-1").await.expect(200).data(), history(app, &id).await);
+        for (who, client) in
+            [("anonymous", app.anonymous()), ("a user", nobody.clone()), ("one with every right on the rows", granted.clone())]
+        {
+            let answer = client.raw(method, &path, body).await;
+            assert_eq!((answer.status, answer.code().as_str()), (403, "FORBIDDEN"), "{method} {path} as {who}: {}", answer.body);
+            assert!(!answer.body.contains("payload"), "{}", answer.body);
+            let streamed = client.request(method, &path).header("accept", "text/event-stream").body(body).send().await.unwrap();
+            assert!([403, 415].contains(&streamed.status().as_u16()), "{method} {path} as {who}");
+        }
+        let ended = app.anonymous().with_token("a-token-that-stands-for-nobody").raw(method, &path, body).await;
+        assert_eq!(ended.status, 401, "{method} {path}: {}", ended.body);
+        let after = (app.get("/api/extensions?limit=-1").await.expect(200).data(), history(app, &id).await);
+        assert_eq!(without_times(before), without_times(after), "{method} {path}");
+        app.raw(method, &path, body).await.expect(status);
+    }
+});
+
+/// What differs from one look to the next.
+fn without_times((mut rows, versions): (Value, Vec<Value>)) -> (Value, Vec<Value>) {
+    for row in rows.as_array_mut().unwrap() {
+        row["live"]["hosts"].take();
+    }
+    (rows, versions)
+}
+
+#[test]
+fn no_verb_is_missing_from_the_matrix() {
+    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/extensions.rs")).unwrap();
+    let route = regex::Regex::new(r#"\.route\("([^"]+)", (.+)\)"#).unwrap();
+    let verb = regex::Regex::new(r"\b(get|post|put|patch|delete|any)\(").unwrap();
+    let mut found = 0;
+    for line in route.captures_iter(&source) {
+        for method in verb.captures_iter(&line[2]) {
+            found += 1;
+            let known = VERBS.iter().any(|(verb, path, ..)| *verb == method[1].to_uppercase() && *path == &line[1]);
+            assert!(known, "{} {}", &method[1], &line[1]);
+        }
+    }
+    assert_eq!(found, VERBS.iter().filter(|(_, path, ..)| !path.contains("{unknown}")).count());
+}

@@ -146,7 +146,7 @@ fn sent(mut input: Input<'_>) {
         match how % 8 {
             0..=3 => {
                 let body = vec![how; usize::from(input.number()) * usize::from(how % 3 + 1)];
-                outbox.push(Kind::Invoke, id, body.clone());
+                outbox.push(Kind::Invoke, id, body.clone(), None);
                 pushed.push((id, body));
             }
             4 => {

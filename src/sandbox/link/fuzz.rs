@@ -42,7 +42,7 @@ fn take_in(data: &[u8]) {
     let (options, step) = (input.byte(), usize::from(input.byte()) + 1);
     let is = |bit: u8| options & (1 << bit) != 0;
     let (ours, _theirs) = UnixStream::pair().expect("two sockets");
-    let (link, greeting) = Link::new(0, ours, MAX_PAYLOAD);
+    let (link, greeting) = Link::new(0, 0, ours, MAX_PAYLOAD);
     let loaded = is(0).then(|| link.load(Vec::new()));
     // 1 answers a request, 2 doesn't, 3 was ended and the worker may not know, 4 never was.
     let inboxes: Vec<_> = [(1, true), (2, false), (3, true)].map(|(id, exchange)| (id, link.begin(id, Vec::new(), exchange))).into();
@@ -69,7 +69,7 @@ fn take_in(data: &[u8]) {
         }
         if is(1) {
             let open: Vec<(u64, u32)> = link.state().held.iter().flat_map(|(id, held)| held.open.keys().map(|call| (*id, *call))).collect();
-            open.into_iter().for_each(|(id, call)| link.reply(id, call, Vec::new()));
+            open.into_iter().for_each(|(id, call)| link.reply(id, call, Vec::new(), None));
         }
         if is(2) && nth == 3 {
             link.abort(2, Instant::now());

@@ -8,7 +8,7 @@ const MAX_CLONE_DEPTH = 1000;
 const errorTypes = { __proto__: null, Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
 const cloneError = (what) => {
-  const error = new Error(`${what} could not be cloned`);
+  const error = new Error(what + ' could not be cloned');
   define(error, 'name', 'DataCloneError');
   define(error, 'code', 25);
   return error;
@@ -19,7 +19,7 @@ const cloneValue = (value, seen, depth) => {
   if (typeof value === 'function') throw cloneError('A function');
   if (!isObject(value)) return value;
   if (MapHas(seen, value)) return MapGet(seen, value);
-  if (depth > MAX_CLONE_DEPTH) throw cloneError(`A value nested deeper than ${MAX_CLONE_DEPTH} levels`);
+  if (depth > MAX_CLONE_DEPTH) throw cloneError('A value nested deeper than ' + MAX_CLONE_DEPTH + ' levels');
   const kind = native.classOf(value);
   const remember = (copy) => {
     MapSet(seen, value, copy);
@@ -46,7 +46,7 @@ const cloneValue = (value, seen, depth) => {
     case 'Error': {
       const type = errorTypes[dataProperty(value, 'name')] ?? Error;
       const message = dataProperty(value, 'message');
-      const copy = remember(new type(message === undefined ? '' : `${message}`));
+      const copy = remember(new type(message === undefined ? '' : ('' + message)));
       define(copy, 'stack', dataProperty(value, 'stack'));
       if (ObjectHasOwn(value, 'cause')) define(copy, 'cause', cloneValue(value.cause, seen, depth + 1));
       return copy;
@@ -65,7 +65,7 @@ const cloneValue = (value, seen, depth) => {
       for (let i = 0; i < keys.length; i++) put(copy, keys[i], cloneValue(value[keys[i]], seen, depth + 1));
       return copy;
     }
-    default: throw cloneError(`A ${kind}`);
+    default: throw cloneError('A ' + kind);
   }
 };
 

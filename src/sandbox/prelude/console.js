@@ -27,7 +27,7 @@ define(globalThis, 'console', {
 /** Says what a callback threw where no caller is left to hear it. */
 const report = (where, error) => {
   try {
-    native.log(ERROR, `Uncaught in ${where}: ${inspect(error)}`);
+    native.log(ERROR, 'Uncaught in ' + where + ': ' + inspect(error));
   } catch {
     // As above.
   }

@@ -2,7 +2,7 @@
 // code from compiling text: it only makes the refusal readable.
 const refuse = (what, instead) => {
   const refused = function () {
-    throw new EvalError(`${what} is not available in extensions: ${instead}`);
+    throw new EvalError(what + ' is not available in extensions: ' + instead);
   };
   return refused;
 };
@@ -13,7 +13,7 @@ for (const [sample, name] of [
   [async function* () {}, 'AsyncGeneratorFunction'],
 ]) {
   const proto = ObjectGetPrototypeOf(sample);
-  const refused = refuse(`${name}()`, 'write the function out');
+  const refused = refuse(name + '()', 'write the function out');
   ObjectDefineProperty(refused, 'name', { __proto__: null, value: name, configurable: true });
   ObjectDefineProperty(refused, 'prototype', { __proto__: null, value: proto });
   ObjectDefineProperty(proto, 'constructor', { __proto__: null, value: refused, writable: name === 'Function', configurable: true });

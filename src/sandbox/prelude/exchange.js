@@ -66,7 +66,7 @@ const openInflow = () => {
     },
     end(error) {
       ended = true;
-      if (error !== undefined) problem = new TypeError(`The request's body could not be read: ${error}`);
+      if (error !== undefined) problem = new TypeError("The request's body could not be read: " + error);
       give();
     },
   };

@@ -23,7 +23,7 @@ const openHost = () => {
     const error = new Error('');
     return new Promise((resolve, reject) => {
       // Written out first: that runs the author's `toJSON` and getters, which may make calls of their own.
-      const json = native.json(args, `${method}: arguments`);
+      const json = native.json(args, method + ': arguments');
       const id = ++lastCall;
       const call = { __proto__: null, method, resolve, reject, error };
       if (openCalls < MAX_OPEN) {
@@ -50,7 +50,7 @@ const stackOf = ({ error }) => {
 const tellOpen = (isFailure) => {
   const ids = ObjectKeys(calls);
   for (let i = 0; i < ids.length && i < MAX_TOLD; i++) native.forgotten(calls[ids[i]].method, stackOf(calls[ids[i]]), isFailure);
-  if (ids.length > MAX_TOLD) native.log(WARN, `${ids.length - MAX_TOLD} more host calls were still open when the call ended`);
+  if (ids.length > MAX_TOLD) native.log(WARN, (ids.length - MAX_TOLD) + ' more host calls were still open when the call ended');
 };
 
 /** The end of an invocation by a value. */
@@ -62,7 +62,7 @@ const done = (value, name) => {
 /** What the invocation waits for: the host call that is open for longest and its stack, or nothing. Asks `native` for nothing. */
 const waiting = () => {
   const ids = ObjectKeys(calls);
-  return ids.length === 0 ? '' : `${calls[ids[0]].method}\n${stackOf(calls[ids[0]])}`;
+  return ids.length === 0 ? '' : (calls[ids[0]].method + '\n' + stackOf(calls[ids[0]]));
 };
 
 const rejected = (error) => new Promise((_, reject) => reject(error));

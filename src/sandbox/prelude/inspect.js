@@ -12,8 +12,8 @@ const errorText = (error) => {
   const name = dataProperty(error, 'name');
   const message = dataProperty(error, 'message');
   const stack = dataProperty(error, 'stack');
-  const head = `${typeof name === 'string' ? name : 'Error'}: ${typeof message === 'string' ? message : ''}`;
-  return typeof stack === 'string' && stack !== '' ? `${head}\n${native.stack(stack)}` : head;
+  const head = (typeof name === 'string' ? name : 'Error') + ': ' + (typeof message === 'string' ? message : '');
+  return typeof stack === 'string' && stack !== '' ? (head + '\n' + native.stack(stack)) : head;
 };
 
 const inspectValue = (value, depth, quote, budget, seen) => {
@@ -26,17 +26,17 @@ const inspectValue = (value, depth, quote, budget, seen) => {
 const inspectAny = (value, depth, quote, budget, seen) => {
   switch (typeof value) {
     case 'string': {
-      const short = value.length > budget.left ? `${StringSlice(value, 0, budget.left)}…` : value;
+      const short = value.length > budget.left ? (StringSlice(value, 0, budget.left) + '…') : value;
       return quote ? JSONStringify(short) : short;
     }
-    case 'bigint': return `${value}n`;
+    case 'bigint': return value + 'n';
     case 'symbol': return String(value);
     case 'function': {
       const name = dataProperty(value, 'name');
-      return `[Function: ${typeof name === 'string' && name !== '' ? name : 'anonymous'}]`;
+      return '[Function: ' + (typeof name === 'string' && name !== '' ? name : 'anonymous') + ']';
     }
     case 'object': break;
-    default: return ObjectIs(value, -0) ? '-0' : `${value}`;
+    default: return ObjectIs(value, -0) ? '-0' : ('' + value);
   }
   if (value === null) return 'null';
   for (let at = seen; at !== null; at = at.outer) if (at.value === value) return '[Circular]';
@@ -50,27 +50,27 @@ const inspectAny = (value, depth, quote, budget, seen) => {
   if (kind === 'Error') return errorText(value);
   if (kind === 'Promise') return 'Promise {}';
   if (kind === 'ArrayBuffer') return 'ArrayBuffer {}';
-  if (depth >= MAX_DEPTH) return kind === 'Array' ? '[Array]' : `[${kind}]`;
+  if (depth >= MAX_DEPTH) return kind === 'Array' ? '[Array]' : ('[' + kind + ']');
   const inner = { __proto__: null, value, outer: seen };
   let parts = '';
   let count = 0;
   let more = 0;
   const add = (part) => {
-    parts += parts === '' ? part : `, ${part}`;
+    parts += parts === '' ? part : (', ' + part);
     count++;
   };
   if (kind === 'Map') {
     MapForEach(value, (v, k) => {
       if (count >= MAX_ITEMS || budget.left <= 0) return;
-      add(`${inspectValue(k, depth + 1, true, budget, inner)} => ${inspectValue(v, depth + 1, true, budget, inner)}`);
+      add(inspectValue(k, depth + 1, true, budget, inner) + ' => ' + inspectValue(v, depth + 1, true, budget, inner));
     });
-    return `Map(${MapSize(value)}) {${parts === '' ? '' : ` ${parts} `}}`;
+    return 'Map(' + MapSize(value) + ') {' + (parts === '' ? '' : (' ' + parts + ' ')) + '}';
   }
   if (kind === 'Set') {
     SetForEach(value, (v) => {
       if (count < MAX_ITEMS && budget.left > 0) add(inspectValue(v, depth + 1, true, budget, inner));
     });
-    return `Set(${SetSize(value)}) {${parts === '' ? '' : ` ${parts} `}}`;
+    return 'Set(' + SetSize(value) + ') {' + (parts === '' ? '' : (' ' + parts + ' ')) + '}';
   }
   let length = -1;
   if (kind === 'Array') length = value.length;
@@ -83,8 +83,8 @@ const inspectAny = (value, depth, quote, budget, seen) => {
       add(property === undefined ? '<empty>' : 'value' in property ? inspectValue(property.value, depth + 1, true, budget, inner) : '[Getter]');
     }
     more = length - count;
-    const label = kind === 'Array' ? '' : `${kind}(${length}) `;
-    return `${label}[${parts === '' ? '' : ` ${parts}`}${more > 0 ? `, … ${more} more` : ''}${parts === '' ? '' : ' '}]`;
+    const label = kind === 'Array' ? '' : (kind + '(' + length + ') ');
+    return label + '[' + (parts === '' ? '' : (' ' + parts)) + (more > 0 ? (', … ' + more + ' more') : '') + (parts === '' ? '' : ' ') + ']';
   }
   const keys = ObjectKeys(value);
   for (let i = 0; i < keys.length && count < MAX_ITEMS && budget.left > 0; i++) {
@@ -92,11 +92,11 @@ const inspectAny = (value, depth, quote, budget, seen) => {
     const property = ObjectGetOwnPropertyDescriptor(value, key);
     if (property === undefined) continue;
     const shown = 'value' in property ? inspectValue(property.value, depth + 1, true, budget, inner) : '[Getter]';
-    add(`${native.isName(key) ? key : JSONStringify(key)}: ${shown}`);
+    add((native.isName(key) ? key : JSONStringify(key)) + ': ' + shown);
   }
   more = keys.length - count;
-  const label = kind === 'Object' ? '' : `${kind} `;
-  return `${label}{${parts === '' ? '' : ` ${parts}${more > 0 ? `, … ${more} more` : ''} `}}`;
+  const label = kind === 'Object' ? '' : (kind + ' ');
+  return label + '{' + (parts === '' ? '' : (' ' + parts + (more > 0 ? (', … ' + more + ' more') : '') + ' ')) + '}';
 };
 
 const inspect = (value) => {
@@ -121,7 +121,7 @@ const format = (values) => {
       line += StringSlice(pattern, from, at);
       from = at + 2;
       if (letter === '%') line += '%';
-      else if (next >= values.length || StringIndexOf('sdifjoOc', letter) < 0) line += `%${letter}`;
+      else if (next >= values.length || StringIndexOf('sdifjoOc', letter) < 0) line += '%' + letter;
       else if (letter === 'c') next++;
       else if (letter === 'd' || letter === 'i' || letter === 'f') {
         const value = values[next++];
@@ -132,7 +132,7 @@ const format = (values) => {
     line += StringSlice(pattern, from);
     if (next < values.length) line += ' ';
   }
-  for (let first = true; next < values.length; next++, first = false) line += first ? inspect(values[next]) : ` ${inspect(values[next])}`;
+  for (let first = true; next < values.length; next++, first = false) line += first ? inspect(values[next]) : (' ' + inspect(values[next]));
   return line;
 };
 

@@ -12,7 +12,7 @@ const place = () => {
 };
 
 const closed = (what) => {
-  const error = new Error(`${what} belongs to register(): to stop what is registered, deactivate the extension instead`);
+  const error = new Error(what + ' belongs to register(): to stop what is registered, deactivate the extension instead');
   put(error, 'code', 'REGISTRATION_CLOSED');
   put(error, 'status', 400);
   return error;
@@ -35,7 +35,7 @@ const registrar = ObjectFreeze({
   },
   /** Keeps a handler; answers its number. */
   keep(handler) {
-    if (handlerCount >= MAX_HANDLERS) throw new RangeError(`An extension may register ${MAX_HANDLERS} handlers`);
+    if (handlerCount >= MAX_HANDLERS) throw new RangeError('An extension may register ' + MAX_HANDLERS + ' handlers');
     handlers[handlerCount] = handler;
     return handlerCount++;
   },
@@ -54,7 +54,7 @@ const registrar = ObjectFreeze({
     while (serviceNames[index] !== name) index++;
     const host = (method, ...args) => {
       if (open === undefined || open.closed) {
-        return rejected(new Error(`${method}: a service of the SDK works while a handler runs, and none is running`));
+        return rejected(new Error(method + ': a service of the SDK works while a handler runs, and none is running'));
       }
       return currentHost(method, ...args);
     };

@@ -58,7 +58,7 @@ const tellCauses = (error) => {
 
 const fail = (error) => {
   if (!isObject(error)) {
-    native.fail(false, undefined, 'Error', typeof error === 'string' ? error : `${inspect(error)} was thrown`);
+    native.fail(false, undefined, 'Error', typeof error === 'string' ? error : (inspect(error) + ' was thrown'));
     return;
   }
   let call;

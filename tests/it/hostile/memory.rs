@@ -71,3 +71,33 @@ fn a_large_budget_feeds_them() {
         assert!(good == 4 && most > 150 << 20, "{good} succeeded, the workers took {} MB", most >> 20);
     });
 }
+
+// A call that asks for far more than it takes: what is on its way to it is bounded, and so is what waits behind that.
+both!(alone answers_that_nobody_takes_do_not_pile_up_in_the_host, async |app| {
+        app.allow_errors();
+        collection(app, "large", &[("body", "text")]).await;
+        collection(app, "plain", &[("n", "integer")]).await;
+        for _ in 0..10 {
+            create(app, "large", json!({ "body": "x".repeat(950_000) })).await;
+        }
+        let code = "const large = await services.items('large'); const all = []; \
+            for (let i = 0; i < 64; i++) all.push(large.readByQuery({}).catch(() => 0)); await all[0]; for (;;);";
+        extension(app, json!({ "event": "plain.items.create", "timeout_ms": 2_000, "memory_limit_mb": 256, "code": code })).await;
+        let before = process::resident(app.pid());
+        let calls: Vec<_> = (0..2)
+            .map(|_| {
+                let client = Client::clone(app);
+                tokio::spawn(async move { client.post("/api/items/plain", json!({ "n": 1 })).await })
+            })
+            .collect();
+        let mut most = 0;
+        while !calls.iter().all(tokio::task::JoinHandle::is_finished) {
+            most = most.max(process::resident(app.pid()).saturating_sub(before));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for call in calls {
+            assert_eq!(call.await.unwrap().status, 504);
+        }
+        eprintln!("MOST {} MB", most >> 20);
+        assert!(most < 400 << 20, "the host took {} MB more", most >> 20);
+});

@@ -1,5 +1,7 @@
 //! The sandbox by its public face: real workers, hostile and honest code.
 
+mod workers;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -35,6 +37,8 @@ pub struct TestHost {
     lines: Mutex<Vec<LogLine>>,
     open: Arc<AtomicU32>,
     most_open: Arc<AtomicU32>,
+    begun: AtomicU32,
+    entangled: bool,
     deadline_after_call: Option<Duration>,
     deadline: Mutex<Option<tokio::time::Instant>>,
 }
@@ -50,6 +54,7 @@ impl Drop for Open {
 impl Host for TestHost {
     fn call(&self, method: &str, args: Box<RawValue>) -> BoxFuture<'static, Result<Option<Box<RawValue>>, CallError>> {
         assert_eq!(method, "fields.readOne");
+        self.begun.fetch_add(1, Ordering::SeqCst);
         let now_open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_open.fetch_max(now_open, Ordering::SeqCst);
         let open = Open(self.open.clone());
@@ -69,6 +74,7 @@ impl Host for TestHost {
                     Ok(Some(args))
                 }
                 "never" => std::future::pending().await,
+                "large" => Ok(Some(to_raw_value(&"x".repeat(9 * MB)).expect("a text"))),
                 "big" => Ok(Some(to_raw_value(&"x".repeat(11 * MB)).expect("a text"))),
                 _ => Err(CallError {
                     name: "Error".into(),
@@ -83,6 +89,10 @@ impl Host for TestHost {
 
     fn log(&self, line: LogLine) {
         self.lines.lock().expect("not poisoned").push(line);
+    }
+
+    fn is_entangled(&self) -> bool {
+        self.entangled
     }
 
     fn deadline(&self) -> Option<tokio::time::Instant> {
@@ -216,17 +226,65 @@ async fn host_calls_answer_and_refuse() {
     assert_eq!(value(&big), json!("EXTENSION_PAYLOAD_TOO_LARGE"));
 }
 
-#[tokio::test]
-async fn at_most_64_host_calls_are_in_flight() {
+/// How many host calls were open at once, of 300 that nothing but their number holds back.
+async fn most_open_of_300(entangled: bool) -> u32 {
     let pool = Pool::start(options());
-    let host = Arc::new(TestHost::default());
+    let host = Arc::new(TestHost { entangled, ..TestHost::default() });
     let unit =
         unit("const all = []; for (let i = 0; i < 300; i++) all.push(call('slow', i)); return (await Promise.all(all)).map(a => a[0])");
-    let outcome = pool.invoke(invocation(&unit, &json!(1), 3_000, host.clone()), None).await;
+    let outcome = pool.invoke(invocation(&unit, &json!(1), 5_000, host.clone()), None).await;
     assert_eq!(value(&outcome), json!((0..300).collect::<Vec<_>>()));
     assert_eq!(outcome.host_calls, 300);
-    let most = host.most_open.load(Ordering::SeqCst);
+    host.most_open.load(Ordering::SeqCst)
+}
+
+#[tokio::test]
+async fn sixteen_host_calls_of_a_call_run_at_once() {
+    assert_eq!(most_open_of_300(false).await, 16);
+}
+
+#[tokio::test]
+async fn host_calls_that_others_wait_for_need_no_turn() {
+    let most = most_open_of_300(true).await;
     assert!((60..=64).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn answers_that_a_worker_does_not_take_hold_further_calls_back() {
+    let pool = Pool::start(options());
+    let code = "const all = []; for (let i = 0; i < 64; i++) all.push(call('large')); await all[0]; for (;;);";
+    let unit = unit_with(code, 512 * MB, false);
+    let host = Arc::new(TestHost::default());
+    let outcome = pool.invoke(invocation(&unit, &json!(1), 1_500, host.clone()), None).await;
+    assert!(matches!(outcome.result, Err(Failure::Timeout { .. })), "{outcome:?}");
+    // Those that ran at once, and those that began before two payloads waited.
+    let begun = host.begun.load(Ordering::SeqCst);
+    assert!((4..=24).contains(&begun), "{begun}");
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_bounded_for_all_calls_of_an_extension() {
+    let pool = Pool::start(options());
+    // Each call asks once and then computes, so that no answer is taken.
+    let unit = unit_with(
+        "call('large'); call('large'); await null; const end = Date.now() + 700; while (Date.now() < end); return 1",
+        64 * MB,
+        false,
+    );
+    pool.check(&unit).await.expect("it compiles");
+    let host = Arc::new(TestHost::default());
+    let spinning: Vec<_> = (0..2)
+        .map(|_| {
+            let (pool, invocation) = (pool.clone(), invocation(&unit, &json!(1), 3_000, host.clone()));
+            tokio::spawn(async move { pool.invoke(invocation, None).await })
+        })
+        .collect();
+    for call in spinning {
+        assert_eq!(value(&call.await.expect("no panic")), json!(1));
+    }
+    // The room was given back with the calls: later ones find it empty.
+    let reader = unit_with("let n = 0; for (let i = 0; i < 12; i++) n += (await call('large')).length; return n", 64 * MB, false);
+    assert_eq!(value(&call(&pool, &reader, json!({}), 5_000).await), json!(12 * 9 * MB));
 }
 
 #[tokio::test]
@@ -416,6 +474,18 @@ async fn every_call_starts_pristine() {
     let warm = unit_with(counter, 64 * MB, true);
     assert_eq!(value(&call(&pool, &warm, json!({}), 1_000).await), json!(1));
     assert_eq!(value(&call(&pool, &warm, json!({}), 1_000).await), json!(2));
+}
+
+#[tokio::test]
+async fn the_glue_needs_nothing_that_code_can_take_away() {
+    let pool = Pool::start(options());
+    let code = "const all = [String, Array, Map, Promise, Error]; for (let i = 0; i < all.length; i++) { \
+            const names = Object.getOwnPropertyNames(all[i].prototype); for (let j = 0; j < names.length; j++) Reflect.deleteProperty(all[i].prototype, names[j]); } \
+        console.log(1n, [1], { a: 'b' }, new Map()); let told; try { structuredClone(() => 1) } catch (e) { told = e.message } return told";
+    let outcome = run(&pool, code).await;
+    assert_eq!(value(&outcome), json!("A Function could not be cloned"));
+    let outcome = run(&pool, "delete String.prototype.concat; return (await call('echo', 7))[0]").await;
+    assert_eq!(value(&outcome), json!(7));
 }
 
 #[tokio::test]
@@ -631,20 +701,6 @@ async fn dropping_a_call_drops_its_host_calls_and_leaves_the_worker_usable() {
 }
 
 #[tokio::test]
-async fn retired_units_and_closed_pools_leave_no_process() {
-    let pool = Pool::start(options());
-    let unit = unit("return 1");
-    pool.check(&unit).await.expect("it compiles");
-    let pid = pool.stats().workers[0].pid;
-    pool.retire(unit.id);
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(pool.stats().workers.is_empty());
-    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
-    pool.shutdown().await;
-    assert!(matches!(call(&pool, &unit, json!({}), 1_000).await.result, Err(Failure::NoWorker(_))));
-}
-
-#[tokio::test]
 async fn workers_that_cannot_start_are_not_started_in_a_loop() {
     let pool = Pool::start(PoolOptions { executable: "/bin/false".into(), ..PoolOptions::default() });
     let outcome = run(&pool, "return 1").await;
@@ -654,66 +710,4 @@ async fn workers_that_cannot_start_are_not_started_in_a_loop() {
     let after = std::process::Command::new("true").spawn().map(|mut c| (c.id(), c.wait())).expect("runs").0;
     // Other tests start processes beside this one: a loop would start thousands.
     assert!(after.wrapping_sub(before) < 500, "{before} {after}");
-}
-
-/// Not a check: prints what a call, a start and a worker cost. `cargo test --release -- --ignored --nocapture what_a_call_costs`
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn what_a_call_costs() {
-    let pool = Pool::start(options());
-    let payload = json!({ "title": "A title of some length", "lines": (0..16).map(|i| json!({ "product": i, "quantity": 2, "price": 12.5, "note": "n" })).collect::<Vec<_>>(), "status": "draft" });
-    println!("payload {} bytes", payload.to_string().len());
-    let large =
-        crate::pristine::with_a_large_heap("return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }");
-    for (name, code, warm) in [
-        ("pristine, a heap of 5 MB", large.as_str(), false),
-        ("warm, a heap of 5 MB", large.as_str(), true),
-        ("pristine, one host call", "await call('echo', 1); return payload", false),
-        ("pristine, 1 KB through", "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }", false),
-        ("warm, 1 KB through", "return { ...payload, total: payload.lines.reduce((s, l) => s + l.quantity * l.price, 0) }", true),
-        ("warm, one host call", "await call('echo', 1); return payload", true),
-    ] {
-        let unit = unit_with(code, 64 * MB, warm);
-        let started = Instant::now();
-        pool.check(&unit).await.expect("it compiles");
-        let load = started.elapsed();
-        let mut times = Vec::new();
-        for _ in 0..5_000 {
-            let started = Instant::now();
-            let outcome = call(&pool, &unit, payload.clone(), 1_000).await;
-            times.push(started.elapsed());
-            assert!(outcome.result.is_ok(), "{outcome:?}");
-        }
-        times.sort();
-        println!("{name}: load {load:?}, p50 {:?}, p99 {:?}", times[2_500], times[4_950]);
-        let begun = Instant::now();
-        let total = 20_000;
-        let callers: Vec<_> = (0..64)
-            .map(|_| {
-                let (pool, unit, payload) = (pool.clone(), unit.clone(), payload.clone());
-                tokio::spawn(async move {
-                    for _ in 0..total / 64 {
-                        call(&pool, &unit, payload.clone(), 1_000).await;
-                    }
-                })
-            })
-            .collect();
-        for c in callers {
-            c.await.expect("no panic");
-        }
-        println!("   64 at once: {:.0} calls/s", f64::from(total) / begun.elapsed().as_secs_f64());
-    }
-    for w in pool.stats().workers {
-        let status = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", w.pid)).unwrap_or_default();
-        let private: u64 =
-            status.lines().filter(|l| l.starts_with("Private_")).filter_map(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok()).sum();
-        println!("worker {}: resident {} KiB, private {private} KiB", w.pid, w.resident_bytes / 1024);
-    }
-    let pool = Pool::start(PoolOptions { reserve: 0, ..options() });
-    for _ in 0..3 {
-        let unit = unit("return 1");
-        let started = Instant::now();
-        pool.check(&unit).await.expect("it compiles");
-        println!("start and load without a reserve: {:?}", started.elapsed());
-    }
 }
