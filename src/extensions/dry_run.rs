@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::definition::{Definition, Trigger, check_members};
 use super::failed_run::calls_json;
 use super::failure;
+use super::logs::level_name;
 use super::routes::{RouteEvent, RouteMethod};
 use super::run::{action_input, context, filter_input, parse, raw};
 use super::set::Extension;
@@ -20,7 +21,7 @@ use crate::auth::Accountability;
 use crate::bridge::{Record, Session};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::HookKind;
-use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input, LogLevel};
+use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input};
 use crate::services::items::check_answer;
 use crate::services::operation::{Intent, Outcome, Start};
 use crate::services::query::{clip, show};
@@ -298,16 +299,10 @@ fn report(
         }
         Ok(None) | Err(_) => Value::Null,
     };
-    let level = |level: &LogLevel| match level {
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Warn => "warn",
-        LogLevel::Error => "error",
-    };
     json!({
         "success": error.is_none(),
         "result": result,
-        "logs": record.lines.iter().map(|(l, message)| json!({ "level": level(l), "message": message })).collect::<Vec<_>>(),
+        "logs": record.lines.iter().map(|(l, message)| json!({ "level": level_name(*l), "message": message })).collect::<Vec<_>>(),
         "executionTime": elapsed.as_secs_f64() * 1000.0,
         "capabilitiesUsed": record.capabilities,
         "calls": calls_json(&record.calls),

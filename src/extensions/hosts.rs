@@ -88,11 +88,12 @@ impl Hosts {
         let query = Query { filter: Some(others), limit: Some(100), ..Query::default() };
         for mut host in rows::find(&self.db, &system::hosts_table(), &query).await? {
             let Some(Value::Object(extensions)) = host.shift_remove("extensions") else { continue };
-            for (id, mut state) in extensions {
+            for (id, state) in extensions {
+                let Value::Object(mut state) = state else { continue };
                 for (name, member) in [("host", "name"), ("seen_at", "seen_at")] {
-                    state[name] = host.get(member).cloned().unwrap_or_default();
+                    state.insert(name.to_owned(), host.get(member).cloned().unwrap_or_default());
                 }
-                told.entry(id).or_default().push(state);
+                told.entry(id).or_default().push(Value::Object(state));
             }
         }
         Ok(told)

@@ -458,7 +458,11 @@ mod tests {
             assert!(matches!(listening.next().await, Heard::End));
         }
         drop(all);
-        assert!(logs.kept().listeners.is_empty() && logs.kept().listening == 0);
+        let (listeners, listening) = {
+            let kept = logs.kept();
+            (kept.listeners.len(), kept.listening)
+        };
+        assert_eq!((listeners, listening), (0, 0));
         assert!(logs.listen("one", &wanted(json!({}))).is_err());
     }
 }

@@ -163,7 +163,7 @@ impl Samples {
             return;
         }
         let name = meta.event();
-        let keys = match (event, payload) {
+        let keys: Value = match (event, payload) {
             // The rows of a read are no input: which ones they were is enough to read them again.
             (ItemsEvent::Read, Value::Array(rows)) => {
                 let pk = &collection.primary_key().name;

@@ -44,7 +44,10 @@ pub async fn logs(State(api): App, Key(id): Key<String>, headers: HeaderMap, cal
     before.lines.iter().for_each(|line| first.push_str(&frame(&Heard::Line(Arc::clone(line)))));
     let (pieces, sent) = mpsc::channel(ON_THE_WAY);
     tokio::spawn(Flow { api, id, credentials: call.credentials, listening, pieces }.run(first));
-    let body = stream::unfold(sent, async |mut sent| sent.recv().await.map(|piece| (Ok::<String, Infallible>(piece), sent)));
+    let body = stream::unfold(sent, |mut sent| async move {
+        let piece = sent.recv().await?;
+        Some((Ok::<String, Infallible>(piece), sent))
+    });
     let mut response = Body::from_stream(body).into_response();
     let said = [
         (header::CONTENT_TYPE, "text/event-stream"),
@@ -57,8 +60,8 @@ pub async fn logs(State(api): App, Key(id): Key<String>, headers: HeaderMap, cal
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    accepted.into_iter().any(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream"))
+    let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    accepted.any(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
 /// One event of the stream.

@@ -267,9 +267,7 @@ both!(what_lies_in_a_folder_has_no_versions_here, async |app| {
 both!(a_test_speaks_for_whom_it_names_and_for_nobody_who_does_not_exist, async |app| {
     articles(app).await;
     let who = person(app, &[may("read", "articles", &["*"])]).await;
-    let test = |accountability: Value| {
-        json!({ "code": "return context.accountability;", "type": "action", "event": "articles.items.create", "accountability": accountability })
-    };
+    let test = |accountability: Value| json!({ "code": "return context.accountability;", "type": "action", "event": "articles.items.create", "accountability": accountability });
     let named = json!({ "user": who.id, "ip": "192.0.2.7", "userAgent": "tests", "email": who.email, "admin": false, "role": null });
     let data = app.post("/api/extensions/test", test(named)).await.expect(200).data();
     let seen = &data["result"];
