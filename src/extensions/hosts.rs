@@ -54,10 +54,10 @@ impl Hosts {
 
     /// Says what the extensions are here, if there is news or it is time to.
     async fn say(&self, extensions: Value) -> Result<()> {
-        let now = Instant::now();
+        let (now, news) = (Instant::now(), news(&extensions));
         {
             let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            if said.as_ref().is_some_and(|(at, last)| at.elapsed() < HEARTBEAT && *last == extensions) {
+            if said.as_ref().is_some_and(|(at, last)| at.elapsed() < HEARTBEAT && *last == news) {
                 return Ok(());
             }
         }
@@ -68,12 +68,12 @@ impl Hosts {
             ("version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
             ("started_at".to_owned(), json!(timestamp(self.started))),
             ("seen_at".to_owned(), json!(timestamp(at))),
-            ("extensions".to_owned(), extensions.clone()),
+            ("extensions".to_owned(), extensions),
         ]);
         let gone = Filter::field("seen_at", Op::Lt(json!(timestamp(at - FORGOTTEN))));
         let old = sql::delete_where(dialect, &table, &Filter::Or(vec![self.this(), gone]))?;
         self.db.write_all(vec![old, sql::insert(dialect, &table, &row, &[])?]).await?;
-        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, extensions));
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, news));
         Ok(())
     }
 
@@ -98,6 +98,15 @@ impl Hosts {
         }
         Ok(told)
     }
+}
+
+/// What of the states is worth telling at once: counts wait for the next heartbeat.
+fn news(extensions: &Value) -> Value {
+    let mut news = extensions.clone();
+    for state in news.as_object_mut().into_iter().flat_map(|states| states.values_mut()).filter_map(Value::as_object_mut) {
+        state.retain(|name, _| !["runs", "failed"].contains(&name.as_str()));
+    }
+    news
 }
 
 impl Extensions {
