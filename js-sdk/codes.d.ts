@@ -2,6 +2,7 @@
 
 /** The codes of the host's errors. */
 export type ErrorCode =
+  | 'CAPABILITY_DENIED'
   | 'COLLECTION_NOT_FOUND'
   | 'CONFLICT'
   | 'DDL_IN_FILTER'

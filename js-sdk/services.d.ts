@@ -17,10 +17,26 @@ export interface Services {
    */
   transaction<R>(work: (services: Services) => R | Promise<R>): Promise<R>;
 
+  /**
+   * The object that an active custom service returned: made once for these services, in this worker and with the rights of this call.
+   * Rejects with `NOT_FOUND` where there is none of that name, or none that the extension may use.
+   */
+  custom<T = any>(name: string): Promise<T>;
+
+  /**
+   * Sends mail. In a filter or a transaction the message leaves after the commit; in an action hook a delivery that runs again sends nothing
+   * again. That the server didn't take it is told by `success: false`; a message that can't be one throws.
+   */
+  mail(options: MailOptions): Promise<MailResult>;
+  mail(): Promise<MailService>;
+
+  /** The jobs that run by the clock. */
+  readonly cron: CronService;
+
   /** Lines of the host's log. */
   readonly log: LogService;
 
-  /** Variables that the host lets code read. Frozen. */
+  /** Variables that the host lets code read, and the extension's secrets. Frozen. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -148,6 +164,84 @@ export interface FieldSchema {
   is_indexed: boolean;
   is_primary_key: boolean;
   has_auto_increment: boolean;
+}
+
+/** An address, `'ann@example.com'` or `'Ann <ann@example.com>'`; a text may hold several with commas between. */
+export type MailAddress = string | { readonly name?: string; readonly address: string };
+
+/** A message. `text` or `html` is needed; beside an `html` alone the host puts a text of its own. */
+export interface MailOptions {
+  /** 100 recipients at most, `cc` and `bcc` included. */
+  readonly to?: MailAddress | readonly MailAddress[];
+  readonly cc?: MailAddress | readonly MailAddress[];
+  readonly bcc?: MailAddress | readonly MailAddress[];
+  readonly replyTo?: MailAddress | readonly MailAddress[];
+  /** By default `SMTP_FROM`. */
+  readonly from?: MailAddress;
+  readonly subject: string;
+  readonly text?: string;
+  readonly html?: string;
+  /** 10 MiB together with the texts. */
+  readonly attachments?: readonly MailAttachment[];
+}
+
+/** A file in a message. */
+export interface MailAttachment {
+  readonly filename: string;
+  readonly content: string | Uint8Array | ArrayBuffer;
+  /** By default `application/octet-stream`. */
+  readonly contentType?: string;
+  /** How a text stands for bytes: `utf8` by default. */
+  readonly encoding?: 'utf8' | 'base64';
+}
+
+/** What became of a message. */
+export interface MailResult {
+  readonly success: boolean;
+  readonly messageId: string;
+  /** Whom the server took it for. */
+  readonly accepted: readonly string[];
+  readonly rejected: readonly string[];
+  /** It leaves after the commit. */
+  readonly queued?: true;
+  /** Why it wasn't sent. */
+  readonly error?: string;
+}
+
+/** `services.mail()`. */
+export interface MailService {
+  send(options: MailOptions): Promise<MailResult>;
+  /** Whether the mail server answers and takes the credentials. Rejects with `TRANSACTION_OPEN` in a transaction. */
+  verify(): Promise<{ readonly success: boolean; readonly error?: string }>;
+}
+
+/** `services.cron`. */
+export interface CronService {
+  /** Has a job run now, in a transaction after the commit. `historyId` is '' when it was running already. */
+  trigger(idOrName: string): Promise<{ readonly historyId: string }>;
+  /** The jobs by name, without their code. */
+  list(status?: 'active' | 'inactive'): Promise<CronJob[]>;
+  /** One job, without its code; rejects with `NOT_FOUND`. */
+  get(idOrName: string): Promise<CronJob>;
+}
+
+/** A job that runs by the clock. */
+export interface CronJob {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  /** Five fields or a nickname such as `@daily`. */
+  readonly schedule: string;
+  /** The IANA name of its time zone. */
+  readonly timezone: string;
+  readonly status: 'active' | 'inactive';
+  readonly timeout_ms: number;
+  readonly memory_limit_mb: number;
+  readonly running: boolean;
+  readonly running_since: string | null;
+  readonly last_run_at: string | null;
+  readonly last_run_status: 'success' | 'error' | 'timeout' | null;
+  readonly next_run_at: string | null;
 }
 
 /** `services.log`. The lines carry the extension and the request; `fields` are written behind the message as JSON. */

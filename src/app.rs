@@ -5,23 +5,28 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::watch as watch_channel;
 use tokio::task::JoinHandle;
 
+use crate::auth::seal::Sealer;
 use crate::auth::token::{self, Signer};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
+use crate::cron::Cron;
 use crate::db::{Db, DbOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
 use crate::extensions::rate_limit::RateLimiter;
 use crate::extensions::watch::{self, Watch};
+use crate::hooks::dispatcher::{Execute, Verdict};
+use crate::hooks::outbox::Delivery;
 use crate::http::{self, Api};
 use crate::sandbox::{self, Pool, PoolOptions};
-use crate::services::Core;
 use crate::services::sessions::Sessions;
 use crate::services::setup::{self, NewAdmin};
+use crate::services::{Core, cron as cron_service, mail};
 
 /// How often counters are written.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -38,6 +43,7 @@ pub struct App {
     pool: Arc<Pool>,
     dispatching: JoinHandle<()>,
     flushing: JoinHandle<()>,
+    ticking: JoinHandle<()>,
     stop: watch_channel::Sender<bool>,
     /// Who was created by this start, if it was the first.
     pub new_admin: Option<NewAdmin>,
@@ -70,6 +76,7 @@ impl App {
         };
         let db = open_database(&config, &clock).await?;
         let core = Core::new(db, clock.clone(), Arc::clone(&config), Signer::new(&secret, clock)).await?;
+        let sealer = Sealer::new(&secret, config.secret_previous.as_ref());
         let defaults = PoolOptions::default();
         let pool = Pool::start(PoolOptions {
             max_in_flight: config.extension_max_in_flight,
@@ -81,7 +88,7 @@ impl App {
         });
         let jail = pool.jail().await.map_err(no_sandbox)?;
         tracing::info!("sandbox: {}", jail.summary());
-        let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool));
+        let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool), sealer);
         core.set_runner(Arc::clone(&extensions) as Arc<dyn crate::services::runner::Runner>);
         let new_admin = setup::ensure_admin(&core).await?;
         // First, so that what changes while they are loaded is noticed.
@@ -97,7 +104,9 @@ impl App {
             tracing::warn!("EXTENSIONS_SAFE_MODE is on: no extension runs");
         }
         let (stop, stopped) = watch_channel::channel(false);
-        let (dispatcher, runner) = (Arc::clone(&core.dispatcher), Arc::clone(&extensions));
+        let cron = Cron::new(Arc::clone(&core), Arc::clone(&pool), Arc::clone(&extensions));
+        let dispatcher = Arc::clone(&core.dispatcher);
+        let runner = Arc::new(Owed { extensions: Arc::clone(&extensions), cron: Arc::clone(&cron), core: Arc::clone(&core) });
         let (idle, until) = (config.safe_mode, stopped.clone());
         let dispatching = tokio::spawn(async move {
             // In safe mode nothing runs, so nothing is claimed either: what is owed waits for the next start.
@@ -108,9 +117,10 @@ impl App {
         if let Some(watch) = watch {
             tokio::spawn(reload(watch, Arc::downgrade(&extensions), stopped.clone()));
         }
-        let flushing = tokio::spawn(flush(Arc::clone(&extensions), stopped));
-        let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions, limiter: RateLimiter::default() });
-        Ok(Self { api, pool, dispatching, flushing, stop, new_admin })
+        let flushing = tokio::spawn(flush(Arc::clone(&extensions), stopped.clone()));
+        let ticking = tokio::spawn(Arc::clone(&cron).run(stopped));
+        let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions, cron, limiter: RateLimiter::default() });
+        Ok(Self { api, pool, dispatching, flushing, ticking, stop, new_admin })
     }
 
     /// Serves until `asked` resolves, then ends in order: no new requests, what runs ends, what is owed is given back, counters are
@@ -136,8 +146,8 @@ impl App {
             }
         };
         self.stop.send_replace(true);
-        let Self { api, pool, dispatching, flushing, .. } = self;
-        for (what, task) in [("the dispatcher", dispatching), ("the counters", flushing)] {
+        let Self { api, pool, dispatching, flushing, ticking, .. } = self;
+        for (what, task) in [("the ticker", ticking), ("the dispatcher", dispatching), ("the counters", flushing)] {
             if let Err(error) = task.await {
                 tracing::error!(%error, what, "a task of the host ended badly");
             }
@@ -147,6 +157,30 @@ impl App {
         pool.shutdown().await;
         api.core.db.close().await;
         served.map_err(|e| Error::internal(format!("the HTTP server failed: {e}")))
+    }
+}
+
+/// Hands what is owed to whoever it is owed to: an action hook, or a part of the host that has its work done after the commit.
+struct Owed {
+    extensions: Arc<Extensions>,
+    cron: Arc<Cron>,
+    core: Arc<Core>,
+}
+
+impl Execute for Owed {
+    fn run(&self, delivery: Delivery) -> BoxFuture<'static, Verdict> {
+        match delivery.extension.as_str() {
+            cron_service::OWED => {
+                let cron = Arc::clone(&self.cron);
+                Box::pin(async move { cron.deliver(delivery).await })
+            }
+            mail::OWED => Box::pin(mail::deliver(Arc::clone(&self.core), delivery)),
+            _ => self.extensions.run(delivery),
+        }
+    }
+
+    fn can_run(&self, extension: &str) -> bool {
+        [cron_service::OWED, mail::OWED].contains(&extension) || self.extensions.can_run(extension)
     }
 }
 

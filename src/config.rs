@@ -40,6 +40,11 @@ pub const SETTINGS: &[Setting] = &[
         doc: "the URL under which clients reach this server; by default made from `HOST` and `PORT`",
     },
     Setting { name: "SECRET", default: "", doc: "signs tokens, at least 16 characters; generated and kept in `DATA_PATH` where missing" },
+    Setting {
+        name: "SECRET_PREVIOUS",
+        default: "",
+        doc: "the `SECRET` before, while it is replaced: what it encrypted is encrypted anew at the start",
+    },
     Setting { name: "ADMIN_EMAIL", default: "admin@example.com", doc: "e-mail of the admin that the first start creates" },
     Setting { name: "ADMIN_PASSWORD", default: "", doc: "that admin's password; generated and printed once where missing" },
     Setting { name: "ADMIN_TOKEN", default: "", doc: "a static token for that admin, at least 16 characters" },
@@ -68,6 +73,24 @@ pub const SETTINGS: &[Setting] = &[
         default: "256",
         doc: "calls of one extension that wait at once, 0 to 100000; hooks and routes each",
     },
+    Setting { name: "CRON_ENABLED", default: "true", doc: "`false` runs no job, neither by the clock nor by hand" },
+    Setting { name: "CRON_HISTORY_RETENTION", default: "100", doc: "runs of each job that its history keeps, 1 to 10000" },
+    Setting {
+        name: "SMTP_ENABLED",
+        default: "false",
+        doc: "`true` sends mail; these settings may be changed at run time by `/api/settings/smtp`",
+    },
+    Setting { name: "SMTP_HOST", default: "", doc: "the mail server" },
+    Setting { name: "SMTP_PORT", default: "587", doc: "its port, 1 to 65535" },
+    Setting {
+        name: "SMTP_SECURE",
+        default: "false",
+        doc: "`true` speaks TLS from the first byte, as on port 465; else STARTTLS is used where it is offered",
+    },
+    Setting { name: "SMTP_IGNORE_TLS", default: "false", doc: "`true` uses no STARTTLS, and sends the password in the clear" },
+    Setting { name: "SMTP_USER", default: "", doc: "who signs in at the mail server; nobody by default" },
+    Setting { name: "SMTP_PASSWORD", default: "", doc: "with which password" },
+    Setting { name: "SMTP_FROM", default: "", doc: "the sender of mail that names none, such as `Trellis <noreply@example.com>`" },
     Setting {
         name: "EVENT_SAMPLES",
         default: "true",
@@ -129,6 +152,27 @@ pub enum LogFormat {
     Json,
 }
 
+/// How to reach the mail server, as the environment says.
+#[derive(Debug, Clone)]
+pub struct SmtpConfig {
+    /// `SMTP_ENABLED`.
+    pub enabled: bool,
+    /// `SMTP_HOST`.
+    pub host: Option<String>,
+    /// `SMTP_PORT`.
+    pub port: u16,
+    /// `SMTP_SECURE`.
+    pub secure: bool,
+    /// `SMTP_IGNORE_TLS`.
+    pub ignore_tls: bool,
+    /// `SMTP_USER`.
+    pub user: Option<String>,
+    /// `SMTP_PASSWORD`.
+    pub password: Option<Secret>,
+    /// `SMTP_FROM`.
+    pub from: Option<String>,
+}
+
 /// The settings as values.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -146,6 +190,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// `SECRET`.
     pub secret: Option<Secret>,
+    /// `SECRET_PREVIOUS`.
+    pub secret_previous: Option<Secret>,
     /// `ADMIN_EMAIL`.
     pub admin_email: String,
     /// `ADMIN_PASSWORD`.
@@ -180,6 +226,12 @@ pub struct Config {
     pub event_samples: bool,
     /// `EXTENSION_MAX_WAITING`.
     pub extension_max_waiting: usize,
+    /// `CRON_ENABLED`.
+    pub cron_enabled: bool,
+    /// `CRON_HISTORY_RETENTION`, in runs of each job.
+    pub cron_history_retention: u64,
+    /// `SMTP_*`, as far as no setting in the database says otherwise.
+    pub smtp: SmtpConfig,
     /// `SANDBOX=degraded`.
     pub sandbox_degraded: bool,
     /// `WORKER_MEMORY_MB`, in bytes.
@@ -213,6 +265,7 @@ impl Config {
                 (url.query().is_none() && url.fragment().is_none()).then(|| url.as_str().trim_end_matches('/').to_owned())
             }),
             secret: reader.secret("SECRET", 16),
+            secret_previous: reader.secret("SECRET_PREVIOUS", 16),
             admin_email: reader.checked("ADMIN_EMAIL", "an e-mail address", |v| v.contains('@').then(|| v.trim().to_lowercase())),
             admin_password: reader.secret("ADMIN_PASSWORD", 8),
             admin_token: reader.secret("ADMIN_TOKEN", 16),
@@ -234,6 +287,20 @@ impl Config {
             extension_max_in_flight: reader.number("EXTENSION_MAX_IN_FLIGHT", 1, 10_000) as usize,
             extension_max_waiting: reader.number("EXTENSION_MAX_WAITING", 0, 100_000) as usize,
             event_samples: reader.flag("EVENT_SAMPLES"),
+            cron_enabled: reader.flag("CRON_ENABLED"),
+            cron_history_retention: reader.number("CRON_HISTORY_RETENTION", 1, 10_000),
+            smtp: SmtpConfig {
+                enabled: reader.flag("SMTP_ENABLED"),
+                host: reader.optional("SMTP_HOST", "the name of a mail server", |v| (!v.contains(['/', ' '])).then(|| v.to_owned())),
+                port: reader.number("SMTP_PORT", 1, u64::from(u16::MAX)) as u16,
+                secure: reader.flag("SMTP_SECURE"),
+                ignore_tls: reader.flag("SMTP_IGNORE_TLS"),
+                user: reader.optional("SMTP_USER", "a text in one line", |v| (!v.contains(char::is_control)).then(|| v.to_owned())),
+                password: reader.secret("SMTP_PASSWORD", 1),
+                from: reader.optional("SMTP_FROM", "an e-mail address, with or without a name", |v| {
+                    (v.contains('@') && !v.contains(char::is_control)).then(|| v.to_owned())
+                }),
+            },
             sandbox_degraded: reader.choice("SANDBOX", &["required", "degraded"]) == "degraded",
             worker_memory: reader.optional("WORKER_MEMORY_MB", "a whole number from 64 to 16777216", |v| {
                 v.parse::<usize>().ok().filter(|n| (64..=16_777_216).contains(n)).map(|n| n << 20)

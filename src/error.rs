@@ -64,6 +64,8 @@ codes! {
     TokenExpired = "TOKEN_EXPIRED", 401;
     /// The caller may not do this.
     Forbidden = "FORBIDDEN", 403;
+    /// The extension didn't list what this needs among its capabilities.
+    CapabilityDenied = "CAPABILITY_DENIED", 403;
     /// There is no such item.
     NotFound = "NOT_FOUND", 404;
     /// There is no such collection.

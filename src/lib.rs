@@ -1,13 +1,14 @@
 //! Trellis: a data platform in one binary, extended with sandboxed JavaScript.
 //!
 //! Layers, each importing only from those to its right:
-//! `main, app` → `http` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, error, json, config, clock`.
+//! `main, app` → `http` → `cron` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, error, json, config, clock`.
 
 pub mod app;
 pub mod auth;
 pub mod bridge;
 pub mod clock;
 pub mod config;
+pub mod cron;
 pub mod db;
 pub mod error;
 pub mod extensions;

@@ -67,8 +67,13 @@ export async function others({ services }: EventContext): Promise<number> {
   const region: string | undefined = services.env.REGION;
   // @ts-expect-error env is frozen
   services.env.REGION = 'eu';
-  // @ts-expect-error not there
-  services.mail;
+  const sent = await services.mail({ to: ['ann@example.com', { name: 'Bob', address: 'bob@example.com' }], subject: 's', html: '<p>Hi</p>', attachments: [{ filename: 'a', content: new Uint8Array(1) }] });
+  const checked: boolean = (await (await services.mail()).verify()).success && sent.accepted.length > 0;
+  // @ts-expect-error a subject is needed
+  await services.mail({ to: 'ann@example.com', text: String(checked) });
+  const { historyId } = await services.cron.trigger((await services.cron.list('active'))[0]?.name ?? 'nightly');
+  // @ts-expect-error never the code
+  services.log.info(historyId, { code: (await services.cron.get('nightly')).code });
   // @ts-expect-error not there
   services.fetch;
   return services.transaction(async (inside) => {

@@ -7,6 +7,7 @@ pub mod accountability;
 pub mod directory;
 pub mod grants;
 pub mod password;
+pub mod seal;
 pub mod token;
 
 pub use accountability::{Accountability, User, Who};

@@ -3,20 +3,27 @@
 //! The JavaScript half checks arguments kindly and shapes the call; the host half checks them for real, calls the service and answers
 //! by value. No rule lives in JavaScript, no SQL lives here. Adding a service means one pair of files and one row of [`SERVICES`].
 
+mod capability;
 mod collections;
+mod cron;
+mod custom;
 mod fields;
 mod items;
 mod log;
+mod mail;
 mod meta;
 mod scope;
+mod secrets;
 mod session;
 mod transaction;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+pub use capability::{Capabilities, RAW_SYSTEM};
 pub use scope::{Call, Scope};
-pub use session::{CallRecord, HearLine, Record, Session};
+pub use secrets::Secrets;
+pub use session::{CallRecord, HearLine, Identity, Record, Session};
 
 use crate::error::Result;
 use crate::sandbox::ServiceSource;
@@ -51,7 +58,10 @@ pub const SERVICES: &[Service] = &[
     items::SERVICE,
     collections::SERVICE,
     fields::SERVICE,
+    cron::SERVICE,
+    mail::SERVICE,
     transaction::SERVICE,
+    custom::SERVICE,
     log::SERVICE,
     Service { name: "env", js: include_str!("env.js"), methods: &[] },
 ];

@@ -34,6 +34,8 @@ pub struct Call {
     pub scope: Scope,
     /// Its arguments.
     pub args: Vec<Value>,
+    /// How many calls of this method the invocation made before it, where those are counted.
+    pub nth: u32,
 }
 
 impl Call {
@@ -51,7 +53,7 @@ impl Call {
         if let Some(name) = scope.collection.as_deref().filter(|name| !is_collection_name(name)) {
             return Err(Error::new(ErrorCode::CollectionNotFound, format!("There is no collection `{}`", clip(name))));
         }
-        Ok(Self { method: method.to_owned(), scope, args })
+        Ok(Self { method: method.to_owned(), scope, args, nth: 0 })
     }
 
     /// The collection of the call.

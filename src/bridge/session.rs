@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::{Call, meta, method, transaction};
+use super::{Call, Capabilities, Secrets, mail, meta, method, transaction};
 use crate::auth::Accountability;
 use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{CallError, Host, LogLevel, LogLine};
@@ -62,6 +63,17 @@ pub struct Record {
     pub lines: Vec<(LogLevel, String)>,
 }
 
+/// Which extension calls, and what it may.
+#[derive(Debug, Default)]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// What it may ask of its services.
+    pub capabilities: Capabilities,
+    /// What it knows and nobody else may. Swapped when they change: a call has those that it began with.
+    pub secrets: ArcSwap<Secrets>,
+}
+
 /// The host's side of one invocation. Cheap to clone: clones are the same session.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
@@ -69,12 +81,14 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     place: Place,
     previous: Option<Previous>,
-    /// For log lines: which extension, and on which request.
-    extension: String,
+    identity: Arc<Identity>,
+    /// For log lines.
     request_id: Arc<str>,
     /// Open transactions by the id that JavaScript has for them. Short sections only.
     open: Mutex<HashMap<u32, Open>>,
     next_id: AtomicU32,
+    /// Messages that it has sent.
+    mails: AtomicU32,
     /// The nested write that is under way, with its hooks, and where it began. Short sections only.
     under_way: Mutex<Option<(Ctx, Mark)>>,
     /// Short sections only.
@@ -94,25 +108,26 @@ struct Open {
 
 impl Session {
     /// For a filter: its calls belong to the operation that it guards.
-    pub fn joined(ctx: Ctx, extension: &str, previous: Option<Previous>) -> Self {
+    pub fn joined(ctx: Ctx, identity: &Arc<Identity>, previous: Option<Previous>) -> Self {
         let request_id = Arc::clone(&ctx.op.request_id);
-        Self::new(Place::Joined(ctx), previous, extension, request_id)
+        Self::new(Place::Joined(ctx), previous, identity, request_id)
     }
 
     /// For an action hook: each call is an operation of its own, unless `transaction` joins them.
-    pub fn separate(core: Arc<Core>, start: Start, extension: &str) -> Self {
+    pub fn separate(core: Arc<Core>, start: Start, identity: &Arc<Identity>) -> Self {
         let request_id = Arc::clone(&start.request_id);
-        Self::new(Place::Separate(core, start), None, extension, request_id)
+        Self::new(Place::Separate(core, start), None, identity, request_id)
     }
 
-    fn new(place: Place, previous: Option<Previous>, extension: &str, request_id: Arc<str>) -> Self {
+    fn new(place: Place, previous: Option<Previous>, identity: &Arc<Identity>, request_id: Arc<str>) -> Self {
         Self(Arc::new(Inner {
             place,
             previous,
-            extension: extension.to_owned(),
+            identity: Arc::clone(identity),
             request_id,
             open: Mutex::default(),
             next_id: AtomicU32::new(1),
+            mails: AtomicU32::new(0),
             under_way: Mutex::default(),
             record: Mutex::default(),
             hears: OnceLock::new(),
@@ -185,9 +200,10 @@ impl Inner {
         }
         let method =
             method(name).ok_or_else(|| Error::payload(format!("There is no service method `{}`", crate::services::query::clip(name))))?;
-        self.note_capabilities((method.capability)(&call), call.scope.elevated);
-        if call.scope.system {
-            self.note_capabilities(Some("system".to_owned()), false);
+        let scope = [("elevated", call.scope.elevated), ("system", call.scope.system)];
+        let scope = scope.into_iter().filter_map(|(name, is_asked)| is_asked.then(|| name.to_owned()));
+        for needed in (method.capability)(&call).into_iter().chain(scope) {
+            self.need(needed, name)?;
         }
         let emit = call.scope.emit_events.unwrap_or(true);
         let joined = match (call.scope.tx, &self.place) {
@@ -273,8 +289,9 @@ impl Inner {
 
     /// Every line of `console` and `services.log` goes through here, and from here to all who get it: what must be kept out of all of them
     /// is kept out here.
-    fn line(&self, level: LogLevel, message: String) {
-        let (extension, request) = (self.extension.as_str(), &*self.request_id);
+    fn line(&self, level: LogLevel, mut message: String) {
+        self.identity.secrets.load().redact(&mut message);
+        let (extension, request) = (self.identity.name.as_str(), &*self.request_id);
         match level {
             LogLevel::Debug => tracing::debug!(target: "trellis::extension", extension, request, "{message}"),
             LogLevel::Info => tracing::info!(target: "trellis::extension", extension, request, "{message}"),
@@ -291,13 +308,18 @@ impl Inner {
         }
     }
 
-    fn note_capabilities(&self, needed: Option<String>, elevated: bool) {
+    /// Takes note that a call needs a capability, and refuses it where the extension doesn't have that.
+    fn need(&self, needed: String, method: &str) -> Result<()> {
+        let refused = (!self.identity.capabilities.allows(&needed)).then(|| {
+            let why =
+                format!("`{method}` needs the capability `{}`, which the extension doesn't list", crate::services::query::clip(&needed));
+            Error::new(ErrorCode::CapabilityDenied, why).with_extra("capability", needed.clone())
+        });
         let mut record = self.record();
-        for capability in needed.into_iter().chain(elevated.then(|| "elevated".to_owned())) {
-            if record.capabilities.len() < MAX_CALLS && !record.capabilities.contains(&capability) {
-                record.capabilities.push(capability);
-            }
+        if record.capabilities.len() < MAX_CALLS && !record.capabilities.contains(&needed) {
+            record.capabilities.push(needed);
         }
+        refused.map_or(Ok(()), Err)
     }
 
     /// Takes note of the beginning of a call. Answers its number.
@@ -329,9 +351,11 @@ impl Inner {
 impl Host for Session {
     fn call(&self, method: &str, args: Box<RawValue>) -> BoxFuture<'static, Result<Option<Box<RawValue>>, CallError>> {
         let (inner, method) = (Arc::clone(&self.0), method.to_owned());
+        // Counted as they are asked for: another run of the same code asks in the same order.
+        let nth = if method == mail::SEND { inner.mails.fetch_add(1, Ordering::Relaxed) } else { 0 };
         Box::pin(async move {
             let began = Instant::now();
-            let call = Call::parse(&method, args.get());
+            let call = Call::parse(&method, args.get()).map(|call| Call { nth, ..call });
             let collection = call.as_ref().ok().and_then(|call| call.scope.collection.clone());
             let number = inner.begin_call(&method, collection, began);
             let result = match call {
@@ -344,7 +368,15 @@ impl Host for Session {
                 Ok(Some(value)) => serde_json::value::to_raw_value(&value).map(Some).map_err(|e| call_error(&Error::internal(e))),
                 Err(error) => {
                     if error.class() >= 500 {
-                        tracing::warn!(extension = inner.extension, request = &*inner.request_id, %error, method, "a service call failed");
+                        let mut error = error.to_string();
+                        inner.identity.secrets.load().redact(&mut error);
+                        tracing::warn!(
+                            extension = inner.identity.name,
+                            request = &*inner.request_id,
+                            error,
+                            method,
+                            "a service call failed"
+                        );
                     }
                     Err(call_error(&error))
                 }

@@ -32,7 +32,16 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations!["0001_init", "0002_extension_folders", "0003_extension_runs", "0006_extension_management"];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_init",
+    "0002_extension_folders",
+    "0003_extension_runs",
+    "0004_cron",
+    "0005_mail",
+    "0006_extension_management",
+    "0007_extension_secrets",
+    "0008_custom_services"
+];
 
 /// See [`Db::migrate`].
 pub(super) async fn run(db: &Db, clock: &Clock) -> Result<Vec<String>> {

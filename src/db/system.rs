@@ -124,6 +124,25 @@ pub fn collections() -> Vec<Collection> {
             ],
         ),
         collection(
+            "daas_custom_services",
+            vec![
+                id(),
+                field("name", Str, vec![Required, Unique]),
+                field("description", Text, vec![]),
+                field("code", Text, vec![Required]),
+                field("tests", Json, vec![]),
+                field("last_test_run", Json, vec![]),
+                field("status", Str, vec![Required, Default(json!("active"))]),
+                field("dependencies", Json, vec![]),
+                field("timeout_ms", Integer, vec![Required, Default(json!(5000))]),
+                field("version", Integer, vec![Required, Default(json!(1))]),
+                created_at(),
+                field("created_by", Uuid, vec![Is::Special(Special::UserCreated)]),
+                updated_at(),
+                field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
+            ],
+        ),
+        collection(
             "daas_extensions",
             vec![
                 id(),
@@ -151,7 +170,61 @@ pub fn collections() -> Vec<Collection> {
                 field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
             ],
         ),
+        cron_jobs_table(),
+        cron_history_table(),
     ]
+}
+
+/// The jobs that run by the clock.
+pub fn cron_jobs_table() -> Collection {
+    collection(
+        "daas_cron_jobs",
+        vec![
+            id(),
+            field("name", Str, vec![Required, Unique]),
+            field("description", Text, vec![]),
+            field("schedule", Str, vec![Required]),
+            field("timezone", Str, vec![Required, Default(json!("UTC"))]),
+            field("code", Text, vec![Required]),
+            field("status", Str, vec![Required, Default(json!("active"))]),
+            field("timeout_ms", Integer, vec![Required, Default(json!(30_000))]),
+            field("memory_limit_mb", Integer, vec![Required, Default(json!(64))]),
+            field("running", Boolean, no()),
+            field("running_since", Timestamp, vec![]),
+            field("run_id", Uuid, vec![]),
+            field("last_tick_at", Timestamp, vec![]),
+            field("last_run_at", Timestamp, vec![]),
+            field("last_run_status", Str, vec![]),
+            field("next_run_at", Timestamp, vec![Indexed]),
+            created_at(),
+            field("created_by", Uuid, vec![Is::Special(Special::UserCreated)]),
+            updated_at(),
+            field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
+        ],
+    )
+}
+
+/// The runs of those jobs.
+pub fn cron_history_table() -> Collection {
+    collection(
+        "daas_cron_history",
+        vec![
+            field("id", Uuid, vec![]),
+            field("job_id", Uuid, vec![Required, Indexed]),
+            field("job_name", Str, vec![Required]),
+            field("triggered_by", Str, vec![Required]),
+            field("triggered_at", Timestamp, vec![Required, Indexed]),
+            field("scheduled_at", Timestamp, vec![]),
+            field("started_at", Timestamp, vec![]),
+            field("finished_at", Timestamp, vec![]),
+            field("duration_ms", Float, vec![]),
+            field("status", Str, vec![Required]),
+            field("error", Text, vec![]),
+            field("logs", Json, vec![]),
+            field("request_id", Str, vec![Required]),
+            field("host", Str, vec![]),
+        ],
+    )
 }
 
 /// The table that stores the collections.
@@ -343,6 +416,46 @@ pub fn hosts_table() -> Collection {
             field("started_at", Timestamp, vec![Required]),
             field("seen_at", Timestamp, vec![Required, Indexed]),
             field("extensions", Json, vec![Required]),
+        ],
+    )
+}
+
+/// The secrets of extensions. `value` is encrypted.
+pub fn extension_secrets_table() -> Collection {
+    collection(
+        "daas_extension_secrets",
+        vec![
+            field("id", Uuid, vec![]),
+            field("extension", Str, vec![Required, Indexed]),
+            field("name", Str, vec![Required]),
+            field("value", Text, vec![Required]),
+            field("updated_at", Timestamp, vec![Required]),
+        ],
+    )
+}
+
+/// What admins set while the host runs, by its part.
+pub fn settings_table() -> Collection {
+    collection(
+        "daas_settings",
+        vec![
+            field("key", Str, vec![]),
+            field("value", Json, vec![Required]),
+            field("updated_at", Timestamp, vec![]),
+            field("updated_by", Uuid, vec![]),
+        ],
+    )
+}
+
+/// The messages that were sent from the outbox or by a delivery.
+pub fn mail_sent_table() -> Collection {
+    collection(
+        "daas_mail_sent",
+        vec![
+            field("id", Uuid, vec![]),
+            field("accepted", Json, vec![Required]),
+            field("rejected", Json, vec![Required]),
+            field("at", Timestamp, vec![Required, Indexed]),
         ],
     )
 }

@@ -5,27 +5,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::routes::RouteEvent;
-use crate::error::{Error, Result};
+use crate::bridge::Capabilities;
+use crate::error::Result;
 use crate::hooks::{EventName, Hook, HookKind};
 use crate::sandbox::Source;
 use crate::services::Item;
-use crate::services::query::{clip, nearest, show};
+use crate::services::members::only;
+pub use crate::services::members::{Range, choice, name, number, text, wrong};
+use crate::services::query::clip;
 
 /// Largest code of a row, in characters.
 const MAX_CODE: usize = 1 << 20;
-/// Longest name, in characters.
-pub(super) const MAX_NAME: usize = 100;
-
-/// The whole numbers that a setting takes, and what holds where it isn't set.
-#[derive(Debug, Clone, Copy)]
-pub struct Range {
-    /// Where nothing is said.
-    pub default: i64,
-    /// The smallest.
-    pub min: i64,
-    /// The largest.
-    pub max: i64,
-}
 
 /// Limit of a call, in milliseconds.
 pub const TIMEOUT_MS: Range = Range { default: 5_000, min: 1, max: 60_000 };
@@ -120,6 +110,8 @@ pub struct Settings {
     pub fail_open: bool,
     /// Whether module state lives on between calls.
     pub warm: bool,
+    /// What it may ask of its services.
+    pub capabilities: Capabilities,
 }
 
 /// One row as its author defined it.
@@ -156,7 +148,6 @@ impl Definition {
         if code.chars().count() > MAX_CODE {
             return Err(wrong("code", &format!("must have at most {MAX_CODE} characters")));
         }
-        capabilities(row)?;
         Ok(Self {
             settings: Settings {
                 id: row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
@@ -167,6 +158,7 @@ impl Definition {
                 memory_limit: (number(row, "memory_limit_mb", MEMORY_LIMIT_MB)? as usize) << 20,
                 fail_open: choice(row, "failure_mode", &FAILURE_MODE)?,
                 warm: choice(row, "state", &STATE)?,
+                capabilities: capabilities(row)?,
             },
             trigger,
             code,
@@ -211,67 +203,12 @@ impl Definition {
 
 /// Refuses members that no author may set.
 pub fn check_members(changes: &Item) -> Result<()> {
-    match changes.keys().find(|key| !WRITABLE.contains(&key.as_str())) {
-        Some(key) => {
-            let near = nearest(key, WRITABLE.iter().copied());
-            Err(Error::payload(format!("`{}` can't be set{near}", clip(key))).with_field(clip(key)))
-        }
-        None => Ok(()),
-    }
+    only(changes, WRITABLE)
 }
 
-/// The name, which is needed and has a length.
-pub fn name(row: &Item) -> Result<String> {
-    let name = text(row, "name")?.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME {
-        return Err(wrong("name", &format!("must have 1 to {MAX_NAME} characters")));
-    }
-    Ok(name.to_owned())
-}
-
-/// Refuses capabilities: they can't be narrowed, so a list would promise what isn't kept.
-pub fn capabilities(row: &Item) -> Result<()> {
-    match row.get("capabilities") {
-        None | Some(Value::Null) => Ok(()),
-        Some(_) => Err(wrong("capabilities", "can't be narrowed yet: leave it out, or send null")),
-    }
-}
-
-/// A mistake in a member.
-pub fn wrong(field: &str, why: &str) -> Error {
-    Error::payload(format!("`{field}`: {why}")).with_field(field)
-}
-
-/// A text that is needed.
-pub fn text<'r>(row: &'r Item, field: &str) -> Result<&'r str> {
-    match row.get(field) {
-        Some(Value::String(text)) => Ok(text),
-        None | Some(Value::Null) => Err(wrong(field, "is needed")),
-        Some(other) => Err(wrong(field, &format!("must be a text, not: {}", show(other)))),
-    }
-}
-
-/// One of the named choices. The first of `allowed` is the default.
-pub fn choice<T: Copy>(row: &Item, field: &str, allowed: &[(&str, T)]) -> Result<T> {
-    let list = || allowed.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
-    match row.get(field) {
-        None | Some(Value::Null) => Ok(allowed[0].1),
-        Some(value) => {
-            let found = value.as_str().and_then(|text| allowed.iter().find(|(name, _)| *name == text));
-            found.map(|(_, choice)| *choice).ok_or_else(|| wrong(field, &format!("must be {}, not: {}", list(), show(value))))
-        }
-    }
-}
-
-/// A whole number in its range.
-pub fn number(row: &Item, field: &str, Range { default, min, max }: Range) -> Result<i64> {
-    match row.get(field) {
-        None | Some(Value::Null) => Ok(default),
-        Some(value) => value
-            .as_i64()
-            .filter(|n| (min..=max).contains(n))
-            .ok_or_else(|| wrong(field, &format!("must be a whole number from {min} to {max}, not: {}", show(value)))),
-    }
+/// What it may ask of its services.
+pub fn capabilities(row: &Item) -> Result<Capabilities> {
+    Capabilities::read(row.get("capabilities")).map_err(|why| wrong("capabilities", &why))
 }
 
 #[cfg(test)]
@@ -303,7 +240,7 @@ mod tests {
             (json!({ "memory_limit_mb": 513 }), "from 1 to 512"),
             (json!({ "memory_limit_mb": "64" }), "from 1 to 512"),
             (json!({ "failure_mode": "ajar" }), "`closed` or `open`"),
-            (json!({ "capabilities": ["mail"] }), "leave it out"),
+            (json!({ "capabilities": ["mails"] }), "`mail`"),
             (json!({ "name": " " }), "1 to 100"),
             (json!({ "code": null }), "is needed"),
         ] {

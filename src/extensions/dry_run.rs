@@ -1,5 +1,6 @@
 //! `POST /api/extensions/test`: code that isn't stored yet, run for real and undone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::customs::named_in;
 use super::definition::{Definition, Trigger, check_members};
 use super::failed_run::calls_json;
 use super::failure;
 use super::logs::level_name;
 use super::routes::{RouteEvent, RouteMethod};
-use super::run::{action_input, context, filter_input, parse, raw};
-use super::set::Extension;
+use super::run::{action_input, change_needs, context, filter_input, parse, raw};
+use super::set::{Extension, Origin};
 use super::store::{Extensions, admin, invalid_code};
 use super::trouble::Trouble;
 use crate::auth::Accountability;
@@ -31,8 +33,20 @@ use crate::services::{Ctx, Item};
 /// Text of an answer that a report shows, in characters.
 const MAX_SHOWN: usize = 1 << 20;
 
-const MEMBERS: &[&str] =
-    &["code", "type", "event", "testPayload", "meta", "accountability", "mocks", "timeout_ms", "memory_limit_mb", "state", "name"];
+const MEMBERS: &[&str] = &[
+    "code",
+    "type",
+    "event",
+    "testPayload",
+    "meta",
+    "accountability",
+    "mocks",
+    "timeout_ms",
+    "memory_limit_mb",
+    "state",
+    "name",
+    "capabilities",
+];
 
 /// What is to be run.
 pub struct TestRequest {
@@ -72,7 +86,7 @@ impl Extensions {
         admin(&start.who)?;
         let who = self.test_caller(&start, request.who.as_ref()).await?;
         let trigger = request.definition.trigger.clone();
-        let extension = Extension::of_row(request.definition, &self.shared.pool, self.shared.core.clock.now());
+        let extension = Extension::of_row(request.definition, &self.current().customs, &self.shared.pool, self.shared.core.clock.now());
         self.shared.pool.check(&extension.unit).await.map_err(invalid_code)?;
         let ctx = self.shared.core.open(&Start { who, intent: Intent::Discard, ..start });
         let event = match &trigger {
@@ -86,6 +100,7 @@ impl Extensions {
         if let Some(collection) = &collection {
             meta.entry("collection").or_insert_with(|| json!(collection));
         }
+        let told = meta.clone();
         let hook = extension.hooks.first().ok_or_else(|| Error::internal("a row that hears an event has a hook"))?;
         let inside = ctx.inside_filter(hook, &happened)?;
         let (input, previous) = match hook.kind {
@@ -98,17 +113,24 @@ impl Extensions {
                 (action_input(&ctx.core, &extension, 0, &ctx.who, &ctx.op.request_id, &Value::Object(meta))?, None)
             }
         };
-        let session = Session::joined(inside, &hook.name, previous);
-        let (outcome, record) = self.current().invoke(&extension, input, extension.settings.timeout, false, session, None).await;
+        let session = Session::joined(inside, &extension.identity, previous);
+        let (outcome, mut record) = self.current().invoke(&extension, input, extension.settings.timeout, false, session, None).await;
         self.shared.core.close(&ctx.op, Outcome::Undo).await?;
-        let refuse = |result: &Value| match (hook.kind, &collection) {
-            (HookKind::Filter, Some(name)) => check_answer(&ctx, ctx.op.schema.collection(name)?, event.event, &payload, result).err(),
-            _ => None,
-        };
         let result = match outcome.result {
             Ok(Some(json)) => Ok(Some(parse(json).await?)),
             Ok(None) => Ok(None),
             Err(failure) => Err(failure),
+        };
+        let changed = match (hook.kind, &result) {
+            (HookKind::Filter, Ok(Some(answer))) => change_needs(&told, &payload, answer),
+            _ => None,
+        };
+        let denied = changed.clone().filter(|needed| !extension.identity.capabilities.allows(needed));
+        record.capabilities.extend(changed);
+        let refuse = |result: &Value| match (hook.kind, &collection) {
+            _ if denied.is_some() => denied.as_ref().map(|needed| format!("it changes its payload, which needs the capability `{needed}`")),
+            (HookKind::Filter, Some(name)) => check_answer(&ctx, ctx.op.schema.collection(name)?, event.event, &payload, result).err(),
+            _ => None,
         };
         Ok(report(result, outcome.elapsed, record, &extension, &ctx, &refuse))
     }
@@ -116,7 +138,7 @@ impl Extensions {
     /// A test of a route: the payload is the request, `{ method?, url?, headers?, params?, body? }`, the result the answer.
     async fn test_route(&self, extension: &Extension, route: &RouteEvent, ctx: Ctx, payload: Value) -> Result<Value> {
         let request = TestedRequest::read(route, payload)?;
-        let session = Session::joined(ctx.joining(), &extension.settings.name, None);
+        let session = Session::joined(ctx.joining(), &extension.identity, None);
         let more = json!({ "params": request.params, "query": request.query });
         let head = json!({ "method": request.method, "url": request.url, "headers": request.headers });
         let input = Input {
@@ -292,22 +314,46 @@ fn report(
         error
     });
     let result = match result {
-        Ok(Some(result)) => {
+        Ok(Some(mut result)) => {
             let refused = |why| Trouble::general(ErrorCode::ExtensionFailed, format!("The answer can't be used: {why}")).to_json();
             error = refuse(&result).map(refused);
+            let secrets = extension.identity.secrets.load();
+            if let Some(Value::String(why)) = error.as_mut().and_then(|error| error.get_mut("message")) {
+                secrets.redact(why);
+            }
+            secrets.redact_value(&mut result);
             result
         }
         Ok(None) | Err(_) => Value::Null,
     };
+    let lines = lines(&record);
+    let used = used(record.capabilities, extension, ctx);
     json!({
         "success": error.is_none(),
         "result": result,
-        "logs": record.lines.iter().map(|(l, message)| json!({ "level": level_name(*l), "message": message })).collect::<Vec<_>>(),
+        "logs": lines,
         "executionTime": elapsed.as_secs_f64() * 1000.0,
-        "capabilitiesUsed": record.capabilities,
+        "capabilitiesUsed": used,
         "calls": calls_json(&record.calls),
         "callsLeftOut": record.calls_left_out,
         "requestId": &*ctx.op.request_id,
         "error": error,
     })
+}
+
+/// What a run wrote to console and log.
+pub(super) fn lines(record: &Record) -> Value {
+    record.lines.iter().map(|(l, message)| json!({ "level": level_name(*l), "message": message })).collect()
+}
+
+/// What a run needed, each once and ready to be listed. Variables of the environment come with the call, so those count that the code
+/// names.
+fn used(mut needed: Vec<String>, extension: &Extension, ctx: &Ctx) -> Vec<String> {
+    let Origin::Row(definition) = &extension.origin else { return needed };
+    let is_named = |name: &str| definition.code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name);
+    needed.extend(ctx.core.config.extension_env.keys().filter(|name| is_named(name)).map(|name| format!("env:{name}")));
+    needed.extend(named_in(&definition.code).into_iter().map(|name| format!("custom:{name}")));
+    let mut seen = HashSet::new();
+    needed.retain(|entry| seen.insert(entry.clone()));
+    needed
 }

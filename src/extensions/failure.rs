@@ -101,6 +101,11 @@ pub fn tell(failure: Failure, name: &str, who: &Accountability, timeout: Duratio
     }
 }
 
+/// A failed run of what is called `name` in words, for whoever may read everything: what, where, and the lines around it.
+pub fn report(failure: Failure, name: &str, who: &Accountability, timeout: Duration) -> String {
+    tell(failure, name, who, timeout).trouble.text(&[])
+}
+
 /// The operation's own limit came before the extension's.
 pub fn cut_by_operation(name: &str, cut: Option<Box<Cut>>) -> Told {
     let code = ErrorCode::RequestTimeout;

@@ -71,6 +71,7 @@ fn folder_row(name: &str, state: &FolderState, kept: Option<&Item>) -> Item {
         ("memory_limit_mb".to_owned(), json!(settings.memory_limit >> 20)),
         ("failure_mode".to_owned(), json!(choice(settings.fail_open, "open", "closed"))),
         ("state".to_owned(), json!(choice(settings.warm, "warm", "pristine"))),
+        ("capabilities".to_owned(), json!(settings.capabilities.list())),
         ("hooks".to_owned(), hooks(state)),
         ("routes".to_owned(), routes(state)),
         ("problems".to_owned(), json!(state.problems)),

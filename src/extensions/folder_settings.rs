@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::definition::{self, FAILURE_MODE, MEMORY_LIMIT_MB, Range, SORT, STATE, STREAM_TIMEOUT_MS, TIMEOUT_MS};
+use crate::bridge::Capabilities;
 use crate::error::{Error, Result};
 use crate::sandbox::Problem;
 use crate::services::Item;
@@ -55,6 +56,8 @@ pub struct FolderSettings {
     pub warm: bool,
     /// Whether what it guards goes on when it can't run.
     pub fail_open: bool,
+    /// What it may ask of its services.
+    pub capabilities: Capabilities,
 }
 
 impl FolderSettings {
@@ -70,6 +73,7 @@ impl FolderSettings {
             enabled: true,
             warm: STATE[0].1,
             fail_open: FAILURE_MODE[0].1,
+            capabilities: Capabilities::default(),
         }
     }
 
@@ -104,7 +108,6 @@ impl FolderSettings {
     fn from_members(members: &Item, folder: &str, mistake: &mut impl FnMut(Error)) -> Self {
         let mut checked = Checked { members, mistake };
         let default = Self::of(folder);
-        checked.of(definition::capabilities(members), ());
         Self {
             name: if is_set(members, "name") { checked.of(definition::name(members), default.name) } else { default.name },
             description: checked.of(description(members), None),
@@ -115,6 +118,7 @@ impl FolderSettings {
             enabled: checked.of(enabled(members), true),
             warm: checked.of(definition::choice(members, "state", &STATE), default.warm),
             fail_open: checked.of(definition::choice(members, "failure_mode", &FAILURE_MODE), default.fail_open),
+            capabilities: checked.of(definition::capabilities(members), default.capabilities),
         }
     }
 }
@@ -209,6 +213,8 @@ fn place_of(text: &str, member: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn problems(text: &str) -> Vec<(String, Option<u32>, Option<u32>)> {
@@ -229,7 +235,7 @@ mod tests {
     #[test]
     fn every_member_is_read() {
         let text = r#"{ "name": " Stock ", "description": "levels", "timeout_ms": 60000, "memory_limit_mb": 512, "sort": -7, "enabled": false,
-            "state": "warm", "failure_mode": "open", "stream_timeout_ms": 3600000 }"#;
+            "state": "warm", "failure_mode": "open", "stream_timeout_ms": 3600000, "capabilities": ["items:a:read", "mail"] }"#;
         let settings = FolderSettings::parse(text, "folder").expect("valid");
         let expected = FolderSettings {
             name: "Stock".to_owned(),
@@ -241,6 +247,7 @@ mod tests {
             enabled: false,
             warm: true,
             fail_open: true,
+            capabilities: Capabilities::read(Some(&json!(["items:a:read", "mail"]))).expect("valid"),
         };
         assert_eq!(settings, expected);
     }

@@ -339,7 +339,7 @@ impl Extensions {
         let (core, id) = (&self.shared.core, folder_id(name));
         let this = Filter::field("id", Op::Eq(json!(id)));
         self.write(sql::delete_where(core.db.dialect(), &system::extension_folders_table(), &this)?).await?;
-        self.forget_runs(&id).await;
+        self.forget_runs(&id, false).await;
         self.write(outbox::give_up(core.db.dialect(), &id, core.clock.now())?).await
     }
 
@@ -475,6 +475,7 @@ fn settings_of(folder: &str, said: &FolderSettings) -> Settings {
         stream_timeout: said.stream_timeout,
         memory_limit: said.memory_limit,
         fail_open: said.fail_open,
+        capabilities: said.capabilities.clone(),
         warm: said.warm,
     }
 }

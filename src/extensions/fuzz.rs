@@ -142,6 +142,7 @@ pub(crate) fn registrations(data: &[u8]) {
         stream_timeout: Duration::from_secs(60),
         memory_limit: 64 << 20,
         fail_open: false,
+        capabilities: crate::bridge::Capabilities::default(),
         warm: false,
     };
     match registered::read(&settings, &registrations) {

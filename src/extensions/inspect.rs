@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::failed_run::FailedRun;
 use super::set::{Extension, Origin};
 use super::store::Extensions;
 use super::trouble::Trouble;
@@ -20,11 +21,15 @@ impl Extensions {
             let mut probe = this.shared.pool.probe();
             while let Some(extension) = this.uninspected() {
                 let Some(Err(failure)) = probe.look(&extension.unit).await else { continue };
+                let (shared, id, now) = (&this.shared, &extension.settings.id, this.shared.core.clock.now());
                 let trouble = Trouble::load(ErrorCode::ExtensionUnavailable, &failure);
-                tracing::warn!(extension = extension.settings.name, report = trouble.text(&[]), "an extension's code doesn't compile");
-                if extension.set_broken(&trouble.message, this.shared.core.clock.now()) {
-                    this.shared.stats.note_error(&extension.settings.id, &trouble.text(&[]));
-                    this.current().mark_broken(&extension);
+                if extension.set_broken(&trouble.message, now) {
+                    let run = FailedRun::new(id, "the start", "", None, trouble, now);
+                    let report = run.text();
+                    tracing::warn!(extension = extension.settings.name, report, "an extension's code doesn't compile");
+                    shared.stats.note_error(id, &report);
+                    this.current().mark_broken(&extension, &report);
+                    shared.runs.add(run);
                 }
             }
             this.inspecting.store(false, Ordering::Release);

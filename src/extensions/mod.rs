@@ -4,6 +4,7 @@
 //! services run hooks through. `http` manages extensions through [`Extensions`]; `app` starts it.
 
 mod breaker;
+mod customs;
 mod definition;
 mod dry_run;
 mod failed_run;
@@ -31,6 +32,7 @@ mod run;
 mod runs;
 mod samples;
 mod save;
+mod secrets;
 mod serve;
 mod set;
 mod stats;
@@ -40,10 +42,12 @@ pub mod watch;
 
 pub use definition::{Definition, Settings, Status, Trigger};
 pub use dry_run::TestRequest;
+pub use failure::report;
 pub use folders::folder_names;
 pub use history::{Change, version_of};
 pub use limits_table::limits_table;
 pub use logs::{Heard, Line, Lines, Listening, Wanted};
+pub use runs::host_name;
 pub use serve::RouteRequest;
 pub use set::{Extension, ExtensionSet};
-pub use store::{Extensions, disable, list};
+pub use store::{Extensions, disable, invalid_code, list};

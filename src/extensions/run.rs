@@ -83,7 +83,7 @@ impl Snapshot for ExtensionSet {
                     return Err(error);
                 }
             };
-            let session = Session::joined(inside, &hook.name, meta.previous.clone());
+            let session = Session::joined(inside, &extension.identity, meta.previous.clone());
             self.keep_lines(&session, extension, meta.event(), ctx);
             let input = filter_input(extension, hook.handler, ctx, meta, payload)?;
             let left = ctx.op.deadline.saturating_duration_since(tokio::time::Instant::now());
@@ -94,7 +94,11 @@ impl Snapshot for ExtensionSet {
                 Ok(answer) => {
                     self.ran(extension, run);
                     match answer {
-                        Some(json) => parse(json).await.map(Some),
+                        Some(json) => {
+                            let answer = parse(json).await?;
+                            self.may_change(extension, ctx, meta, payload, &answer)?;
+                            Ok(Some(answer))
+                        }
                         None => Ok(None),
                     }
                 }
@@ -123,7 +127,7 @@ impl Snapshot for ExtensionSet {
                 }
             };
             let start = Start { depth, chain, ..Start::new(Arc::clone(&ctx.who), Arc::clone(&ctx.op.request_id)) };
-            let session = Session::separate(Arc::clone(&self.shared.core), start, &hook.name);
+            let session = Session::separate(Arc::clone(&self.shared.core), start, &extension.identity);
             self.keep_lines(&session, extension, &event, &ctx);
             let Ok(input) = action_input(&self.shared.core, extension, hook.handler, &ctx.who, &ctx.op.request_id, &Value::Object(meta))
             else {
@@ -146,8 +150,12 @@ impl Snapshot for ExtensionSet {
     }
 
     fn bad_answer(&self, hook: &Hook, ctx: &Ctx, meta: &Meta, why: &str) -> Error {
+        let Some(extension) = self.by_id.get(&hook.extension) else {
+            return Error::internal("a hook of a snapshot has no extension in it");
+        };
+        let mut why = why.to_owned();
+        extension.identity.secrets.load().redact(&mut why);
         let report = format!("The filter's answer on `{}` can't be used: {why}", meta.event());
-        let Some(extension) = self.by_id.get(&hook.extension) else { return Error::internal(report) };
         // The run itself was counted when it ended well.
         self.note_trouble(extension, ctx, meta.event(), Trouble::general(ErrorCode::ExtensionFailed, report.as_str()));
         let whose = if ctx.who.is_admin() { format!("Extension `{}` failed: {why}", hook.name) } else { "An extension failed".to_owned() };
@@ -156,6 +164,18 @@ impl Snapshot for ExtensionSet {
 }
 
 impl ExtensionSet {
+    /// What a filter changed is written or answered in its name: an extension with a list of capabilities needs the one for that.
+    fn may_change(&self, extension: &Extension, ctx: &Ctx, meta: &Meta, before: &Value, after: &Value) -> Result<()> {
+        let Some(needed) = change_needs(&meta.json, before, after).filter(|needed| !extension.identity.capabilities.allows(needed)) else {
+            return Ok(());
+        };
+        let why = format!("The filter's answer on `{}` differs from its payload, which needs the capability `{needed}`", meta.event());
+        self.note_trouble(extension, ctx, meta.event(), Trouble::general(ErrorCode::CapabilityDenied, why.as_str()));
+        let name = &extension.settings.name;
+        let whose = if ctx.who.is_admin() { format!("Extension `{name}` failed: {why}") } else { "An extension failed".to_owned() };
+        Err(Error::new(ErrorCode::ExtensionFailed, whose).with_detail(why))
+    }
+
     /// Runs what is owed to an action hook.
     pub async fn deliver(&self, delivery: Delivery) -> Verdict {
         let Some(extension) = self.by_id.get(&delivery.extension) else {
@@ -196,9 +216,14 @@ impl ExtensionSet {
             "replayed": false,
         });
         let request_id: Arc<str> = Arc::from(delivery.request_id.as_str());
-        let start = Start { depth: delivery.depth + 1, chain, ..Start::new(Arc::clone(&who), Arc::clone(&request_id)) };
+        let start = Start {
+            depth: delivery.depth + 1,
+            chain,
+            delivery: Some(delivery.id),
+            ..Start::new(Arc::clone(&who), Arc::clone(&request_id))
+        };
         let ctx = self.shared.core.open(&start);
-        let session = Session::separate(Arc::clone(&self.shared.core), start, &hook.name);
+        let session = Session::separate(Arc::clone(&self.shared.core), start, &extension.identity);
         self.keep_lines(&session, extension, &delivery.event, &ctx);
         let input = match action_input(&self.shared.core, extension, hook.handler, &who, &request_id, &meta) {
             Ok(input) => input,
@@ -234,7 +259,11 @@ impl ExtensionSet {
         exchange: Option<Exchange>,
     ) -> (Outcome, Record) {
         let (unit, host) = (Arc::clone(&extension.unit), Arc::new(session.clone()));
-        let outcome = self.shared.pool.invoke(Invocation { unit, input, timeout, nested, host }, exchange).await;
+        let mut outcome = self.shared.pool.invoke(Invocation { unit, input, timeout, nested, host }, exchange).await;
+        // Whatever is told of a failure is told from here on.
+        if let Err(failure) = &mut outcome.result {
+            extension.identity.secrets.load().redact_failure(failure);
+        }
         let record = session.finish().await;
         (outcome, record)
     }
@@ -272,8 +301,9 @@ impl ExtensionSet {
         tracing::warn!(extension = settings.name, event, request, code, report, "an extension's run failed");
         // A decision is its author's message to the caller, and says all there is.
         let error = if error.code() == ErrorCode::ExtensionError { error } else { error.with_detail(report.as_str()) };
-        if is_load && extension.set_broken(&run.trouble.message, now) {
-            self.mark_broken(extension);
+        let is_known = is_load && !extension.set_broken(&run.trouble.message, now);
+        if is_load && !is_known {
+            self.mark_broken(extension, &report);
         }
         if ctx.op.intent == Intent::Keep {
             if end == End::Fault {
@@ -288,7 +318,7 @@ impl ExtensionSet {
             } else if is_load {
                 self.shared.stats.note_error(&settings.id, &report);
             }
-            if !is_busy {
+            if !is_busy && !is_known {
                 self.shared.runs.add(run);
             }
         }
@@ -320,6 +350,17 @@ impl ExtensionSet {
         who.user_agent = delivery.user_agent.as_deref().map(Arc::from);
         Ok(who)
     }
+}
+
+/// The capability that a filter needs to answer `after` where it was given `before`.
+pub(super) fn change_needs(meta: &Item, before: &Value, after: &Value) -> Option<String> {
+    let member = |name: &str| meta.get(name).and_then(Value::as_str);
+    let action = match member("event")?.rsplit('.').next()? {
+        action @ ("create" | "update" | "delete") => action,
+        "read" | "query" => "read",
+        _ => return None,
+    };
+    (before != after).then(|| Some(format!("items:{}:{action}", member("collection")?)))?
 }
 
 /// What a filter's body gets.
@@ -357,7 +398,12 @@ pub(super) fn context(
     request_id: &str,
     mut more: Value,
 ) -> Result<Box<RawValue>> {
-    let env: Item = core.config.extension_env.iter().map(|(name, value)| (name.clone(), json!(value.reveal()))).collect();
+    let may = |name: &str| extension.identity.capabilities.allows(&format!("env:{name}"));
+    let env = core.config.extension_env.iter().filter(|(name, _)| may(name));
+    let secrets = extension.identity.secrets.load();
+    // A variable that came later than the secret of its name: what the author set is what the author gets.
+    let env = env.map(|(name, value)| (name.as_str(), value.reveal())).chain(secrets.values().filter(|(name, _)| may(name)));
+    let env: Item = env.map(|(name, value)| (name.to_owned(), json!(value))).collect();
     more["accountability"] = who.to_json();
     more["extension"] = json!({ "id": extension.settings.id, "name": extension.settings.name });
     more["requestId"] = json!(request_id);

@@ -51,7 +51,7 @@ pub struct Runs {
 struct Waiting {
     by_extension: HashMap<String, Queue>,
     total: usize,
-    /// Extensions that were deleted: runs of theirs that end later leave nothing behind. Ids are never used again.
+    /// Rows that were deleted: runs of theirs that end later leave nothing behind. Their ids are never used again.
     forgotten: HashSet<String>,
 }
 
@@ -223,8 +223,8 @@ impl Runs {
         page.read(&self.db, &system::extension_runs_table(), of(extension), newest_first()).await
     }
 
-    /// The extension is gone: so are its failed runs.
-    pub async fn forget(&self, extension: &str) -> Result<()> {
+    /// The extension is gone: so are its failed runs. What was a folder may come again, a row never does.
+    pub async fn forget(&self, extension: &str, for_good: bool) -> Result<()> {
         let mut pruning = self.writing.lock().await;
         pruning.written.remove(extension);
         {
@@ -234,7 +234,9 @@ impl Runs {
             if waiting.forgotten.len() >= FORGOTTEN {
                 waiting.forgotten.clear();
             }
-            waiting.forgotten.insert(extension.to_owned());
+            if for_good {
+                waiting.forgotten.insert(extension.to_owned());
+            }
         }
         self.db.write_all(vec![sql::delete_where(self.db.dialect(), &system::extension_runs_table(), &of(extension))?]).await
     }
@@ -249,7 +251,7 @@ fn newest_first() -> Vec<Sort> {
 }
 
 /// `web-1:4711`: the machine and the process.
-fn host_name() -> String {
+pub fn host_name() -> String {
     let name =
         std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname")).unwrap_or_default();
     let name: String = name.trim().chars().filter(|c| !c.is_control()).take(100).collect();

@@ -16,6 +16,7 @@ use crate::hooks::outbox;
 use crate::services::Item;
 use crate::services::ctx::Hold;
 use crate::services::items::ItemsService;
+use crate::services::members::MAX_NAME;
 use crate::services::operation::Start;
 use crate::services::precondition::IfMatch;
 use crate::services::query::clip;
@@ -209,7 +210,8 @@ impl Extensions {
         self.swap().await?;
         self.look_at_conflicting().await;
         let core = &self.shared.core;
-        self.forget_runs(id).await;
+        self.forget_runs(id, true).await;
+        self.forget_secrets(id, None).await?;
         self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
     }
 
@@ -229,7 +231,7 @@ impl Extensions {
             return Ok(());
         }
         // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
-        let candidate = Extension::of_row(definition, &self.shared.pool, self.shared.core.clock.now());
+        let candidate = Extension::of_row(definition, &self.current().customs, &self.shared.pool, self.shared.core.clock.now());
         self.shared.pool.check(&candidate.unit).await.map_err(invalid_code).map(drop)
     }
 }
@@ -245,7 +247,7 @@ fn only(body: &Item, what: &str, member: &str) -> Result<()> {
 /// The name of the `nth` copy, no longer than a name may be.
 fn copy_name(original: &str, nth: usize) -> String {
     let suffix = if nth == 1 { " (copy)".to_owned() } else { format!(" (copy {nth})") };
-    let room = definition::MAX_NAME - suffix.chars().count();
+    let room = MAX_NAME - suffix.chars().count();
     let kept: String = original.chars().take(room).collect();
     format!("{}{suffix}", kept.trim_end())
 }
@@ -259,8 +261,8 @@ mod tests {
         assert_eq!(copy_name("Slug", 1), "Slug (copy)");
         assert_eq!(copy_name("Slug", 12), "Slug (copy 12)");
         for nth in [1, 2, MAX_NAMES] {
-            let name = copy_name(&"ä".repeat(definition::MAX_NAME), nth);
-            assert_eq!(name.chars().count(), definition::MAX_NAME);
+            let name = copy_name(&"ä".repeat(MAX_NAME), nth);
+            assert_eq!(name.chars().count(), MAX_NAME);
             assert!(name.ends_with(')'), "{name}");
         }
     }

@@ -83,7 +83,7 @@ impl ExtensionSet {
             args: vec![raw(&json!({ "method": method, "url": url, "headers": headers }))?],
             context: context(&self.shared.core, extension, &who, &start.request_id, more)?,
         };
-        let session = Session::separate(Arc::clone(&self.shared.core), start, name);
+        let session = Session::separate(Arc::clone(&self.shared.core), start, &extension.identity);
         self.keep_lines(&session, extension, &event, &ctx);
         let exchange = Exchange { body, answer, gone, stream_timeout: extension.settings.stream_timeout };
         let (outcome, record) = self.invoke(extension, input, extension.settings.timeout, false, session, Some(exchange)).await;

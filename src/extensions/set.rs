@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::breaker::Breaker;
+use super::customs::Customs;
 use super::definition::{Definition, Settings, Status, Trigger};
 use super::hosts::Hosts;
 use super::logs::Logs;
@@ -15,8 +16,9 @@ use super::routes::{Access, Route, Table};
 use super::runs::Runs;
 use super::samples::Samples;
 use super::stats::Stats;
+use crate::bridge::{Capabilities, Identity};
 use crate::hooks::{Hook, Registry};
-use crate::sandbox::{Pool, Unit};
+use crate::sandbox::{Parts, Pool, Source, Unit};
 use crate::services::{Core, Item};
 
 /// What all snapshots share.
@@ -58,6 +60,8 @@ pub struct Extension {
     pub routes: Vec<Route>,
     /// What workers load.
     pub unit: Arc<Unit>,
+    /// Who its calls come from, and what they may ask.
+    pub identity: Arc<Identity>,
     /// Whether its hooks are left alone for a while.
     pub breaker: Arc<Breaker>,
     /// Whether its routes are: anybody may ask for those, and what they ask must not take away what the hooks guard.
@@ -92,9 +96,10 @@ pub struct LastFault {
 
 impl Extension {
     /// A version of its own of what a row defines.
-    pub fn of_row(definition: Definition, pool: &Arc<Pool>, now: DateTime<Utc>) -> Arc<Self> {
+    pub fn of_row(definition: Definition, customs: &Customs, pool: &Arc<Pool>, now: DateTime<Utc>) -> Arc<Self> {
         let Settings { id, name, memory_limit, warm, sort, .. } = &definition.settings;
-        let unit = Unit::new(name.clone(), definition.source(), *memory_limit, *warm);
+        let parts = customs.parts(&definition.source(), &definition.settings.capabilities);
+        let unit = Unit::with_parts(name.clone(), definition.source(), *memory_limit, *warm, parts);
         let route = match &definition.trigger {
             Trigger::Route(event) => Some(Route {
                 extension: id.clone(),
@@ -120,6 +125,18 @@ impl Extension {
         Self::new(settings, Origin::Folder, (does.hooks, does.routes), unit, pool, now)
     }
 
+    /// The same version of a folder with other parts to load.
+    fn with_parts(&self, parts: Parts, now: DateTime<Utc>) -> Arc<Self> {
+        let Unit { name, source, memory_limit, warm, .. } = &*self.unit;
+        let unit = Unit::with_parts(name.clone(), source.clone(), *memory_limit, *warm, parts);
+        let does = (self.hooks.clone(), self.routes.clone());
+        let extension = Self::new(self.settings.clone(), Origin::Folder, does, unit, &self.pool, now);
+        if let Some((why, since)) = self.broken_since() {
+            extension.set_broken(&why, since);
+        }
+        extension
+    }
+
     fn new(
         settings: Settings,
         origin: Origin,
@@ -129,8 +146,11 @@ impl Extension {
         since: DateTime<Utc>,
     ) -> Arc<Self> {
         let pool = Arc::clone(pool);
+        let identity =
+            Arc::new(Identity { name: settings.name.clone(), capabilities: settings.capabilities.clone(), ..Identity::default() });
         Arc::new(Self {
             settings,
+            identity,
             origin,
             hooks,
             routes,
@@ -194,6 +214,8 @@ pub struct ExtensionSet {
     pub(super) conflicts: HashMap<String, String>,
     /// Those that run, or that guard something although they can't.
     pub(super) by_id: HashMap<String, Arc<Extension>>,
+    /// What extensions share.
+    pub(super) customs: Arc<Customs>,
     /// Rows that can't be understood, by id, and why: they run nothing.
     pub(super) unreadable: HashMap<String, String>,
     /// When the rows that it was built of were saved, by id.
@@ -202,7 +224,14 @@ pub struct ExtensionSet {
 
 impl ExtensionSet {
     /// Builds the next snapshot. Versions of rows that haven't changed are kept, with their workers.
-    pub fn build(shared: &Arc<Shared>, rows: Vec<Item>, folders: Vec<Arc<Extension>>, previous: Option<&Self>, safe_mode: bool) -> Self {
+    pub fn build(
+        shared: &Arc<Shared>,
+        rows: Vec<Item>,
+        folders: Vec<Arc<Extension>>,
+        customs: Arc<Customs>,
+        previous: Option<&Self>,
+        safe_mode: bool,
+    ) -> Self {
         let now = shared.core.clock.now();
         let (mut by_id, mut unreadable, mut saved) = (HashMap::new(), HashMap::new(), HashMap::new());
         for row in rows {
@@ -214,9 +243,10 @@ impl ExtensionSet {
                 Ok(definition) => {
                     let kept = previous
                         .and_then(|set| set.by_id.get(&id))
-                        .filter(|old| matches!(&old.origin, Origin::Row(before) if *before == definition));
+                        .filter(|old| matches!(&old.origin, Origin::Row(before) if *before == definition))
+                        .filter(|old| old.unit.parts == customs.parts(&old.unit.source, &old.settings.capabilities));
                     let is_broken = definition.status == Status::Error;
-                    let extension = kept.map_or_else(|| Extension::of_row(definition, &shared.pool, now), Arc::clone);
+                    let extension = kept.map_or_else(|| Extension::of_row(definition, &customs, &shared.pool, now), Arc::clone);
                     if is_broken {
                         let (why, since) = known_error(&row);
                         extension.set_broken(&why, since.unwrap_or(now));
@@ -228,7 +258,7 @@ impl ExtensionSet {
                     let is_off = safe_mode || row.get("status").is_some_and(|status| status == "inactive");
                     // What it guards can still be told, mostly: that stays guarded.
                     if let Some(definition) = Definition::guarding(&row).filter(|_| !is_off) {
-                        let extension = Extension::of_row(definition, &shared.pool, now);
+                        let extension = Extension::of_row(definition, &customs, &shared.pool, now);
                         let known = previous.and_then(|set| set.by_id.get(&id)?.broken_since());
                         let since = known.filter(|(why, _)| why == error.message()).map_or(now, |(_, since)| since);
                         extension.set_broken(error.message(), since);
@@ -239,13 +269,31 @@ impl ExtensionSet {
             }
         }
         if !safe_mode {
-            by_id.extend(folders.into_iter().map(|extension| (extension.settings.id.clone(), extension)));
+            for extension in folders {
+                let parts = customs.parts(&extension.unit.source, &extension.settings.capabilities);
+                let id = extension.settings.id.clone();
+                let is_kept = |old: &&Arc<Extension>| {
+                    old.unit.parts == parts && old.settings == extension.settings && old.unit.source.is_same_as(&extension.unit.source)
+                };
+                let kept = previous.and_then(|set| set.by_id.get(&id)).filter(is_kept).map(Arc::clone);
+                let extension = match kept {
+                    _ if extension.unit.parts == parts => extension,
+                    Some(kept) => kept,
+                    None => extension.with_parts(parts, now),
+                };
+                by_id.insert(id, extension);
+            }
         }
         let hooks = by_id.values().flat_map(|extension| extension.hooks.iter().cloned());
         let registry = Registry::new(hooks);
         let (routes, conflicts) = Table::build(by_id.values().flat_map(|extension| extension.routes.iter().cloned()).collect());
         let conflicts = conflicts.into_iter().map(|conflict| (conflict.loser, conflict.message)).collect();
-        Self { shared: Arc::clone(shared), registry, routes, conflicts, by_id, unreadable, saved }
+        Self { shared: Arc::clone(shared), registry, routes, conflicts, by_id, customs, unreadable, saved }
+    }
+
+    /// What a unit of the host's own, which may use all custom services, loads of them.
+    pub fn parts(&self, source: &Source) -> Parts {
+        self.customs.parts(source, &Capabilities::default())
     }
 
     /// The table of routes.

@@ -147,7 +147,7 @@ impl Stats {
 }
 
 /// An error as a text column takes it.
-fn clean(error: &str) -> String {
+pub(super) fn clean(error: &str) -> String {
     error.chars().filter(|c| *c != '\0').take(MAX_ERROR).collect()
 }
 

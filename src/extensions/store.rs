@@ -18,10 +18,11 @@ use super::rows::Page;
 use super::runs::Runs;
 use super::samples::Samples;
 use super::set::{Extension, ExtensionSet, Origin, Shared};
-use super::stats::Stats;
+use super::stats::{self, Stats};
 use super::trouble::load_report;
 use crate::auth::Accountability;
-use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql};
+use crate::auth::seal::Sealer;
+use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql, timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::{Execute, Verdict};
 use crate::hooks::outbox::{self, Delivery};
@@ -63,6 +64,8 @@ pub struct Extensions {
     still_held: AtomicBool,
     /// Rows are being looked at, whether their code compiles: set and taken by whoever does.
     pub(super) inspecting: AtomicBool,
+    /// Encrypts what extensions keep secret.
+    pub(super) sealer: Sealer,
 }
 
 impl Runner for Extensions {
@@ -73,7 +76,7 @@ impl Runner for Extensions {
 
 impl Extensions {
     /// With no extension yet: [`Extensions::reload`] reads them.
-    pub fn new(core: Arc<Core>, pool: Arc<Pool>) -> Arc<Self> {
+    pub fn new(core: Arc<Core>, pool: Arc<Pool>, sealer: Sealer) -> Arc<Self> {
         let safe_mode = core.config.safe_mode;
         let stats = Stats::new(core.db.clone(), core.clock.clone());
         let (runs, started) = (Runs::new(core.db.clone(), core.clock.clone()), core.clock.now());
@@ -81,7 +84,7 @@ impl Extensions {
         let samples = Samples::new(core.db.clone(), core.clock.clone(), core.config.event_samples);
         let hosts = Hosts::new(core.db.clone(), core.clock.clone(), runs.host().to_owned());
         let shared = Arc::new(Shared { core, pool, stats, runs, logs, samples, hosts });
-        let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), None, safe_mode);
+        let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), Arc::default(), None, safe_mode);
         Arc::new(Self {
             shared,
             current: ArcSwap::from_pointee(empty),
@@ -91,6 +94,7 @@ impl Extensions {
             started,
             still_held: AtomicBool::new(false),
             inspecting: AtomicBool::new(false),
+            sealer,
         })
     }
 
@@ -114,8 +118,12 @@ impl Extensions {
     /// Builds the next snapshot of the rows and these versions of folders.
     pub(super) async fn swap_in(&self, folders: Vec<Arc<Extension>>) -> Result<()> {
         let rows = list(&self.shared.core.db).await?;
+        let (secrets, customs) = (self.all_secrets().await?, self.load_customs().await?);
         let previous = self.current.load_full();
-        let next = ExtensionSet::build(&self.shared, rows, folders, Some(&previous), self.safe_mode);
+        let next = ExtensionSet::build(&self.shared, rows, folders, customs, Some(&previous), self.safe_mode);
+        for (id, extension) in &next.by_id {
+            extension.identity.secrets.store(secrets.get(id).cloned().unwrap_or_default());
+        }
         let live: HashSet<u64> = next.by_id.values().map(|extension| extension.unit.id).collect();
         self.current.store(Arc::new(next));
         // Calls of versions that are not in use any more come to their end, in 30 s at most: also those that hold their snapshot for longer.
@@ -243,7 +251,7 @@ impl Extensions {
     }
 
     /// The folder with this id, in the shape of a row.
-    async fn folder_of(&self, id: &str) -> Result<Option<Item>> {
+    pub(super) async fn folder_of(&self, id: &str) -> Result<Option<Item>> {
         if !folders::is_folder_id(id) {
             return Ok(None);
         }
@@ -252,8 +260,8 @@ impl Extensions {
 
     /// What is kept of an extension that is gone goes as well: its lines, its counts here, its failed runs; of these, those that can't be
     /// deleted now go by their age.
-    pub(super) async fn forget_runs(&self, id: &str) {
-        if let Err(error) = self.shared.runs.forget(id).await {
+    pub(super) async fn forget_runs(&self, id: &str, for_good: bool) {
+        if let Err(error) = self.shared.runs.forget(id, for_good).await {
             tracing::warn!(%error, extension = id, "the failed runs of a deleted extension could not be deleted");
         }
         self.shared.logs.forget(id);
@@ -320,12 +328,18 @@ impl ExtensionSet {
     }
 
     /// Writes down that a row's code can't be loaded, unless it was changed meanwhile. By itself: whoever found out may hold the writer.
-    pub(super) fn mark_broken(&self, extension: &Extension) {
+    pub(super) fn mark_broken(&self, extension: &Extension, report: &str) {
         let Origin::Row(definition) = &extension.origin else { return };
         let (db, id, code) = (self.shared.core.db.clone(), definition.settings.id.clone(), definition.code.clone());
+        // The reason goes with the status: whoever reads the row next must not find the error before this one as its reason.
+        let changes = Item::from_iter([
+            ("status".to_owned(), json!("error")),
+            ("last_error".to_owned(), json!(stats::clean(report))),
+            ("last_error_at".to_owned(), json!(timestamp(self.shared.core.clock.now()))),
+        ]);
         tokio::spawn(async move {
             let this = Filter::And(vec![Filter::field("id", Op::Eq(json!(id))), Filter::field("code", Op::Eq(json!(code)))]);
-            if let Err(error) = set_status(&db, &this, "error").await {
+            if let Err(error) = set(&db, &this, changes).await {
                 tracing::warn!(extension = id, %error, "the status of a broken extension could not be written");
             }
         });
@@ -333,7 +347,7 @@ impl ExtensionSet {
 }
 
 /// Code that doesn't compile, with its place.
-pub(super) fn invalid_code(load: LoadFailure) -> Error {
+pub fn invalid_code(load: LoadFailure) -> Error {
     let detail = load_report(&load);
     let first = load.problems.into_iter().next().unwrap_or_default();
     let mut error =
@@ -382,13 +396,11 @@ async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
 }
 
 async fn set_status(db: &Db, these: &Filter, status: &str) -> Result<()> {
+    set(db, these, Item::from_iter([("status".to_owned(), json!(status))])).await
+}
+
+async fn set(db: &Db, these: &Filter, changes: Item) -> Result<()> {
     let schema = Schema::system();
     let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"))?;
-    let changes = Item::from_iter([("status".to_owned(), json!(status))]);
-    let statement = Arc::new(sql::update_where(db.dialect(), table, these, &changes)?);
-    db.write(move |conn| {
-        let statement = Arc::clone(&statement);
-        Box::pin(async move { conn.execute(&statement).await.map(drop) })
-    })
-    .await
+    db.write_all(vec![sql::update_where(db.dialect(), table, these, &changes)?]).await
 }

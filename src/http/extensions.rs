@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use serde_json::json;
 
 use super::error::ApiError;
@@ -29,6 +29,8 @@ pub fn routes() -> Router<Arc<Api>> {
         .route("/api/extensions/{id}", get(read).patch(update).delete(delete))
         .route("/api/extensions/{id}/runs", get(runs))
         .route("/api/extensions/{id}/logs", get(logs))
+        .route("/api/extensions/{id}/secrets", get(secrets))
+        .route("/api/extensions/{id}/secrets/{name}", put(set_secret).delete(delete_secret))
         .route("/api/extensions/{id}/activate", post(activate))
         .route("/api/extensions/{id}/deactivate", post(deactivate))
         .route("/api/extensions/{id}/clone", post(clone))
@@ -55,6 +57,20 @@ async fn runs(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
 
 async fn history(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
     Ok(listed(api.extensions.history(call.start, &id, &call.query).await?))
+}
+
+async fn secrets(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    Ok(data(api.extensions.secrets(call.start, &id).await?))
+}
+
+async fn set_secret(State(api): App, Key((id, name)): Key<(String, String)>, call: Call) -> Answer {
+    let body = call.object()?;
+    Ok(data(detached(async move { api.extensions.set_secret(call.start, &id, &name, &body).await }).await?))
+}
+
+async fn delete_secret(State(api): App, Key((id, name)): Key<(String, String)>, call: Call) -> Answer {
+    detached(async move { api.extensions.delete_secret(call.start, &id, &name).await }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn create(State(api): App, call: Call) -> Answer {

@@ -15,7 +15,7 @@ use super::{Api, App};
 use crate::error::{Error, Result};
 use crate::services::ctx::Hold;
 use crate::services::items::{ItemsService, Listing, as_item};
-use crate::services::query::show;
+use crate::services::query::{clip, show};
 use crate::services::{Ctx, Item};
 
 type Answer = Result<Response, ApiError>;
@@ -75,6 +75,9 @@ fn at(path: &str, collection: &str) -> Router<Arc<Api>> {
 
 /// The system's collections have routes of their own.
 fn own(name: String) -> Result<String> {
+    if name.starts_with("daas_cron_") {
+        return Err(Error::forbidden(format!("`{}` belongs to the system: use /api/cron", clip(&name))));
+    }
     match SYSTEM.iter().find(|short| name.strip_prefix("daas_") == Some(short)) {
         Some(short) => Err(Error::forbidden(format!("`{name}` belongs to the system: use /api/{}", short.replace('_', "-")))),
         None => Ok(name),

@@ -4,6 +4,7 @@
 
 mod auth;
 mod collections;
+mod cron;
 mod error;
 mod etag;
 mod ext;
@@ -15,6 +16,8 @@ pub(crate) mod fuzz;
 mod items;
 mod page;
 mod request;
+mod services;
+mod settings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +33,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::cron::Cron;
 use crate::error::{Error, ErrorCode};
 use crate::extensions::Extensions;
 use crate::extensions::rate_limit::RateLimiter;
@@ -46,6 +50,8 @@ pub struct Api {
     pub sessions: Sessions,
     /// The extensions.
     pub extensions: Arc<Extensions>,
+    /// The jobs that run by the clock.
+    pub cron: Arc<Cron>,
     /// How often callers ask the extensions' routes.
     pub limiter: RateLimiter,
 }
@@ -78,6 +84,9 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(items::routes())
         .merge(collections::routes())
         .merge(extensions::routes())
+        .merge(services::routes())
+        .merge(cron::routes())
+        .merge(settings::routes())
         .merge(ext::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -158,6 +158,8 @@ pub(super) struct LoadBody {
     pub memory_limit: usize,
     pub max_payload: usize,
     pub warm: bool,
+    /// Name and code of its parts.
+    pub parts: BTreeMap<String, Arc<str>>,
 }
 
 /// The source of a unit on its way.
@@ -176,6 +178,8 @@ pub(super) struct Loaded {
     pub memory_limit: usize,
     pub max_payload: usize,
     pub warm: bool,
+    /// The bytecode of its parts, by name: async functions too.
+    pub parts: BTreeMap<String, Vec<u8>>,
 }
 
 /// What a unit was compiled to.
@@ -198,20 +202,23 @@ pub(super) struct Compiler {
     memory_limit: usize,
     max_payload: usize,
     warm: bool,
+    parts: BTreeMap<String, Arc<str>>,
 }
 
 /// Begins to compile a unit. One that is a body is done at once.
 pub(super) fn compile(body: LoadBody) -> Result<Compiled, LoadFailure> {
-    let LoadBody { name, source, memory_limit, max_payload, warm } = body;
+    let LoadBody { name, source, memory_limit, max_payload, warm, parts } = body;
     match source {
         LoadSource::Body { code, params, answers } => {
-            let (bytecode, sources) = compile_body(&name, &code, &params, memory_limit)?;
-            let wants_web = answers || mentions_web(&code);
-            Ok(Compiled::Whole(Loaded { sources, code: Code::Body(bytecode), wants_web, memory_limit, max_payload, warm }))
+            let mut sources = Sources::default();
+            let bytecode = compile_body(trace::script_name(&name, None), &code, &params, memory_limit, &mut sources)?;
+            let wants_web = answers || mentions_web(&code) || parts.values().any(|code| mentions_web(code));
+            let parts = compile_parts(&parts, memory_limit, &mut sources)?;
+            Ok(Compiled::Whole(Loaded { sources, code: Code::Body(bytecode), wants_web, memory_limit, max_payload, warm, parts }))
         }
         LoadSource::Modules { entry, files } => {
             let graph = Graph::new(&name, entry, memory_limit)?;
-            Compiler { graph, memory_limit, max_payload, warm }.with(files)
+            Compiler { graph, memory_limit, max_payload, warm, parts }.with(files)
         }
     }
 }
@@ -223,9 +230,11 @@ impl Compiler {
         if !need.is_empty() {
             return Ok(Compiled::Lacks(Box::new(self), need));
         }
-        let Self { graph, memory_limit, max_payload, warm } = self;
-        let (modules, sources, wants_web) = graph.finish()?;
-        Ok(Compiled::Whole(Loaded { sources, code: Code::Modules(modules), wants_web, memory_limit, max_payload, warm }))
+        let Self { graph, memory_limit, max_payload, warm, parts } = self;
+        let (modules, mut sources, mut wants_web) = graph.finish()?;
+        wants_web |= parts.values().any(|code| mentions_web(code));
+        let parts = compile_parts(&parts, memory_limit, &mut sources)?;
+        Ok(Compiled::Whole(Loaded { sources, code: Code::Modules(modules), wants_web, memory_limit, max_payload, warm, parts }))
     }
 }
 
@@ -235,18 +244,35 @@ pub(super) fn mentions_web(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
 }
 
-fn compile_body(name: &str, code: &str, params: &[String], memory_limit: usize) -> Result<(Vec<u8>, Sources), LoadFailure> {
-    let script = trace::script_name(name, None);
+/// The names in scope of a part.
+const PART_PARAMS: [&str; 2] = ["context", "services"];
+
+fn compile_parts(
+    parts: &BTreeMap<String, Arc<str>>,
+    memory_limit: usize,
+    sources: &mut Sources,
+) -> Result<BTreeMap<String, Vec<u8>>, LoadFailure> {
+    let params = PART_PARAMS.map(str::to_owned);
+    let one =
+        |(name, code): (&String, &Arc<str>)| Ok((name.clone(), compile_body(part_script(name), code, &params, memory_limit, sources)?));
+    parts.iter().map(one).collect()
+}
+
+/// The name of a part in stacks.
+fn part_script(name: &str) -> String {
+    trace::script_name("service", Some(name))
+}
+
+fn compile_body(script: String, code: &str, params: &[String], memory_limit: usize, sources: &mut Sources) -> Result<Vec<u8>, LoadFailure> {
     let file = CString::new(script.clone()).map_err(|_| LoadFailure::general("The name holds a zero byte"))?;
     let engine = Engine::new(memory_limit, true)
         .ok_or_else(|| LoadFailure::general(format!("A memory limit of {memory_limit} bytes is too small to start with")))?;
     let js = engine.js();
-    let mut sources = Sources::default();
     sources.add(script, SourceText { text: code.to_owned(), wrapper_lines: 1, ..SourceText::default() });
     let names = params.join(",");
     // A block of its own, so that the body may declare a name that is also a parameter.
     let source = format!("(async function({names}){{{{\n{code}\n}}}})");
-    let bytecode = js.compile(&source, &file).map_err(|Exception| syntax_error(&engine, &sources, None))?;
+    let bytecode = js.compile(&source, &file).map_err(|Exception| syntax_error(&engine, sources, None))?;
     // Compiled as something else as well: code that closes the function around it and opens another fits one wrapper, not both. The
     // brace that the code leaves open at its end would have to be a `do` here and can't be one above.
     let other = format!("(async function({names}){{do{{\n{code}\n}}while(0)}})");
@@ -254,7 +280,7 @@ fn compile_body(name: &str, code: &str, params: &[String], memory_limit: usize) 
         drop(js.take_exception());
         return Err(LoadFailure::general("The code closes the function that it is the body of: it has a } too many before one too few"));
     }
-    Ok((bytecode, sources))
+    Ok(bytecode)
 }
 
 /// Why the engine refused to compile a text, which is the author's file `file` if it is one of several.

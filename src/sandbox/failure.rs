@@ -64,6 +64,37 @@ pub enum Failure {
     NoWorker(String),
 }
 
+impl Failure {
+    /// Hands every text that the code may have had a part in to `change`. The own members of an error are left to the caller.
+    pub fn texts(&mut self, change: &mut dyn FnMut(&mut String)) {
+        match self {
+            Self::Thrown(thrown) => {
+                let Thrown { name, message, code, stack, causes, frame, .. } = &mut **thrown;
+                [Some(name), Some(message), code.as_mut(), stack.as_mut(), frame.as_mut()].into_iter().flatten().for_each(&mut *change);
+                for Cause { name, message, code, stack } in causes {
+                    [Some(name), Some(message), code.as_mut(), stack.as_mut()].into_iter().flatten().for_each(&mut *change);
+                }
+            }
+            Self::Timeout { cut: Some(cut) } | Self::OutOfMemory { cut: Some(cut) } => {
+                [cut.stack.as_mut(), cut.frame.as_mut()].into_iter().flatten().for_each(&mut *change);
+            }
+            Self::StreamCut(text) | Self::PayloadTooLarge(text) | Self::NotSerializable(text) => change(text),
+            Self::Load(load) => {
+                for problem in &mut load.problems {
+                    [Some(&mut problem.message), problem.frame.as_mut()].into_iter().flatten().for_each(&mut *change);
+                }
+            }
+            Self::Timeout { cut: None }
+            | Self::OutOfMemory { cut: None }
+            | Self::HostDeadline
+            | Self::SlowBody
+            | Self::Crashed { .. }
+            | Self::Busy { .. }
+            | Self::NoWorker(_) => {}
+        }
+    }
+}
+
 /// Something that the code threw.
 #[derive(Debug, Clone)]
 pub struct Thrown {

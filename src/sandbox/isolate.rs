@@ -467,7 +467,16 @@ pub(super) mod tests {
     pub fn unit(code: &str, params: &[&str], memory_limit: usize) -> Loaded {
         let params = params.iter().map(|name| (*name).to_owned()).collect();
         let source = LoadSource::Body { code: code.to_owned(), params, answers: false };
-        match compile(LoadBody { name: "test".into(), source, memory_limit, max_payload: 1 << 20, warm: false }).expect("it compiles") {
+        match compile(LoadBody {
+            name: "test".into(),
+            source,
+            memory_limit,
+            max_payload: 1 << 20,
+            warm: false,
+            parts: std::collections::BTreeMap::new(),
+        })
+        .expect("it compiles")
+        {
             Compiled::Whole(unit) => unit,
             Compiled::Lacks(..) => panic!("a body lacks nothing"),
         }

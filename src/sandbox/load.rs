@@ -62,7 +62,8 @@ pub(super) fn load_body(unit: &Unit, known: BTreeMap<String, Option<Arc<str>>>, 
             LoadSource::Modules { entry: entry.clone(), files: all }
         }
     };
-    LoadBody { name: unit.name.clone(), source, memory_limit: unit.memory_limit, max_payload, warm: unit.warm }
+    let parts = (*unit.parts).clone();
+    LoadBody { name: unit.name.clone(), source, memory_limit: unit.memory_limit, max_payload, warm: unit.warm, parts }
 }
 
 fn read_all(packages: &dyn Packages, paths: Vec<String>) -> Result<BTreeMap<String, Option<Arc<str>>>, String> {

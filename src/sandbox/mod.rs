@@ -77,14 +77,24 @@ pub struct Unit {
     pub memory_limit: usize,
     /// Whether isolates are used again for later calls, module state included. Otherwise every call starts pristine.
     pub warm: bool,
+    /// What its code may fetch by name beside itself: bodies of async functions of `context` and `services`, by name.
+    pub parts: Parts,
 }
+
+/// Parts of a unit: name and code.
+pub type Parts = Arc<BTreeMap<String, Arc<str>>>;
 
 impl Unit {
     /// A new version with an id of its own.
     pub fn new(name: impl Into<String>, source: Source, memory_limit: usize, warm: bool) -> Arc<Self> {
+        Self::with_parts(name, source, memory_limit, warm, Parts::default())
+    }
+
+    /// The same with parts.
+    pub fn with_parts(name: impl Into<String>, source: Source, memory_limit: usize, warm: bool, parts: Parts) -> Arc<Self> {
         // A fresh `RandomState` hashes nothing to a number that doesn't repeat, without a counter that the process shares.
         let id = RandomState::new().hash_one(0_u8);
-        Arc::new(Self { id, name: name.into(), source, memory_limit, warm })
+        Arc::new(Self { id, name: name.into(), source, memory_limit, warm, parts })
     }
 }
 
@@ -112,6 +122,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether it is the very same folder, read at the same time. Bodies are never the same: they are compared by what defines them.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Modules { files, .. }, Self::Modules { files: others, .. }) => Arc::ptr_eq(files, others),
+            _ => false,
+        }
+    }
+
     /// Bytes of the author's own text.
     fn size(&self) -> usize {
         match self {

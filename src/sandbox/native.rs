@@ -38,6 +38,7 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"stack", 1, stack),
         (c"service", 1, service),
         (c"script", 1, script),
+        (c"part", 1, part),
         (c"isTypedArray", 1, is_typed_array),
         (c"answer", 2, flow::answer),
         (c"head", 1, flow::head),
@@ -365,6 +366,16 @@ native! {
         match program.later(ask.integer(0).map_or(usize::MAX, |index| index as usize)) {
             Ok(code) => ask.js.load(code).map_or(qjs::JS_EXCEPTION, Val::into_raw),
             Err(message) => ask.type_error(&message),
+        }
+    };
+
+    /// `part(name)`: the function that a part of the unit is the body of; undefined where there is no such part.
+    part(ask) => {
+        let Ok(name) = ask.text(0) else { return qjs::JS_EXCEPTION };
+        let unit = ask.shared.unit.borrow().clone();
+        match unit.as_ref().and_then(|unit| unit.parts.get(&name)) {
+            Some(code) => ask.js.load(code).map_or(qjs::JS_EXCEPTION, Val::into_raw),
+            None => qjs::JS_UNDEFINED,
         }
     };
 

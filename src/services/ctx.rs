@@ -48,6 +48,8 @@ pub struct Ctx {
     pub chain: Arc<[String]>,
     /// Read hooks that are running: (extension, collection). A hook isn't fired by its own reads.
     pub reading: Arc<[(String, String)]>,
+    /// The delivery of the outbox that is being run, in its own calls and not in those of hooks that they trigger.
+    pub delivery: Option<uuid::Uuid>,
     /// Whether this is a hook's call inside somebody's operation: what it writes joins that operation's transaction.
     joined: bool,
     /// The savepoint of the `transaction()` that this belongs to.
@@ -88,6 +90,7 @@ impl Ctx {
             depth: start.depth,
             chain: Arc::clone(&start.chain),
             reading: Arc::from([]),
+            delivery: start.delivery,
             joined: op.intent == Intent::Discard,
             savepoint: None,
             wrote: Arc::default(),
@@ -111,6 +114,7 @@ impl Ctx {
             depth,
             chain,
             reading: reading.into(),
+            delivery: None,
             joined: true,
             wrote: Wrote::part_of(&self.wrote),
             turn: Arc::default(),

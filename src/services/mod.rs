@@ -1,4 +1,4 @@
-//! What the host can do, in plain Rust: items, collections, fields, sign-in.
+//! What the host can do, in plain Rust: items, collections, fields, sign-in, jobs, mail.
 //!
 //! Knows tables, rights and the order of a write; knows neither HTTP nor JavaScript. `http` and `bridge` are the doors to it. Hooks are
 //! run through the [`runner::Runner`] that `app` hands in, which is what cuts the cycle services → hooks → sandbox → bridge → services.
@@ -7,9 +7,12 @@ pub mod access;
 pub mod aggregate;
 pub mod collections;
 pub mod core;
+pub mod cron;
 pub mod ctx;
 pub mod fields;
 pub mod items;
+pub mod mail;
+pub mod members;
 pub mod operation;
 pub mod precondition;
 pub mod query;

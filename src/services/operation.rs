@@ -302,6 +302,8 @@ pub struct Start {
     pub depth: u32,
     /// The hooks that led to it.
     pub chain: Arc<[String]>,
+    /// The delivery of the outbox that it is part of.
+    pub delivery: Option<uuid::Uuid>,
     /// An earlier end than `REQUEST_TIMEOUT_MS` from now.
     pub deadline: Option<Instant>,
 }
@@ -309,7 +311,7 @@ pub struct Start {
 impl Start {
     /// An operation that a caller from outside asked for.
     pub fn new(who: Arc<Accountability>, request_id: Arc<str>) -> Self {
-        Self { who, request_id, intent: Intent::Keep, depth: 0, chain: Arc::from([]), deadline: None }
+        Self { who, request_id, intent: Intent::Keep, depth: 0, chain: Arc::from([]), delivery: None, deadline: None }
     }
 
     /// An operation of the host itself.

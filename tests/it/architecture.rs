@@ -10,6 +10,7 @@ use regex::Regex;
 const LAYERS: &[&[&str]] = &[
     &["main", "app", "fuzz"],
     &["http", "mcp"],
+    &["cron"],
     &["extensions"],
     &["bridge"],
     &["services", "sandbox"],
@@ -25,6 +26,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("sqlx", &["src/db/"]),
     ("rusqlite", &["src/db/"]),
     ("sea_query", &["src/db/"]),
+    ("croner", &["src/services/cron/"]),
+    ("chrono_tz", &["src/services/cron/"]),
+    ("lettre", &["src/services/mail/"]),
+    ("chacha20poly1305", &["src/services/mail/"]),
     ("axum", &["src/http/", "src/mcp/", "src/app.rs"]),
 ];
 

@@ -9,8 +9,12 @@ mod support;
 mod actions;
 mod architecture;
 mod auth;
+mod capabilities;
 mod collections;
 mod crashes;
+#[cfg(feature = "test-hooks")]
+mod cron;
+mod custom_services;
 mod dependencies;
 mod documents;
 mod errors;
@@ -23,6 +27,8 @@ mod items;
 #[cfg(feature = "test-hooks")]
 mod jail;
 mod kept;
+#[cfg(feature = "test-hooks")]
+mod mail;
 mod manage;
 mod operation;
 mod permissions;
@@ -34,6 +40,7 @@ mod routes;
 mod runs;
 mod sandbox;
 mod sdk;
+mod secrets;
 mod services;
 mod streaming;
 mod transactions;

@@ -289,7 +289,7 @@ both!(a_test_speaks_for_whom_it_names_and_for_nobody_who_does_not_exist, async |
 });
 
 /// Every verb of `/api/extensions`, with what it answers an admin. `{id}` is an extension of its own for each.
-const VERBS: [(&str, &str, &str, u16); 15] = [
+const VERBS: [(&str, &str, &str, u16); 18] = [
     ("GET", "/api/extensions", "", 200),
     ("POST", "/api/extensions", r#"{"name":"made","type":"filter","event":"articles.items.create","code":"return payload;"}"#, 201),
     ("POST", "/api/extensions/test", r#"{"type":"filter","event":"articles.items.create","code":"return payload;","testPayload":{}}"#, 200),
@@ -303,6 +303,9 @@ const VERBS: [(&str, &str, &str, u16); 15] = [
     ("POST", "/api/extensions/{id}/deactivate", "{}", 200),
     ("POST", "/api/extensions/{id}/clone", "{}", 201),
     ("POST", "/api/extensions/{id}/rollback", r#"{"version":1}"#, 200),
+    ("GET", "/api/extensions/{id}/secrets", "", 200),
+    ("PUT", "/api/extensions/{id}/secrets/{name}", r#"{"value":"a secret value"}"#, 200),
+    ("DELETE", "/api/extensions/{id}/secrets/{name}", "", 404),
     ("GET", "/api/extensions/{unknown}", "", 404),
     ("POST", "/api/extensions/{unknown}/rollback", r#"{"version":1}"#, 404),
 ];
@@ -312,7 +315,7 @@ both!(nobody_but_an_admin_may_do_anything_with_extensions, async |app| {
     let (nobody, granted) = (person(app, &[]).await.client, person(app, &may_all("daas_extensions")).await.client);
     for (method, path, body, status) in VERBS {
         let id = extension(app, json!({ "event": "articles.items.create", "code": "return payload;" })).await;
-        let path = path.replace("{id}", &id).replace("{unknown}", UNKNOWN);
+        let path = path.replace("{id}", &id).replace("{unknown}", UNKNOWN).replace("{name}", "API_KEY");
         let before = (app.get("/api/extensions?limit=-1").await.expect(200).data(), history(app, &id).await);
         for (who, client) in
             [("anonymous", app.anonymous()), ("a user", nobody.clone()), ("one with every right on the rows", granted.clone())]

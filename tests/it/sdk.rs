@@ -39,6 +39,7 @@ export function register(sdk) {
       RouteContext: own(context), Services: own(services), Accountability: own(context.accountability), ExtensionInfo: own(context.extension),
       ItemsService: own(await services.items('articles')), SystemItemsService: own(createItemsService('articles')),
       CollectionsService: own(await services.collections()), FieldsService: own(await services.fields()), LogService: own(services.log),
+      MailService: own(await services.mail()), CronService: own(services.cron),
     });
     return seen;
   } }] });

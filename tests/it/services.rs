@@ -185,10 +185,3 @@ both!(the_schema_can_be_read, async |app| {
     let names = answer.expect(201).data()["out"].clone();
     assert!(!names.to_string().contains("daas_users"), "a caller's own reach: {names}");
 });
-
-both!(capabilities_that_would_not_be_held_are_refused, async |app| {
-    five(app).await;
-    let body = json!({ "event": "articles.items.create", "code": "return payload", "capabilities": ["items:articles:read"] });
-    let refused = create_extension(app, body).await;
-    assert_eq!((refused.status, refused.code().as_str(), refused.field().as_str()), (400, "INVALID_PAYLOAD", "capabilities"));
-});

@@ -51,6 +51,8 @@ async fn system_collections_are_as_the_migrations_made_them() {
             system::extension_versions_table(),
             system::event_samples_table(),
             system::hosts_table(),
+            system::settings_table(),
+            system::mail_sent_table(),
         ]);
         for c in all {
             assert!(c.system);

@@ -48,7 +48,18 @@ pub(super) async fn databases_with(set: impl Fn(&mut DbOptions)) -> Vec<TestDb> 
             DbOptions { url, readers: 2, pool_size: 5, tx_max: Duration::from_secs(5), acquire_timeout: Duration::from_secs(5) };
         set(&mut options);
         let db = Db::open(options.clone()).await.expect("open");
-        assert_eq!(db.migrate(&Clock::system()).await.expect("migrate"), ["0001_init", "0002_extension_folders", "0003_extension_runs"]);
+        assert_eq!(
+            db.migrate(&Clock::system()).await.expect("migrate"),
+            [
+                "0001_init",
+                "0002_extension_folders",
+                "0003_extension_runs",
+                "0004_cron",
+                "0005_mail",
+                "0007_extension_secrets",
+                "0008_custom_services"
+            ]
+        );
         let folder = tempfile::tempdir_in(folder.path()).expect("a folder");
         all.push(TestDb { db, options, _folder: folder });
     }

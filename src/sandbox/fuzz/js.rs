@@ -1,7 +1,7 @@
 //! Isolates that run a script of ours again and again, put back in between.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,8 @@ fn made(code: &'static str, params: &[&str]) -> Isolate {
         Rc::clone(made)
     });
     let source = LoadSource::Body { code: code.to_owned(), params: params.iter().map(|name| (*name).to_owned()).collect(), answers: false };
-    let body = LoadBody { name: "script".into(), source, memory_limit: 32 << 20, max_payload: MAX_RESULT, warm: false };
+    let body =
+        LoadBody { name: "script".into(), source, memory_limit: 32 << 20, max_payload: MAX_RESULT, warm: false, parts: BTreeMap::new() };
     let Ok(Compiled::Whole(unit)) = compile(body) else { panic!("a script of ours compiles") };
     let Ok((isolate, _)) = Isolate::new(&program, &Rc::new(unit), Instant::now() + 4 * LOAD_TIMEOUT) else {
         panic!("a script of ours loads")

@@ -133,8 +133,9 @@ const run = (body, args, data, handler, exchange) => {
   const context = {};
   const keys = ObjectKeys(data);
   for (let i = 0; i < keys.length; i++) if (!(keys[i] in aside)) put(context, keys[i], deepFreeze(data[keys[i]]));
-  // `tx` is the id of the open transaction that these services belong to, if they belong to one.
-  const make = (tx) => {
+  // `tx` is the id of the open transaction that these services belong to, if they belong to one; `path` the custom services whose start
+  // they are made for, and `instances` those that there are.
+  const make = (tx, path, instances = { __proto__: null }) => {
     const services = {};
     for (let i = 0; i < serviceNames.length; i++) {
       let made = false;
@@ -145,7 +146,9 @@ const run = (body, args, data, handler, exchange) => {
         configurable: true,
         get() {
           if (!made) {
-            service = native.service(i)(opened.host, primordials, { __proto__: null, tx, make, data, log: native.log });
+            service = native.service(i)(opened.host, primordials, {
+              __proto__: null, tx, make, data, log: native.log, part: native.part, path, instances,
+            });
             if (isObject(service)) ObjectFreeze(service);
             made = true;
           }

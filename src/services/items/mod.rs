@@ -40,7 +40,12 @@ pub struct ItemsService<'a> {
 }
 
 /// Collections whose rows have a service of their own: written past it they would be rows without meaning.
-const OWN_DOORS: [(&str, &str); 1] = [("daas_extensions", "/api/extensions")];
+const OWN_DOORS: [(&str, &str); 4] = [
+    ("daas_custom_services", "/api/services"),
+    ("daas_extensions", "/api/extensions"),
+    ("daas_cron_jobs", "/api/cron"),
+    ("daas_cron_history", "/api/cron"),
+];
 
 /// Collections that an admin writes without asking any filter hook, so that no hook can lock an admin out.
 const NEVER_FILTERED: [&str; 6] =
@@ -71,7 +76,7 @@ impl<'a> ItemsService<'a> {
         }
         let door = OWN_DOORS.iter().find(|(name, _)| *name == self.name && !self.own_door && action != Action::Read);
         match door {
-            Some((name, door)) => Err(Error::forbidden(format!("`{name}` is written over {door} only, which checks the code"))),
+            Some((name, door)) => Err(Error::forbidden(format!("`{name}` is written over {door} only, which checks what is written"))),
             None => Ok(collection),
         }
     }

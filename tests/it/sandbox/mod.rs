@@ -483,7 +483,7 @@ async fn the_glue_needs_nothing_that_code_can_take_away() {
             const names = Object.getOwnPropertyNames(all[i].prototype); for (let j = 0; j < names.length; j++) Reflect.deleteProperty(all[i].prototype, names[j]); } \
         console.log(1n, [1], { a: 'b' }, new Map()); let told; try { structuredClone(() => 1) } catch (e) { told = e.message } return told";
     let outcome = run(&pool, code).await;
-    assert_eq!(value(&outcome), json!("A Function could not be cloned"));
+    assert_eq!(value(&outcome), json!("A function could not be cloned"));
     let outcome = run(&pool, "delete String.prototype.concat; return (await call('echo', 7))[0]").await;
     assert_eq!(value(&outcome), json!(7));
 }

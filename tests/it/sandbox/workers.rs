@@ -148,7 +148,8 @@ async fn the_hungriest_unit_loses_its_largest_worker_and_is_not_to_blame() {
         tokio::spawn(async move {
             // Once it has nothing to do it may be ended like any other.
             while kept.load(Ordering::Relaxed) && pool.stats().workers.iter().any(|w| w.unit_id == one.id && w.in_flight > 0) {
-                if pids(&pool, &one) != [pid] {
+                // A slow one may have got another beside it.
+                if !pids(&pool, &one).contains(&pid) {
                     kept.store(false, Ordering::Relaxed);
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -180,16 +181,16 @@ async fn only_who_lacks_memory_makes_others_give_theirs() {
         if now > BUDGET as u64 { Ok(()) } else { Err(format!("{} MB", now >> 20)) }
     })
     .await;
-    let holder = pids(&pool, &hungry);
+    let holder = pids(&pool, &hungry)[0];
     // It waits for its own worker, which no memory would give it.
     let spinning = spawn(&pool, &busy, json!({ "ms": 700 }), false);
     in_flight(&pool, 2).await;
     assert_eq!(value(&call(&pool, &busy, json!({ "ms": 1 }), 5_000).await), json!(1));
     assert_eq!(value(&spinning.await.expect("no panic")), json!(1));
-    assert_eq!(pids(&pool, &hungry), holder);
+    assert!(pids(&pool, &hungry).contains(&holder));
     // It waits for memory.
     assert_eq!(value(&call(&pool, &new, json!({}), 5_000).await), json!(1));
-    assert_ne!(pids(&pool, &hungry), holder);
+    assert!(!pids(&pool, &hungry).contains(&holder));
     // What had to give way had asked nothing of the host: it may try again.
     let outcome = holding.await.expect("no panic");
     assert!(outcome.result.is_ok() || was_ended_for_memory(&outcome), "{outcome:?}");

@@ -18,6 +18,8 @@ use super::{Database, eventually, postgres, process};
 
 pub const ADMIN_EMAIL: &str = "admin@example.com";
 pub const ADMIN_PASSWORD: &str = "correct horse battery staple";
+/// `SECRET` of every server.
+pub const SECRET: &str = "a secret that only the tests know, long enough";
 pub const ADMIN_TOKEN: &str = "admin-token-of-the-tests-0123456789";
 
 /// One program with a database and a data directory of its own. Dereferences to a [`Client`] that speaks as the admin.
@@ -94,7 +96,7 @@ impl TestApp {
             ("ADMIN_EMAIL", ADMIN_EMAIL),
             ("ADMIN_PASSWORD", ADMIN_PASSWORD),
             ("ADMIN_TOKEN", ADMIN_TOKEN),
-            ("SECRET", "a secret that only the tests know, long enough"),
+            ("SECRET", SECRET),
             ("LOG_FORMAT", "json"),
         ]
         .map(|(k, v)| (k.to_owned(), v.to_owned()));
@@ -277,6 +279,43 @@ impl TestApp {
                 let row = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_one(&mut connection).await.unwrap_or_else(|e| panic!("{text}: {e}"));
                 row.get(0)
             }
+        }
+    }
+
+    /// The text that a query gives.
+    pub async fn text(&self, text: &str) -> String {
+        match self.database {
+            Database::Sqlite => self.sqlite().query_row(text, [], |row| row.get(0)).unwrap_or_else(|e| panic!("{text}: {e}")),
+            Database::Postgres => {
+                let mut connection = postgres::connect(&self.database_url).await;
+                let row = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_one(&mut connection).await.unwrap_or_else(|e| panic!("{text}: {e}"));
+                row.get(0)
+            }
+        }
+    }
+
+    /// Everything that a table holds, as text.
+    pub async fn dump(&self, table: &str) -> String {
+        match self.database {
+            Database::Sqlite => {
+                let connection = self.sqlite();
+                let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+                let columns = statement.column_count();
+                let mut rows = statement.query([]).unwrap();
+                let mut out = String::new();
+                while let Some(row) = rows.next().unwrap() {
+                    for at in 0..columns {
+                        match row.get_ref(at).unwrap() {
+                            rusqlite::types::ValueRef::Text(bytes) => out.push_str(&String::from_utf8_lossy(bytes)),
+                            other => out.push_str(&format!("{other:?}")),
+                        }
+                        out.push(' ');
+                    }
+                    out.push('\n');
+                }
+                out
+            }
+            Database::Postgres => self.text(&format!("SELECT coalesce(string_agg(t::text, chr(10)), '') FROM {table} t")).await,
         }
     }
 

@@ -15,7 +15,7 @@ pub mod wait;
 
 use std::sync::RwLock;
 
-pub use app::TestApp;
+pub use app::{SECRET, TestApp};
 pub use client::{Answer, Client};
 pub use data::*;
 pub use wait::{SLACK, eventually, still};

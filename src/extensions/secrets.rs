@@ -1,0 +1,203 @@
+//! The secrets of extensions: kept encrypted, written over the API and never read there, handed to the code of their extension only.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::store::{Extensions, admin};
+use crate::bridge::Secrets;
+use crate::config::Secret;
+use crate::db::{Db, Filter, Op, Query, Sort, sql, system, timestamp};
+use crate::error::{Error, ErrorCode, Result};
+use crate::services::Item;
+use crate::services::operation::Start;
+use crate::services::query::{clip, show};
+
+/// Secrets of one extension.
+const MAX_SECRETS: usize = 100;
+/// Longest value, in bytes.
+const MAX_VALUE: usize = 64 * 1024;
+/// Longest name, in bytes.
+const MAX_NAME: usize = 100;
+
+/// A stored secret.
+struct Row {
+    id: String,
+    extension: String,
+    name: String,
+    value: String,
+    updated_at: Value,
+}
+
+impl Row {
+    /// What the value was sealed for.
+    fn owner(&self) -> String {
+        owner(&self.extension, &self.name)
+    }
+}
+
+fn owner(extension: &str, name: &str) -> String {
+    format!("{extension}/{name}")
+}
+
+impl Extensions {
+    /// The names of an extension's secrets, and when each was set.
+    pub async fn secrets(&self, start: Start, id: &str) -> Result<Vec<Item>> {
+        admin(&start.who)?;
+        self.known(start, id).await?;
+        let rows = rows(&self.shared.core.db, Some(id)).await?;
+        let shown = |row: &Row| {
+            let is_readable = self.sealer.open(&row.owner(), &row.value).is_some();
+            Item::from_iter([
+                ("name".to_owned(), json!(row.name)),
+                ("updated_at".to_owned(), row.updated_at.clone()),
+                ("readable".to_owned(), json!(is_readable)),
+            ])
+        };
+        Ok(rows.iter().map(shown).collect())
+    }
+
+    /// Sets a secret. The next call of the extension has it.
+    ///
+    /// # Errors
+    /// 400 for a name or a value that can't be one, 404 where there is no such extension, 409 where a variable of the host has that name.
+    pub async fn set_secret(&self, start: Start, id: &str, name: &str, body: &Item) -> Result<Item> {
+        admin(&start.who)?;
+        let is_name = name.len() <= MAX_NAME
+            && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_name {
+            let why = format!(
+                "The name of a secret has up to {MAX_NAME} letters, digits and `_`, and begins with none of the digits, not: {}",
+                clip(name)
+            );
+            return Err(Error::payload(why).with_field("name"));
+        }
+        if let Some(other) = body.keys().find(|member| *member != "value") {
+            return Err(Error::payload(format!("A secret has the member `value`, not `{}`", clip(other))));
+        }
+        let value = match body.get("value") {
+            Some(Value::String(value)) if (1..=MAX_VALUE).contains(&value.len()) && !value.contains('\0') => value,
+            // What was sent is never shown: it may be the right value in the wrong shape.
+            _ => return Err(Error::payload(format!("`value` must be a text of 1 to {MAX_VALUE} bytes without NUL")).with_field("value")),
+        };
+        self.known(start, id).await?;
+        let core = &self.shared.core;
+        if core.config.extension_env.contains_key(name) {
+            let why = format!("The host gives every extension a variable `{name}`: choose another name for the secret");
+            return Err(Error::new(ErrorCode::Conflict, why).with_field("name"));
+        }
+        let _one = self.change.lock().await;
+        let others = rows(&core.db, Some(id)).await?.iter().filter(|row| row.name != name).count();
+        if others >= MAX_SECRETS {
+            return Err(Error::new(ErrorCode::Conflict, format!("An extension has at most {MAX_SECRETS} secrets")));
+        }
+        let (dialect, table) = (core.db.dialect(), system::extension_secrets_table());
+        let at = timestamp(core.clock.now());
+        let row = Item::from_iter([
+            ("id".to_owned(), json!(Uuid::now_v7().to_string())),
+            ("extension".to_owned(), json!(id)),
+            ("name".to_owned(), json!(name)),
+            ("value".to_owned(), json!(self.sealer.seal(&owner(id, name), value)?)),
+            ("updated_at".to_owned(), json!(at)),
+        ]);
+        core.db.write_all(vec![sql::delete_where(dialect, &table, &of(id, Some(name)))?, sql::insert(dialect, &table, &row, &[])?]).await?;
+        self.swap().await?;
+        Ok(Item::from_iter([("name".to_owned(), json!(name)), ("updated_at".to_owned(), json!(at)), ("readable".to_owned(), json!(true))]))
+    }
+
+    /// Takes a secret away.
+    ///
+    /// # Errors
+    /// 404 where there is no such extension or no such secret.
+    pub async fn delete_secret(&self, start: Start, id: &str, name: &str) -> Result<()> {
+        admin(&start.who)?;
+        self.known(start, id).await?;
+        let core = &self.shared.core;
+        let _one = self.change.lock().await;
+        if !rows(&core.db, Some(id)).await?.iter().any(|row| row.name == name) {
+            return Err(Error::new(ErrorCode::NotFound, format!("The extension has no secret `{}`", clip(name))));
+        }
+        self.forget_secrets(id, Some(name)).await?;
+        self.swap().await
+    }
+
+    /// Deletes the secrets of an extension, or one of them.
+    pub(super) async fn forget_secrets(&self, id: &str, name: Option<&str>) -> Result<()> {
+        let db = &self.shared.core.db;
+        db.write_all(vec![sql::delete_where(db.dialect(), &system::extension_secrets_table(), &of(id, name))?]).await
+    }
+
+    /// The secrets of every extension that has some. Those that were sealed with the secret before are sealed anew.
+    pub(super) async fn all_secrets(&self) -> Result<HashMap<String, Arc<Secrets>>> {
+        let db = &self.shared.core.db;
+        let (dialect, table) = (db.dialect(), system::extension_secrets_table());
+        let mut by_extension: HashMap<String, BTreeMap<String, Secret>> = HashMap::new();
+        let mut anew = Vec::new();
+        for row in rows(db, None).await? {
+            let Some(opened) = self.sealer.open(&row.owner(), &row.value) else {
+                tracing::error!(
+                    extension = row.extension,
+                    name = row.name,
+                    "a secret can't be decrypted: was SECRET changed without SECRET_PREVIOUS?"
+                );
+                continue;
+            };
+            if opened.is_old {
+                let changes = Item::from_iter([("value".to_owned(), json!(self.sealer.seal(&row.owner(), &opened.text)?))]);
+                let unchanged =
+                    Filter::And(vec![Filter::field("id", Op::Eq(json!(row.id))), Filter::field("value", Op::Eq(json!(row.value)))]);
+                anew.push(sql::update_where(dialect, &table, &unchanged, &changes)?);
+            }
+            by_extension.entry(row.extension).or_default().insert(row.name, Secret::new(opened.text));
+        }
+        if !anew.is_empty() {
+            tracing::info!(secrets = anew.len(), "secrets are encrypted with SECRET now: SECRET_PREVIOUS is not needed for them any more");
+            db.write_all(anew).await?;
+        }
+        Ok(by_extension.into_iter().map(|(id, values)| (id, Arc::new(Secrets::new(values)))).collect())
+    }
+
+    /// 404 unless there is such an extension, in a row or in a folder.
+    async fn known(&self, start: Start, id: &str) -> Result<()> {
+        if self.folder_of(id).await?.is_none() {
+            self.stored(start, id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        }
+        Ok(())
+    }
+}
+
+fn of(extension: &str, name: Option<&str>) -> Filter {
+    let extension = Filter::field("extension", Op::Eq(json!(extension)));
+    match name {
+        Some(name) => Filter::And(vec![extension, Filter::field("name", Op::Eq(json!(name)))]),
+        None => extension,
+    }
+}
+
+/// The stored secrets of one extension, or of all, by name.
+async fn rows(db: &Db, extension: Option<&str>) -> Result<Vec<Row>> {
+    const NAMES: [&str; 5] = ["id", "extension", "name", "value", "updated_at"];
+    let table = system::extension_secrets_table();
+    let sort = vec![Sort { field: "name".to_owned(), descending: false }];
+    let query = Query { filter: extension.map(|id| of(id, None)), sort, ..Query::default() };
+    let job = Arc::new((db.sql(&sql::select(db.dialect(), &table, &NAMES, &query)?), sql::types(&table, &NAMES)?));
+    let found = db
+        .read(move |conn| {
+            let job = Arc::clone(&job);
+            Box::pin(async move { conn.select(&job.0, &job.1).await })
+        })
+        .await?;
+    let text =
+        |value: Value| value.as_str().map(str::to_owned).ok_or_else(|| Error::internal(format!("a secret's row holds: {}", show(&value))));
+    found
+        .into_iter()
+        .map(|row| {
+            let mut values = row.into_iter();
+            let mut next = || values.next().unwrap_or_default();
+            Ok(Row { id: text(next())?, extension: text(next())?, name: text(next())?, value: text(next())?, updated_at: next() })
+        })
+        .collect()
+}

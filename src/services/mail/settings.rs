@@ -1,0 +1,220 @@
+//! Which mail server: the environment, and over it what admins set by `/api/settings/smtp`.
+//!
+//! The password is kept encrypted under a key made from the host's secret, and is never answered.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::Aead;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
+use serde_json::{Value, json};
+
+use super::message::mailbox;
+use crate::auth::Accountability;
+use crate::config::Secret;
+use crate::db::sql::{self, Lock};
+use crate::db::{Conn, Filter, Op, Query, system, timestamp};
+use crate::error::{Error, Result};
+use crate::services::members::{only, wrong};
+use crate::services::query::show;
+use crate::services::{Core, Ctx, Item};
+
+/// The row's key.
+const KEY: &str = "smtp";
+/// What the key that encrypts the password is made for.
+const PURPOSE: &str = "smtp password";
+/// Bytes of the random beginning of what is encrypted.
+const NONCE: usize = 12;
+
+const MEMBERS: [&str; 8] = ["enabled", "host", "port", "secure", "ignore_tls", "user", "password", "from"];
+
+/// How to reach the mail server.
+#[derive(Debug, Clone)]
+pub struct Smtp {
+    /// Whether mail is sent at all.
+    pub enabled: bool,
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// TLS from the first byte.
+    pub secure: bool,
+    /// No TLS, even where it is offered.
+    pub ignore_tls: bool,
+    /// Who signs in; nobody where missing.
+    pub user: Option<String>,
+    /// With what.
+    pub password: Option<Secret>,
+    /// The sender of a message that names none.
+    pub from: Option<String>,
+}
+
+impl Smtp {
+    /// Whether the server is this machine, by its name.
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Why nothing can be sent, if that is so.
+    pub fn off(&self) -> Option<&'static str> {
+        match (self.enabled, self.host.is_empty()) {
+            (false, _) => Some("Mail is off: `SMTP_ENABLED` is `false`"),
+            (true, true) => Some("Mail can't be sent: `SMTP_HOST` isn't set"),
+            (true, false) => None,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "enabled": self.enabled,
+            "host": self.host,
+            "port": self.port,
+            "secure": self.secure,
+            "ignore_tls": self.ignore_tls,
+            "user": self.user,
+            "password_set": self.password.is_some(),
+            "from": self.from,
+        })
+    }
+}
+
+/// What holds now.
+pub async fn current(core: &Core) -> Result<Smtp> {
+    merged(core, &stored(core).await?)
+}
+
+/// The same within an operation, on the connection of its transaction where it has one.
+pub async fn current_in(ctx: &Ctx) -> Result<Smtp> {
+    merged(&ctx.core, &ctx.read(|conn| Box::pin(row(conn))).await?)
+}
+
+fn merged(core: &Core, row: &Item) -> Result<Smtp> {
+    let set = |name: &str| row.get(name).filter(|value| !value.is_null());
+    let text = |name: &str, default: &Option<String>| set(name).and_then(Value::as_str).map(str::to_owned).or_else(|| default.clone());
+    let flag = |name: &str, default: bool| set(name).and_then(Value::as_bool).unwrap_or(default);
+    let config = &core.config.smtp;
+    Ok(Smtp {
+        enabled: flag("enabled", config.enabled),
+        host: text("host", &config.host).unwrap_or_default(),
+        port: set("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok()).unwrap_or(config.port),
+        secure: flag("secure", config.secure),
+        ignore_tls: flag("ignore_tls", config.ignore_tls),
+        user: text("user", &config.user),
+        password: match set("password").and_then(Value::as_str) {
+            Some(sealed) => Some(open(core, sealed)?),
+            None => config.password.clone(),
+        },
+        from: text("from", &config.from),
+    })
+}
+
+/// What holds now, without the password.
+///
+/// # Errors
+/// 403 for everybody but admins.
+pub async fn read(core: &Core, who: &Accountability) -> Result<Value> {
+    admin(who)?;
+    Ok(current(core).await?.to_json())
+}
+
+/// Changes settings; null takes one back to what the environment says.
+///
+/// # Errors
+/// 403 for everybody but admins; 400 naming the member and what it may be.
+pub async fn update(core: &Core, who: &Accountability, changes: Item) -> Result<Value> {
+    admin(who)?;
+    only(&changes, &MEMBERS)?;
+    for (name, value) in changes.iter().filter(|(_, value)| !value.is_null()) {
+        check(name, value)?;
+    }
+    let mut set = stored(core).await?;
+    for (name, value) in changes {
+        match (name.as_str(), value) {
+            (_, Value::Null) => drop(set.shift_remove(&name)),
+            ("password", Value::String(password)) => drop(set.insert(name, json!(seal(core, &password)?))),
+            (_, value) => drop(set.insert(name, value)),
+        }
+    }
+    let (table, now) = (system::settings_table(), timestamp(core.clock.now()));
+    let row = Item::from_iter([
+        ("value".to_owned(), Value::Object(set)),
+        ("updated_at".to_owned(), json!(now)),
+        ("updated_by".to_owned(), json!(who.user_id())),
+    ]);
+    let mut whole = row.clone();
+    whole.insert("key".to_owned(), json!(KEY));
+    let dialect = core.db.dialect();
+    let statements = Arc::new((
+        sql::update_where(dialect, &table, &Filter::field("key", Op::Eq(json!(KEY))), &row)?,
+        sql::insert(dialect, &table, &whole, &[])?,
+    ));
+    core.db
+        .write(move |conn| {
+            let statements = Arc::clone(&statements);
+            Box::pin(async move {
+                if conn.execute(&statements.0).await? == 0 {
+                    conn.execute(&statements.1).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    read(core, who).await
+}
+
+fn admin(who: &Accountability) -> Result<()> {
+    if who.is_admin() { Ok(()) } else { Err(Error::forbidden("Settings are managed by admins")) }
+}
+
+fn check(name: &str, value: &Value) -> Result<()> {
+    let not = |wanted: &str| {
+        Err(wrong(name, &format!("must be {wanted}, not: {}", if name == "password" { "…".to_owned() } else { show(value) })))
+    };
+    let line = |text: &str, max: usize| !text.chars().any(char::is_control) && text.len() <= max;
+    match (name, value) {
+        ("enabled" | "secure" | "ignore_tls", Value::Bool(_)) => Ok(()),
+        ("enabled" | "secure" | "ignore_tls", _) => not("true or false"),
+        ("port", value) if value.as_u64().is_some_and(|port| (1..=65_535).contains(&port)) => Ok(()),
+        ("port", _) => not("a whole number from 1 to 65535"),
+        ("host", Value::String(host)) if line(host, 255) && !host.contains(char::is_whitespace) && !host.contains('/') => Ok(()),
+        ("host", _) => not("the name of a mail server"),
+        ("from", Value::String(from)) if line(from, 500) && mailbox(from).is_ok() => Ok(()),
+        ("from", _) => not("an e-mail address, with or without a name"),
+        (_, Value::String(text)) if line(text, 1_000) => Ok(()),
+        _ => not("a text in one line"),
+    }
+}
+
+async fn stored(core: &Core) -> Result<Item> {
+    core.db.read(|conn| Box::pin(row(conn))).await
+}
+
+async fn row(conn: &mut Conn<'_>) -> Result<Item> {
+    let table = system::settings_table();
+    let query = Query { filter: Some(Filter::field("key", Op::Eq(json!(KEY)))), ..Query::default() };
+    let statement = sql::select_locked(conn.dialect(), &table, &["value"], &query, Lock::None)?;
+    let rows = conn.select(&statement, &sql::types(&table, &["value"])?).await?;
+    Ok(rows.into_iter().flatten().next().and_then(|value| value.as_object().cloned()).unwrap_or_default())
+}
+
+fn cipher(core: &Core) -> ChaCha20Poly1305 {
+    ChaCha20Poly1305::new(&core.signer.derive(PURPOSE).into())
+}
+
+fn seal(core: &Core, password: &str) -> Result<String> {
+    let mut sealed = [0; NONCE];
+    getrandom::fill(&mut sealed).map_err(|e| Error::internal(format!("no randomness: {e}")))?;
+    let secret = cipher(core)
+        .encrypt(&sealed.into(), password.as_bytes())
+        .map_err(|e| Error::internal(format!("a password can't be sealed: {e}")))?;
+    Ok(STANDARD.encode([&sealed[..], &secret].concat()))
+}
+
+fn open(core: &Core, sealed: &str) -> Result<Secret> {
+    let other = || Error::internal("the stored SMTP password can't be read with this `SECRET`: set it again");
+    let bytes = STANDARD.decode(sealed).map_err(|_| other())?;
+    let (nonce, secret) = bytes.split_first_chunk::<NONCE>().ok_or_else(other)?;
+    let password = cipher(core).decrypt(&(*nonce).into(), secret).map_err(|_| other())?;
+    String::from_utf8(password).map(Secret::new).map_err(|_| other())
+}
