@@ -127,11 +127,12 @@ impl App {
     /// written, workers end, the database closes.
     pub async fn serve(self, listener: TcpListener, asked: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         let mut drained = self.stop.subscribe();
-        let stop = self.stop.clone();
+        let (stop, extensions) = (self.stop.clone(), Arc::clone(&self.api.extensions));
         let server = http::serve(listener, Arc::clone(&self.api), async move {
             asked.await;
             tracing::info!("ending: no new requests are taken");
             stop.send_replace(true);
+            extensions.close_streams();
         });
         let cut = async move {
             let _ = drained.wait_for(|stopping| *stopping).await;
@@ -152,6 +153,7 @@ impl App {
             }
         }
         api.extensions.flush().await;
+        api.extensions.leave().await;
         pool.shutdown().await;
         api.core.db.close().await;
         served.map_err(|e| Error::internal(format!("the HTTP server failed: {e}")))

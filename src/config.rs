@@ -100,6 +100,11 @@ pub const SETTINGS: &[Setting] = &[
         doc: "how long deliveries to action hooks that were given up are kept in days, 1 to 3650",
     },
     Setting {
+        name: "EVENT_SAMPLES",
+        default: "true",
+        doc: "`false` keeps no samples of what callers send to operations that filter hooks hear",
+    },
+    Setting {
         name: "SANDBOX",
         default: "required",
         doc: "`degraded` starts even where workers can't be locked in by seccomp (development only)",
@@ -258,6 +263,8 @@ pub struct Config {
     pub extension_max_depth: u32,
     /// `EXTENSION_MAX_IN_FLIGHT`.
     pub extension_max_in_flight: usize,
+    /// `EVENT_SAMPLES`.
+    pub event_samples: bool,
     /// `EXTENSION_MAX_WAITING`.
     pub extension_max_waiting: usize,
     /// `CRON_ENABLED`.
@@ -325,6 +332,7 @@ impl Config {
             extension_max_depth: reader.number("EXTENSION_MAX_DEPTH", 1, 64) as u32,
             extension_max_in_flight: reader.number("EXTENSION_MAX_IN_FLIGHT", 1, 10_000) as usize,
             extension_max_waiting: reader.number("EXTENSION_MAX_WAITING", 0, 100_000) as usize,
+            event_samples: reader.flag("EVENT_SAMPLES"),
             cron_enabled: reader.flag("CRON_ENABLED"),
             cron_history_retention: reader.number("CRON_HISTORY_RETENTION", 1, 10_000),
             smtp: SmtpConfig {

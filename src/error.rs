@@ -88,6 +88,8 @@ codes! {
     InvalidForeignKey = "INVALID_FOREIGN_KEY", 409;
     /// Concurrent transactions got in each other's way too often.
     TransactionConflict = "TRANSACTION_CONFLICT", 409;
+    /// `If-Match` names another version than the one that is there.
+    PreconditionFailed = "PRECONDITION_FAILED", 412;
     /// The body is larger than allowed.
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413;
     /// An argument or a result of a hook is larger than `EXTENSION_MAX_PAYLOAD`.

@@ -27,7 +27,7 @@ pub use capability::{Capabilities, RAW_SYSTEM};
 pub use fetch::Mocks;
 pub use scope::{Call, Scope};
 pub use secrets::Secrets;
-pub use session::{CallRecord, Identity, Record, Session};
+pub use session::{CallRecord, HearLine, Identity, Record, Session};
 
 use crate::error::Result;
 use crate::sandbox::ServiceSource;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -32,6 +32,9 @@ enum Place {
     /// Each to an operation of its own.
     Separate(Arc<Core>, Start),
 }
+
+/// Who hears the lines of an invocation, as they come. Must not block.
+pub type HearLine = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
 
 /// One call, as a report shows it.
 #[derive(Debug, Clone)]
@@ -93,6 +96,8 @@ struct Inner {
     record: Mutex<Record>,
     /// What it fetched.
     fetches: Fetches,
+    /// Set once, before the code runs.
+    hears: OnceLock<HearLine>,
     /// When the calls of the record began, in the same order. Locked after the record.
     begins: Mutex<VecDeque<Instant>>,
 }
@@ -129,6 +134,7 @@ impl Session {
             under_way: Mutex::default(),
             record: Mutex::default(),
             fetches: Fetches::default(),
+            hears: OnceLock::new(),
             begins: Mutex::default(),
         }))
     }
@@ -142,6 +148,11 @@ impl Session {
     pub fn with_mocks(self, mocks: Mocks) -> Self {
         self.0.fetches.mocks.get_or_init(|| mocks);
         self
+    }
+
+    /// Has every line told to `hears` as well. Before the code runs, and once.
+    pub fn heard_by(&self, hears: HearLine) {
+        self.0.hears.get_or_init(|| hears);
     }
 
     /// Ends the invocation: what it left open is undone. Answers what it did.
@@ -311,6 +322,8 @@ impl Inner {
         self.fetches.open(around, call, body, guard).await
     }
 
+    /// Every line of `console` and `services.log` goes through here, and from here to all who get it: what must be kept out of all of them
+    /// is kept out here.
     fn line(&self, level: LogLevel, mut message: String) {
         self.identity.secrets.load().redact(&mut message);
         let (extension, request) = (self.identity.name.as_str(), &*self.request_id);
@@ -320,6 +333,9 @@ impl Inner {
             LogLevel::Warn => tracing::warn!(target: "trellis::extension", extension, request, "{message}"),
             // The author's word for it; an error of the host is something else, so it isn't logged as one.
             LogLevel::Error => tracing::warn!(target: "trellis::extension", extension, request, level = "error", "{message}"),
+        }
+        if let Some(hears) = self.hears.get() {
+            hears(level, &message);
         }
         let mut record = self.record();
         if record.lines.len() < MAX_LINES {

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0003_extension_runs",
     "0004_cron",
     "0005_mail",
+    "0006_extension_management",
     "0007_extension_secrets",
     "0008_custom_services",
     "0009_deliveries"

@@ -369,6 +369,59 @@ pub fn extension_runs_table() -> Collection {
     )
 }
 
+/// The saved versions of the rows of `daas_extensions`.
+pub fn extension_versions_table() -> Collection {
+    collection(
+        "daas_extension_versions",
+        vec![
+            field("id", Uuid, vec![]),
+            field("extension", Uuid, vec![Required, Indexed]),
+            field("version", Integer, vec![Required]),
+            field("change", Str, vec![Required]),
+            field("of_version", Integer, vec![]),
+            field("user", Uuid, vec![]),
+            field("request_id", Str, vec![Required]),
+            field("at", Timestamp, vec![Required]),
+            field("definition", Json, vec![Required]),
+        ],
+    )
+}
+
+/// What callers sent to operations that filter hooks heard.
+pub fn event_samples_table() -> Collection {
+    collection(
+        "daas_event_samples",
+        vec![
+            field("id", Uuid, vec![]),
+            field("event", Text, vec![Required, Indexed]),
+            field("collection", Text, vec![Required]),
+            field("user", Uuid, vec![]),
+            field("request_id", Str, vec![Required]),
+            field("depth", Integer, vec![Required]),
+            field("bytes", Integer, vec![Required]),
+            field("left_out", Integer, vec![Required]),
+            field("at", Timestamp, vec![Required, Indexed]),
+            field("payload", Json, vec![]),
+            field("keys", Json, vec![]),
+        ],
+    )
+}
+
+/// The hosts that share the database.
+pub fn hosts_table() -> Collection {
+    collection(
+        "daas_hosts",
+        vec![
+            field("id", Uuid, vec![]),
+            field("name", Str, vec![Required]),
+            field("version", Str, vec![Required]),
+            field("started_at", Timestamp, vec![Required]),
+            field("seen_at", Timestamp, vec![Required, Indexed]),
+            field("extensions", Json, vec![Required]),
+        ],
+    )
+}
+
 /// The secrets of extensions. `value` is encrypted.
 pub fn extension_secrets_table() -> Collection {
     collection(

@@ -31,7 +31,7 @@ pub const FAILURE_MODE: [(&str, bool); 2] = [("closed", false), ("open", true)];
 pub const STATE: [(&str, bool); 2] = [("pristine", false), ("warm", true)];
 
 /// What an author may set. Everything else in the row is the host's.
-const WRITABLE: &[&str] = &[
+pub(super) const WRITABLE: &[&str] = &[
     "id",
     "name",
     "description",

@@ -13,6 +13,7 @@ use super::customs::named_in;
 use super::definition::{Definition, Trigger, check_members};
 use super::failed_run::calls_json;
 use super::failure;
+use super::logs::level_name;
 use super::routes::{RouteEvent, RouteMethod};
 use super::run::{action_input, change_needs, context, filter_input, parse, raw};
 use super::set::{Extension, Origin};
@@ -22,7 +23,7 @@ use crate::auth::Accountability;
 use crate::bridge::{Mocks, Record, Session};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::{EventName, HookKind};
-use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input, LogLevel};
+use crate::sandbox::{Answer, AnswerBody, Exchange, Failure, Input};
 use crate::services::items::check_answer;
 use crate::services::operation::{Intent, Outcome, Start};
 use crate::services::query::{clip, show};
@@ -169,26 +170,46 @@ impl Extensions {
         Ok(report(result, outcome.elapsed, record, extension, &ctx, &|_| None))
     }
 
-    /// Who the test runs as: the caller, or the user or nobody that the request names.
+    /// Who the test runs as: the caller, or the user or nobody that the request names, in the shape of `context.accountability`.
+    ///
+    /// What a user may do follows from who it is, so whatever else is said of it must be so.
     async fn test_caller(&self, start: &Start, asked: Option<&Value>) -> Result<Arc<Accountability>> {
-        let directory = &self.shared.core.directory;
-        match asked {
-            None | Some(Value::Null) => Ok(Arc::clone(&start.who)),
-            Some(Value::Object(asked)) => match asked.get("user") {
-                Some(Value::String(id)) => {
-                    let user = directory
-                        .user(id)
-                        .await?
-                        .ok_or_else(|| Error::payload(format!("`accountability.user`: there is no active user `{}`", clip(id))))?;
-                    Ok(Arc::new(Accountability::user(user)))
-                }
-                None | Some(Value::Null) => Ok(Arc::new(Accountability::anonymous(directory.public().await?))),
-                Some(other) => {
-                    Err(Error::payload(format!("`accountability.user` must be the key of a user, or null, not: {}", show(other))))
-                }
-            },
-            Some(other) => Err(Error::payload(format!("`accountability` must be an object, not: {}", show(other)))),
+        const MEMBERS: [&str; 8] = ["user", "role", "roles", "admin", "app", "email", "ip", "userAgent"];
+        const FOLLOW: [&str; 5] = ["role", "roles", "admin", "app", "email"];
+        let wrong = |message: String| Error::payload(message).with_field("accountability");
+        let asked = match asked {
+            None | Some(Value::Null) => return Ok(Arc::clone(&start.who)),
+            Some(Value::Object(asked)) => asked,
+            Some(other) => return Err(wrong(format!("`accountability` must be an object, not: {}", show(other)))),
+        };
+        if let Some(key) = asked.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
+            return Err(wrong(format!("`accountability` has no member `{}`; it has {}", clip(key), MEMBERS.join(", "))));
         }
+        let directory = &self.shared.core.directory;
+        let mut who = match asked.get("user") {
+            Some(Value::String(id)) => {
+                let user = directory.user(id).await?;
+                Accountability::user(user.ok_or_else(|| wrong(format!("`accountability.user`: there is no active user `{}`", clip(id))))?)
+            }
+            None | Some(Value::Null) => Accountability::anonymous(directory.public().await?),
+            Some(other) => return Err(wrong(format!("`accountability.user` must be the key of a user, or null, not: {}", show(other)))),
+        };
+        for (member, place) in [("ip", &mut who.ip), ("userAgent", &mut who.user_agent)] {
+            match asked.get(member) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) => *place = Some(Arc::from(text.as_str())),
+                Some(other) => return Err(wrong(format!("`accountability.{member}` must be a text, not: {}", show(other)))),
+            }
+        }
+        let is = who.to_json();
+        for member in FOLLOW {
+            if let Some(said) = asked.get(member).filter(|said| !said.is_null() && **said != is[member]) {
+                let message =
+                    format!("`accountability.{member}` is {} for this user, not: {}; name another `user`", show(&is[member]), show(said));
+                return Err(wrong(message));
+            }
+        }
+        Ok(Arc::new(who))
     }
 }
 
@@ -334,13 +355,7 @@ fn report(
 
 /// What a run wrote to console and log.
 pub(super) fn lines(record: &Record) -> Value {
-    let level = |level: &LogLevel| match level {
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Warn => "warn",
-        LogLevel::Error => "error",
-    };
-    record.lines.iter().map(|(l, message)| json!({ "level": level(l), "message": message })).collect()
+    record.lines.iter().map(|(l, message)| json!({ "level": level_name(*l), "message": message })).collect()
 }
 
 /// What a run needed, each once and ready to be listed. Variables of the environment come with the call, so those count that the code

@@ -53,7 +53,19 @@ impl Live {
         Self { advice: Some(advice.into()), ..self }
     }
 
-    fn to_json(&self, owed: Owed) -> Value {
+    /// As other hosts are told of it.
+    fn brief(&self, saved: Option<&Value>, (runs, failed): (u64, u64)) -> Value {
+        json!({
+            "state": self.state,
+            "since": self.since.map(timestamp),
+            "reason": self.reason,
+            "saved_at": saved,
+            "runs": runs,
+            "failed": failed,
+        })
+    }
+
+    fn to_json(&self, owed: Owed, hosts: Value) -> Value {
         let fault = self.last_fault.as_ref().map(|fault| {
             json!({
                 "code": fault.code,
@@ -73,6 +85,7 @@ impl Live {
             "next_trial_at": self.cool_down.as_ref().map(|next| timestamp(next.at)),
             "seconds_left": self.cool_down.as_ref().map(|next| next.seconds_left),
             "deliveries": { "pending": owed.pending, "held": owed.held, "dead": owed.dead },
+            "hosts": hosts,
         })
     }
 }
@@ -80,11 +93,11 @@ impl Live {
 impl Extensions {
     /// Adds to rows what they don't hold: counts since the last flush, and what they are now.
     pub(super) async fn add_live(&self, rows: &mut [Item]) -> Result<()> {
-        let owed = self.owed(rows).await?;
+        let (owed, hosts) = (self.owed(rows).await?, self.by_host().await?);
         for row in rows {
             self.shared.stats.add_to(row);
             let Some(id) = row.get("id").and_then(Value::as_str) else { continue };
-            let live = self.live_of_row(id, row).to_json(owed.get(id).copied().unwrap_or_default());
+            let live = self.live_of_row(id, row).to_json(owed.get(id).copied().unwrap_or_default(), hosts.of(id));
             row.insert("live".to_owned(), live);
         }
         Ok(())
@@ -115,15 +128,17 @@ impl Extensions {
     /// The same of folders, whose rows come from their states.
     pub(super) async fn add_live_of_folders(&self, rows: &mut [(Item, Option<FolderState>)]) -> Result<()> {
         let ids: Vec<Item> = rows.iter().map(|(row, _)| Item::from_iter(row.get("id").map(|id| ("id".to_owned(), id.clone())))).collect();
-        let owed = self.owed(&ids).await?;
+        let (all_owed, hosts) = (self.owed(&ids).await?, self.by_host().await?);
         for (row, state) in rows {
             self.shared.stats.add_to(row);
-            let owed = row.get("id").and_then(Value::as_str).and_then(|id| owed.get(id)).copied().unwrap_or_default();
+            let id = row.get("id").and_then(Value::as_str).unwrap_or_default();
+            let owed = all_owed.get(id).copied().unwrap_or_default();
+            let hosts = hosts.of(id);
             let live = match state {
                 Some(state) => self.live_of_folder(state),
                 None => self.live_in_safe_mode(),
             };
-            row.insert("live".to_owned(), live.to_json(owed));
+            row.insert("live".to_owned(), live.to_json(owed, hosts));
         }
         Ok(())
     }
@@ -151,6 +166,33 @@ impl Extensions {
             .since(Some(self.started))
             .because("EXTENSIONS_SAFE_MODE is on: nothing runs")
             .advise("Deactivate or mend what is at fault, then start without `EXTENSIONS_SAFE_MODE`: what is owed meanwhile waits")
+    }
+
+    /// What every extension is on this host, by id. One that is switched off isn't mentioned.
+    pub(super) fn states_here(&self) -> Item {
+        if self.safe_mode {
+            return Item::new();
+        }
+        let set = self.current();
+        let counted = |id: &str| self.shared.stats.here(id);
+        let mut states = Item::new();
+        for (id, extension) in &set.by_id {
+            if let Origin::Row(_) = extension.origin {
+                let live = match set.unreadable.get(id) {
+                    Some(why) => Live::is("unreadable").since(Some(extension.since)).because(why),
+                    None => set.live(extension, &self.shared.core.clock),
+                };
+                states.insert(id.clone(), live.brief(set.saved.get(id), counted(id)));
+            }
+        }
+        for (id, why) in set.unreadable.iter().filter(|(id, _)| !set.by_id.contains_key(*id)) {
+            states.insert(id.clone(), Live::is("unreadable").because(why).brief(set.saved.get(id), counted(id)));
+        }
+        for (_, state) in self.folders.all() {
+            let id = &state.settings.id;
+            states.insert(id.clone(), self.live_of_folder(&state).brief(None, counted(id)));
+        }
+        states
     }
 
     async fn owed(&self, rows: &[Item]) -> Result<HashMap<String, Owed>> {

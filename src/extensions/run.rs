@@ -14,10 +14,11 @@ use super::set::{Extension, ExtensionSet, LastFault};
 use super::trouble::Trouble;
 use crate::auth::{Accountability, Who};
 use crate::bridge::{Record, Session};
+use crate::db::Collection;
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::Verdict;
 use crate::hooks::outbox::{Caller, Delivery};
-use crate::hooks::{Hook, Registry};
+use crate::hooks::{Hook, ItemsEvent, Registry};
 use crate::sandbox::{Exchange, Failure, Input, Invocation, Outcome};
 use crate::services::ctx::too_deep;
 use crate::services::operation::{Intent, Start};
@@ -83,6 +84,7 @@ impl Snapshot for ExtensionSet {
                 }
             };
             let session = Session::joined(inside, &extension.identity, meta.previous.clone());
+            self.keep_lines(&session, extension, meta.event(), ctx);
             let input = filter_input(extension, hook.handler, ctx, meta, payload)?;
             let left = ctx.op.deadline.saturating_duration_since(tokio::time::Instant::now());
             let timeout = extension.settings.timeout.min(left);
@@ -126,6 +128,7 @@ impl Snapshot for ExtensionSet {
             };
             let start = Start { depth, chain, ..Start::new(Arc::clone(&ctx.who), Arc::clone(&ctx.op.request_id)) };
             let session = Session::separate(Arc::clone(&self.shared.core), start, &extension.identity);
+            self.keep_lines(&session, extension, &event, &ctx);
             let Ok(input) = action_input(&self.shared.core, extension, hook.handler, &ctx.who, &ctx.op.request_id, &Value::Object(meta))
             else {
                 return;
@@ -137,6 +140,13 @@ impl Snapshot for ExtensionSet {
                 Err(failure) => drop(self.failed(extension, run, failure)),
             }
         });
+    }
+
+    fn sample(&self, ctx: &Ctx, collection: &Collection, event: ItemsEvent, meta: &Meta, payload: &Value) {
+        // A dry run leaves nothing behind.
+        if ctx.op.intent == Intent::Keep {
+            self.shared.samples.take(ctx, collection, event, meta, payload);
+        }
     }
 
     fn bad_answer(&self, hook: &Hook, ctx: &Ctx, meta: &Meta, why: &str) -> Error {
@@ -214,6 +224,7 @@ impl ExtensionSet {
         };
         let ctx = self.shared.core.open(&start);
         let session = Session::separate(Arc::clone(&self.shared.core), start, &extension.identity);
+        self.keep_lines(&session, extension, &delivery.event, &ctx);
         let input = match action_input(&self.shared.core, extension, hook.handler, &who, &request_id, &meta) {
             Ok(input) => input,
             Err(error) => return Verdict::Hopeless(error.to_string()),
@@ -256,6 +267,15 @@ impl ExtensionSet {
         }
         let record = session.finish().await;
         (outcome, record)
+    }
+
+    /// Has the lines of a run kept, for those who manage its extension. A dry run leaves none.
+    pub(super) fn keep_lines(&self, session: &Session, extension: &Extension, event: &str, ctx: &Ctx) {
+        if ctx.op.intent == Intent::Keep {
+            let (logs, id) = (Arc::clone(&self.shared.logs), extension.settings.id.clone());
+            let (event, request_id) = (Arc::<str>::from(event), Arc::clone(&ctx.op.request_id));
+            session.heard_by(Box::new(move |level, message| logs.add(&id, level, message, &event, &request_id)));
+        }
     }
 
     /// Counts a run that ended well.

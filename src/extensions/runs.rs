@@ -4,16 +4,17 @@
 //! not more than fit in little memory. Nothing of this happens in the path of a request.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::failed_run::FailedRun;
+use super::rows::{self, Page};
 use crate::clock::Clock;
-use crate::db::{Db, FieldType, Filter, Op, Query, Sort, Sql, sql, system, timestamp};
+use crate::db::{Db, Filter, Op, Query, Sort, Sql, sql, system, timestamp};
 use crate::error::{ErrorCode, Result};
 use crate::services::Item;
 
@@ -121,6 +122,11 @@ impl Runs {
         Self { db, clock, host: host_name(), waiting: Mutex::default(), writing: tokio::sync::Mutex::default() }
     }
 
+    /// The name of this host.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,61 +194,33 @@ impl Runs {
 
     /// At most one batch of each kind, so that no look takes long: what is left is found by the next.
     async fn prune(&self, pruning: &mut Pruning) -> Result<()> {
+        let table = system::extension_runs_table();
         let grown: Vec<String> = pruning.written.iter().filter(|(_, written)| **written >= LOOK_AFTER).map(|(id, _)| id.clone()).collect();
         for extension in grown {
             let query =
                 Query { filter: Some(of(&extension)), sort: newest_first(), limit: Some(BATCH as u64), offset: KEPT, ..Query::default() };
-            if self.delete_batch(&query).await? < BATCH {
+            if rows::delete_batch(&self.db, &table, &query).await? < BATCH {
                 pruning.written.insert(extension, 0);
             }
         }
         if pruning.aged.is_none_or(|at| at.elapsed() >= AGE_LOOK) {
             let before = Filter::field("at", Op::Lt(json!(timestamp(self.clock.now() - KEPT_FOR))));
-            if self.delete_batch(&Query { filter: Some(before), limit: Some(BATCH as u64), ..Query::default() }).await? < BATCH {
+            let old = Query { filter: Some(before), limit: Some(BATCH as u64), ..Query::default() };
+            if rows::delete_batch(&self.db, &table, &old).await? < BATCH {
                 pruning.aged = Some(Instant::now());
             }
         }
         Ok(())
     }
 
-    /// Deletes the rows that a query finds. Answers how many.
-    async fn delete_batch(&self, query: &Query) -> Result<usize> {
-        let (dialect, table) = (self.db.dialect(), system::extension_runs_table());
-        let statement = self.db.sql(&sql::keys(dialect, &table, query)?);
-        let keys: Vec<Value> = self.select(statement, vec![FieldType::Uuid]).await?.into_iter().flatten().collect();
-        if !keys.is_empty() {
-            self.db.write_all(vec![sql::delete_by_keys(dialect, &table, &keys, None, &[])?]).await?;
-        }
-        Ok(keys.len())
-    }
-
-    async fn select(&self, statement: Sql, types: Vec<FieldType>) -> Result<Vec<Vec<Value>>> {
-        let job = Arc::new((statement, types));
-        self.db
-            .read(move |conn| {
-                let job = Arc::clone(&job);
-                Box::pin(async move { conn.select(&job.0, &job.1).await })
-            })
-            .await
-    }
-
-    /// A page of the failed runs of an extension, the last first, and how many there are. `page` counts from 1.
-    pub async fn page(&self, extension: &str, page: u64, limit: u64) -> Result<(Vec<Item>, u64)> {
+    /// A page of the failed runs of an extension, the last first, and how many there are.
+    pub(super) async fn page(&self, extension: &str, page: Page) -> Result<(Vec<Item>, u64)> {
         // What happened before this question is part of the answer.
         if self.waiting().by_extension.contains_key(extension) || self.writing.try_lock().is_err() {
             let mut pruning = self.writing.lock().await;
             self.write(&mut pruning).await;
         }
-        let (dialect, table) = (self.db.dialect(), system::extension_runs_table());
-        let names: Vec<&str> = table.fields.iter().map(|field| field.name.as_str()).collect();
-        let offset = page.saturating_sub(1).saturating_mul(limit).min(i64::MAX.unsigned_abs());
-        let query = Query { filter: Some(of(extension)), sort: newest_first(), limit: Some(limit), offset, ..Query::default() };
-        let statement = self.db.sql(&sql::select(dialect, &table, &names, &query)?);
-        let rows = self.select(statement, sql::types(&table, &names)?).await?;
-        let counted = self.db.sql(&sql::count(dialect, &table, &Query { filter: Some(of(extension)), ..Query::default() })?);
-        let count = self.select(counted, vec![FieldType::BigInteger]).await?.into_iter().flatten().next().unwrap_or_default();
-        let count = count.as_u64().or_else(|| count.as_str()?.parse().ok()).unwrap_or_default();
-        Ok((rows.into_iter().map(|row| names.iter().map(|name| (*name).to_owned()).zip(row).collect()).collect(), count))
+        page.read(&self.db, &system::extension_runs_table(), of(extension), newest_first()).await
     }
 
     /// The extension is gone: so are its failed runs. What was a folder may come again, a row never does.
@@ -269,7 +247,7 @@ fn of(extension: &str) -> Filter {
 }
 
 fn newest_first() -> Vec<Sort> {
-    ["at", "id"].map(|field| Sort { field: field.to_owned(), descending: true }).to_vec()
+    rows::descending(&["at", "id"])
 }
 
 /// `web-1:4711`: the machine and the process.

@@ -84,6 +84,7 @@ impl ExtensionSet {
             context: context(&self.shared.core, extension, &who, &start.request_id, more)?,
         };
         let session = Session::separate(Arc::clone(&self.shared.core), start, &extension.identity);
+        self.keep_lines(&session, extension, &event, &ctx);
         let exchange = Exchange { body, answer, gone, stream_timeout: extension.settings.stream_timeout };
         let (outcome, record) = self.invoke(extension, input, extension.settings.timeout, false, session, Some(exchange)).await;
         let run = Run { ctx: &ctx, event: &event, admission, elapsed: outcome.elapsed, record };

@@ -9,9 +9,12 @@ use chrono::{DateTime, Utc};
 use super::breaker::Breaker;
 use super::customs::Customs;
 use super::definition::{Definition, Settings, Status, Trigger};
+use super::hosts::Hosts;
+use super::logs::Logs;
 use super::registered::Registered;
 use super::routes::{Access, Route, Table};
 use super::runs::Runs;
+use super::samples::Samples;
 use super::stats::Stats;
 use crate::bridge::{Capabilities, Identity};
 use crate::hooks::{Hook, Registry};
@@ -28,6 +31,12 @@ pub struct Shared {
     pub stats: Stats,
     /// The failed runs.
     pub runs: Runs,
+    /// The lines that they wrote.
+    pub logs: Arc<Logs>,
+    /// What callers sent to what they guard.
+    pub samples: Samples,
+    /// This host among others.
+    pub hosts: Hosts,
 }
 
 /// Where an extension comes from.
@@ -209,6 +218,8 @@ pub struct ExtensionSet {
     pub(super) customs: Arc<Customs>,
     /// Rows that can't be understood, by id, and why: they run nothing.
     pub(super) unreadable: HashMap<String, String>,
+    /// When the rows that it was built of were saved, by id.
+    pub(super) saved: HashMap<String, serde_json::Value>,
 }
 
 impl ExtensionSet {
@@ -222,9 +233,11 @@ impl ExtensionSet {
         safe_mode: bool,
     ) -> Self {
         let now = shared.core.clock.now();
-        let (mut by_id, mut unreadable) = (HashMap::new(), HashMap::new());
+        let (mut by_id, mut unreadable, mut saved) = (HashMap::new(), HashMap::new(), HashMap::new());
         for row in rows {
             let id = row.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+            let at = ["updated_at", "created_at"].iter().find_map(|name| row.get(*name).filter(|at| !at.is_null()));
+            saved.insert(id.clone(), at.cloned().unwrap_or_default());
             match Definition::from_row(&row) {
                 Ok(definition) if definition.status == Status::Inactive || safe_mode => {}
                 Ok(definition) => {
@@ -275,7 +288,7 @@ impl ExtensionSet {
         let registry = Registry::new(hooks);
         let (routes, conflicts) = Table::build(by_id.values().flat_map(|extension| extension.routes.iter().cloned()).collect());
         let conflicts = conflicts.into_iter().map(|conflict| (conflict.loser, conflict.message)).collect();
-        Self { shared: Arc::clone(shared), registry, routes, conflicts, by_id, customs, unreadable }
+        Self { shared: Arc::clone(shared), registry, routes, conflicts, by_id, customs, unreadable, saved }
     }
 
     /// What a unit of the host's own, which may use all custom services, loads of them.

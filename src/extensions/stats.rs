@@ -31,17 +31,27 @@ pub struct Stats {
     clock: Clock,
     /// By extension id. Short sections only: a std mutex.
     counts: Mutex<HashMap<String, Counts>>,
+    /// Runs and failed ones since the host began, by extension id. Short sections only: a std mutex.
+    here: Mutex<HashMap<String, (u64, u64)>>,
 }
 
 impl Stats {
     /// Counters at zero.
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock, counts: Mutex::default() }
+        Self { db, clock, counts: Mutex::default(), here: Mutex::default() }
     }
 
     /// Counts one run. `error` is what went wrong, for `last_error`.
     pub fn count(&self, extension: &str, elapsed: Duration, error: Option<&str>) {
         let now = self.clock.now();
+        {
+            let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+            let (runs, failed) = match here.get_mut(extension) {
+                Some(entry) => entry,
+                None => here.entry(extension.to_owned()).or_default(),
+            };
+            (*runs, *failed) = (*runs + 1, *failed + u64::from(error.is_some()));
+        }
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = match counts.get_mut(extension) {
             Some(entry) => entry,
@@ -53,6 +63,16 @@ impl Stats {
         if let Some(error) = error {
             entry.last_error = Some((clean(error), now));
         }
+    }
+
+    /// Runs of an extension since the host began, and how many of them failed.
+    pub fn here(&self, extension: &str) -> (u64, u64) {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).get(extension).copied().unwrap_or_default()
+    }
+
+    /// The extension is gone.
+    pub fn forget(&self, extension: &str) {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).remove(extension);
     }
 
     /// Takes note of something wrong with a run that was counted, or that never began.

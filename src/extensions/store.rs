@@ -10,9 +10,13 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::definition::{self, Definition, Status};
 use super::folders::{self, Folders};
+use super::history::version_of;
+use super::hosts::Hosts;
+use super::logs::{Lines, Listening, Logs, Wanted};
+use super::rows::Page;
 use super::runs::Runs;
+use super::samples::Samples;
 use super::set::{Extension, ExtensionSet, Origin, Shared};
 use super::stats::{self, Stats};
 use super::trouble::load_report;
@@ -25,7 +29,6 @@ use crate::hooks::outbox::{self, Delivery};
 use crate::sandbox::{LoadFailure, Pool};
 use crate::services::items::{ItemsService, Listing};
 use crate::services::operation::Start;
-use crate::services::query::{clip, show};
 use crate::services::runner::{Runner, Snapshot};
 use crate::services::{Core, Item};
 
@@ -77,7 +80,10 @@ impl Extensions {
         let safe_mode = core.config.safe_mode;
         let stats = Stats::new(core.db.clone(), core.clock.clone());
         let (runs, started) = (Runs::new(core.db.clone(), core.clock.clone()), core.clock.now());
-        let shared = Arc::new(Shared { core, pool, stats, runs });
+        let logs = Arc::new(Logs::new(core.clock.clone()));
+        let samples = Samples::new(core.db.clone(), core.clock.clone(), core.config.event_samples);
+        let hosts = Hosts::new(core.db.clone(), core.clock.clone(), runs.host().to_owned());
+        let shared = Arc::new(Shared { core, pool, stats, runs, logs, samples, hosts });
         let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), Arc::default(), None, safe_mode);
         Arc::new(Self {
             shared,
@@ -131,10 +137,12 @@ impl Extensions {
         Ok(())
     }
 
-    /// Writes the counters and the failed runs. Called once a second, and at the end.
+    /// Writes the counters, the failed runs and the samples, and tells the other hosts what the extensions are here. Called once a second, and at the end.
     pub async fn flush(&self) {
         self.shared.stats.flush().await;
         self.shared.runs.flush().await;
+        self.shared.samples.flush().await;
+        self.tell_hosts().await;
         if self.still_held.swap(false, Ordering::Relaxed) && self.unhold().await.is_err() {
             self.still_held.store(true, Ordering::Relaxed);
         }
@@ -159,24 +167,26 @@ impl Extensions {
         Ok(listing)
     }
 
-    /// One row with what is known of it beyond the row, and its last failed runs.
-    pub async fn read(&self, start: Start, id: &str, query: &Item) -> Result<Item> {
+    /// One row with what is known of it beyond the row, and its last failed runs; and its version, which a folder has none of.
+    pub async fn read(&self, start: Start, id: &str, query: &Item) -> Result<(Item, Option<String>)> {
         admin(&start.who)?;
-        let mut row = match self.folder_of(id).await? {
+        let (mut row, version) = match self.folder_of(id).await? {
             Some(mut row) => {
                 keep_fields(&mut row, query);
-                row
+                (row, None)
             }
             None => {
+                // The version first: should the row change between the two, a write that builds on it is refused, not let through.
+                let version = version_of(&self.stored(start.clone(), id, &Item::new()).await?);
                 let mut row = [self.stored(start, id, query).await?];
                 self.add_live(&mut row).await?;
                 let [row] = row;
-                row
+                (row, Some(version))
             }
         };
-        let (runs, _) = self.shared.runs.page(id, 1, LAST_RUNS).await?;
+        let (runs, _) = self.shared.runs.page(id, Page { limit: LAST_RUNS, page: 1 }).await?;
         row.insert("runs".to_owned(), json!(runs));
-        Ok(row)
+        Ok((row, version))
     }
 
     /// A page of the failed runs of an extension, the last first. The query has `limit` (1 to 100) and `page` (from 1).
@@ -185,23 +195,47 @@ impl Extensions {
     /// 400 for another parameter or value, 404 where there is no such extension.
     pub async fn failed_runs(&self, start: Start, id: &str, query: &Item) -> Result<Listing> {
         admin(&start.who)?;
-        if let Some(name) = query.keys().find(|name| !["limit", "page"].contains(&name.as_str())) {
-            return Err(Error::query(format!("Failed runs are asked for with `limit` and `page`, not with `{}`", clip(name))));
-        }
-        let number = |name: &str, default: u64, max: u64| match query.get(name) {
-            None | Some(Value::Null) => Ok(default),
-            Some(value) => value
-                .as_u64()
-                .or_else(|| value.as_str()?.parse().ok())
-                .filter(|number| (1..=max).contains(number))
-                .ok_or_else(|| Error::query(format!("`{name}` must be a whole number from 1 to {max}, not: {}", show(value)))),
-        };
-        let (limit, page) = (number("limit", 25, 100)?, number("page", 1, 1_000_000)?);
+        let page = Page::parse(query, "Failed runs")?;
         if self.folder_of(id).await?.is_none() {
             self.stored(start, id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
         }
-        let (items, total) = self.shared.runs.page(id, page, limit).await?;
-        Ok(Listing { items, page, limit: i64::try_from(limit).unwrap_or(i64::MAX), total_count: Some(total), filter_count: None })
+        Ok(page.listing(self.shared.runs.page(id, page).await?))
+    }
+
+    /// Which lines of an extension a caller asks for, who may.
+    ///
+    /// # Errors
+    /// 400 for another parameter or value, 404 where there is no such extension.
+    pub async fn lines_wanted(&self, start: &Start, id: &str, query: &Item) -> Result<Wanted> {
+        admin(&start.who)?;
+        let wanted = Wanted::parse(query)?;
+        if self.folder_of(id).await?.is_none() {
+            self.stored(start.clone(), id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        }
+        Ok(wanted)
+    }
+
+    /// The lines that an extension wrote on this host, and the host's name.
+    pub fn lines(&self, id: &str, wanted: &Wanted) -> (Lines, &str) {
+        (self.shared.logs.read(id, wanted), self.shared.runs.host())
+    }
+
+    /// The same, and those that come.
+    ///
+    /// # Errors
+    /// 503 where too many listen already.
+    pub fn listen(&self, id: &str, wanted: &Wanted) -> Result<(Lines, Listening)> {
+        self.shared.logs.listen(id, wanted)
+    }
+
+    /// Ends every stream of lines: the host is ending.
+    pub fn close_streams(&self) {
+        self.shared.logs.close();
+    }
+
+    /// Whether there still is such an extension. When in doubt, yes.
+    pub async fn is_there(&self, id: &str) -> bool {
+        self.folders.find(id).is_some() || self.current().exists(id).await
     }
 
     /// The row as it is stored.
@@ -224,93 +258,14 @@ impl Extensions {
         Ok(self.folder_rows().await?.into_iter().find(|row| row.get("id") == Some(&json!(id))))
     }
 
-    /// Stores a new extension: checked, compiled, live.
-    pub async fn create(&self, start: Start, item: Item) -> Result<Item> {
-        admin(&start.who)?;
-        definition::check_members(&item)?;
-        self.check(&item, None).await?;
-        let _one = self.change.lock().await;
-        let row = self
-            .shared
-            .core
-            .operate(start, |ctx| {
-                let item = item.clone();
-                async move { ItemsService::by_own_door(&ctx, TABLE).create(vec![item]).await }
-            })
-            .await?;
-        self.swap().await?;
-        self.look_at_conflicting().await;
-        row.into_iter().next().ok_or_else(|| Error::internal("a new extension has no row"))
-    }
-
-    /// Changes an extension: checked, compiled, live. Saving ends a cool-down, and mended code ends an `error`.
-    pub async fn update(&self, start: Start, id: &str, mut changes: Item) -> Result<Item> {
-        admin(&start.who)?;
-        self.is_row(id)?;
-        definition::check_members(&changes)?;
-        if changes.shift_remove("id").is_some_and(|new| new != id) {
-            return Err(Error::payload("`id` can't be changed").with_field("id"));
-        }
-        let old = self.stored(start.clone(), id, &Item::new()).await?;
-        let mut merged = old.clone();
-        merged.extend(changes.clone());
-        let mends = ["code", "type", "memory_limit_mb"].iter().any(|member| changes.contains_key(*member));
-        if mends && old.get("status") == Some(&json!("error")) && !changes.contains_key("status") {
-            merged.insert("status".to_owned(), json!("active"));
-            changes.insert("status".to_owned(), json!("active"));
-        }
-        self.check(&merged, Some(&old)).await?;
-        let _one = self.change.lock().await;
-        let key = json!(id);
-        let row = self
-            .shared
-            .core
-            .operate(start, |ctx| {
-                let (key, changes) = (key.clone(), changes.clone());
-                async move { ItemsService::by_own_door(&ctx, TABLE).update(vec![key], changes).await }
-            })
-            .await?;
-        self.swap().await?;
-        self.look_at_conflicting().await;
-        if let Some(extension) = self.current().by_id.get(id) {
-            extension.breaker.reset();
-            extension.route_breaker.reset();
-        }
-        let mut row = [row.into_iter().next().ok_or_else(|| Error::internal("a changed extension has no row"))?];
-        // The change is made, whatever comes of this.
-        if let Err(error) = self.add_live(&mut row).await {
-            tracing::warn!(%error, extension = id, "what an extension is now could not be told");
-        }
-        let [row] = row;
-        Ok(row)
-    }
-
-    /// Deletes an extension.
-    pub async fn delete(&self, start: Start, id: &str) -> Result<()> {
-        admin(&start.who)?;
-        self.is_row(id)?;
-        let _one = self.change.lock().await;
-        let key = json!(id);
-        self.shared
-            .core
-            .operate(start, |ctx| {
-                let key = key.clone();
-                async move { ItemsService::by_own_door(&ctx, TABLE).delete(vec![key]).await }
-            })
-            .await?;
-        self.swap().await?;
-        self.look_at_conflicting().await;
-        let core = &self.shared.core;
-        self.forget_runs(id, true).await;
-        self.forget_secrets(id, None).await?;
-        self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
-    }
-
-    /// The failed runs of an extension that is gone go as well; those that can't be deleted now go by their age.
+    /// What is kept of an extension that is gone goes as well: its lines, its counts here, its failed runs; of these, those that can't be
+    /// deleted now go by their age.
     pub(super) async fn forget_runs(&self, id: &str, for_good: bool) {
         if let Err(error) = self.shared.runs.forget(id, for_good).await {
             tracing::warn!(%error, extension = id, "the failed runs of a deleted extension could not be deleted");
         }
+        self.shared.logs.forget(id);
+        self.shared.stats.forget(id);
     }
 
     /// What was held back while its extension couldn't run goes on where it can now.
@@ -336,26 +291,6 @@ impl Extensions {
                 Box::pin(async move { conn.execute(&statement).await.map(drop) })
             })
             .await
-    }
-
-    /// Checks a row as it is about to be stored, and that its code compiles under its limits, in a worker.
-    async fn check(&self, row: &Item, old: Option<&Item>) -> Result<()> {
-        let unchanged = |members: &[&str]| old.is_some_and(|old| members.iter().all(|member| old.get(*member) == row.get(*member)));
-        // Switching off is always possible, whatever else is wrong with the row.
-        if row.get("status") == Some(&json!("inactive")) && unchanged(&definition::CHECKED) {
-            return Ok(());
-        }
-        let definition = Definition::from_row(row)?;
-        if definition.status == Status::Error {
-            return Err(Error::payload("`status`: must be `active` or `inactive`; the host sets `error`").with_field("status"));
-        }
-        let was_broken = old.is_some_and(|old| old.get("status") == Some(&json!("error")));
-        if unchanged(&["code", "type", "name", "memory_limit_mb", "state"]) && !was_broken {
-            return Ok(());
-        }
-        // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
-        let candidate = Extension::of_row(definition, &self.current().customs, &self.shared.pool, self.shared.core.clock.now());
-        self.shared.pool.check(&candidate.unit).await.map_err(invalid_code).map(drop)
     }
 }
 

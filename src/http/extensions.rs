@@ -10,11 +10,13 @@ use axum::routing::{get, post, put};
 use serde_json::json;
 
 use super::error::ApiError;
+use super::etag::{Expected, tagged};
+use super::extension_logs::logs;
 use super::items::listed;
 use super::request::{Call, Key, data, detached};
 use super::{Api, App};
 use crate::error::Result;
-use crate::extensions::TestRequest;
+use crate::extensions::{Change, TestRequest, version_of};
 use crate::services::Item;
 
 type Answer = Result<Response, ApiError>;
@@ -26,10 +28,14 @@ pub fn routes() -> Router<Arc<Api>> {
         .route("/api/extensions/test", post(test))
         .route("/api/extensions/{id}", get(read).patch(update).delete(delete))
         .route("/api/extensions/{id}/runs", get(runs))
+        .route("/api/extensions/{id}/logs", get(logs))
         .route("/api/extensions/{id}/secrets", get(secrets))
         .route("/api/extensions/{id}/secrets/{name}", put(set_secret).delete(delete_secret))
         .route("/api/extensions/{id}/activate", post(activate))
         .route("/api/extensions/{id}/deactivate", post(deactivate))
+        .route("/api/extensions/{id}/clone", post(clone))
+        .route("/api/extensions/{id}/history", get(history))
+        .route("/api/extensions/{id}/rollback", post(rollback))
 }
 
 async fn list(State(api): App, call: Call) -> Answer {
@@ -37,11 +43,20 @@ async fn list(State(api): App, call: Call) -> Answer {
 }
 
 async fn read(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
-    Ok(data(api.extensions.read(call.start, &id, &call.query).await?))
+    let (row, version) = api.extensions.read(call.start, &id, &call.query).await?;
+    let answer = data(row);
+    Ok(match version {
+        Some(version) => tagged(answer, &version),
+        None => answer,
+    })
 }
 
 async fn runs(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
     Ok(listed(api.extensions.failed_runs(call.start, &id, &call.query).await?))
+}
+
+async fn history(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    Ok(listed(api.extensions.history(call.start, &id, &call.query).await?))
 }
 
 async fn secrets(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
@@ -59,31 +74,56 @@ async fn delete_secret(State(api): App, Key((id, name)): Key<(String, String)>, 
 }
 
 async fn create(State(api): App, call: Call) -> Answer {
+    call.admin("manage extensions")?;
     let body = call.object()?;
     let row = detached(async move { api.extensions.create(call.start, body).await }).await?;
-    Ok((StatusCode::CREATED, data(row)).into_response())
+    Ok((StatusCode::CREATED, saved(row)).into_response())
 }
 
-async fn update(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+async fn update(State(api): App, Key(id): Key<String>, expected: Expected, call: Call) -> Answer {
+    call.admin("manage extensions")?;
     let changes = call.object()?;
-    change(api, id, call, changes).await
+    change(api, id, expected, call, changes, Change::Update).await
 }
 
-async fn activate(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
-    change(api, id, call, Item::from_iter([("status".to_owned(), json!("active"))])).await
+async fn activate(State(api): App, Key(id): Key<String>, expected: Expected, call: Call) -> Answer {
+    change(api, id, expected, call, status("active"), Change::Activate).await
 }
 
-async fn deactivate(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
-    change(api, id, call, Item::from_iter([("status".to_owned(), json!("inactive"))])).await
+async fn deactivate(State(api): App, Key(id): Key<String>, expected: Expected, call: Call) -> Answer {
+    change(api, id, expected, call, status("inactive"), Change::Deactivate).await
 }
 
-async fn change(api: Arc<Api>, id: String, call: Call, changes: Item) -> Answer {
-    Ok(data(detached(async move { api.extensions.update(call.start, &id, changes).await }).await?))
+fn status(status: &str) -> Item {
+    Item::from_iter([("status".to_owned(), json!(status))])
 }
 
-async fn delete(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
-    detached(async move { api.extensions.delete(call.start, &id).await }).await?;
+async fn change(api: Arc<Api>, id: String, Expected(expected): Expected, call: Call, changes: Item, change: Change) -> Answer {
+    Ok(saved(detached(async move { api.extensions.update(call.start, &id, changes, change, &expected).await }).await?))
+}
+
+async fn rollback(State(api): App, Key(id): Key<String>, Expected(expected): Expected, call: Call) -> Answer {
+    call.admin("manage extensions")?;
+    let body = call.object()?;
+    Ok(saved(detached(async move { api.extensions.rollback(call.start, &id, &body, &expected).await }).await?))
+}
+
+async fn clone(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
+    call.admin("manage extensions")?;
+    let body = if call.has_body() { call.object()? } else { Item::new() };
+    let row = detached(async move { api.extensions.duplicate(call.start, &id, &body).await }).await?;
+    Ok((StatusCode::CREATED, saved(row)).into_response())
+}
+
+async fn delete(State(api): App, Key(id): Key<String>, Expected(expected): Expected, call: Call) -> Answer {
+    detached(async move { api.extensions.delete(call.start, &id, &expected).await }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A row that was just saved, with its version.
+fn saved(row: Item) -> Response {
+    let version = version_of(&row);
+    tagged(data(row), &version)
 }
 
 async fn test(State(api): App, call: Call) -> Answer {

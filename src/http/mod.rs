@@ -7,8 +7,10 @@ mod collections;
 mod cron;
 mod deliveries;
 mod error;
+mod etag;
 mod ext;
 mod ext_headers;
+mod extension_logs;
 mod extensions;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;

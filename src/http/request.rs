@@ -36,6 +36,8 @@ pub struct Call {
     pub query: Item,
     /// From where.
     pub origin: Origin,
+    /// How they said who they are, to be asked again by what lasts.
+    pub credentials: Credentials,
     body: Vec<u8>,
 }
 
@@ -48,11 +50,8 @@ impl FromRequest<Arc<Api>> for Call {
         let mut pairs = pairs(parts.uri.query().unwrap_or_default())?;
         pairs.retain(|(name, _)| name != ACCESS_TOKEN);
         let origin = origin(&parts);
-        let who = match Credentials::of(&parts)? {
-            Credentials::Bearer(token) | Credentials::Query(token) => api.sessions.bearer(&token).await?,
-            Credentials::Nobody => api.sessions.anonymous().await?,
-        };
-        let who = located(who, &origin);
+        let credentials = Credentials::of(&parts)?;
+        let who = located(credentials.owner(api).await?, &origin);
         let body = to_bytes(body, MAX_BODY)
             .await
             .map_err(|_| Error::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {MAX_BODY} bytes, or it was cut off")))?;
@@ -63,7 +62,7 @@ impl FromRequest<Arc<Api>> for Call {
         if !body.is_empty() && !is_json {
             return Err(Error::new(ErrorCode::UnsupportedMediaType, "The body must be JSON: send `Content-Type: application/json`").into());
         }
-        Ok(Self { start: Start::new(Arc::new(who), id), query: query::from_pairs(pairs)?, origin, body: body.to_vec() })
+        Ok(Self { start: Start::new(Arc::new(who), id), query: query::from_pairs(pairs)?, origin, credentials, body: body.to_vec() })
     }
 }
 
@@ -127,6 +126,17 @@ impl Credentials {
             return bearer(value).map(Self::Bearer).ok_or_else(malformed);
         }
         Ok(in_query(parts).pop().map_or(Self::Nobody, Self::Query))
+    }
+
+    /// Whose they are now.
+    ///
+    /// # Errors
+    /// `TokenExpired` and `InvalidCredentials` for a token that stands for nobody.
+    pub async fn owner(&self, api: &Api) -> Result<Accountability> {
+        match self {
+            Self::Bearer(token) | Self::Query(token) => api.sessions.bearer(token).await,
+            Self::Nobody => api.sessions.anonymous().await,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::query::{clip, nearest, show};
 use crate::error::{Error, Result};
 
 /// Longest name, in characters.
-const MAX_NAME: usize = 100;
+pub const MAX_NAME: usize = 100;
 
 /// The whole numbers that a setting takes, and what holds where it isn't set.
 #[derive(Debug, Clone, Copy)]

@@ -17,6 +17,7 @@ pub mod mail;
 pub mod members;
 pub mod operation;
 mod owed;
+pub mod precondition;
 pub mod query;
 pub mod rawdb;
 pub mod runner;

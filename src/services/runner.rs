@@ -6,8 +6,9 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::{Ctx, Item};
+use crate::db::Collection;
 use crate::error::Result;
-use crate::hooks::{Hook, Registry};
+use crate::hooks::{Hook, ItemsEvent, Registry};
 
 /// Hands out the extensions as they are now.
 pub trait Runner: Send + Sync {
@@ -25,6 +26,9 @@ pub trait Snapshot: Send + Sync {
 
     /// Runs one action hook without an outbox: what it does wrong is its own affair.
     fn best_effort(self: Arc<Self>, hook: Arc<Hook>, ctx: Ctx, meta: Item);
+
+    /// Takes note of what a caller sent to an operation that filter hooks are about to hear. Costs little and never waits.
+    fn sample(&self, ctx: &Ctx, collection: &Collection, event: ItemsEvent, meta: &Meta, payload: &Value);
 
     /// Notes that a filter hook answered something that the collection can't take, and says so in the error.
     fn bad_answer(&self, hook: &Hook, ctx: &Ctx, meta: &Meta, why: &str) -> crate::error::Error;

@@ -28,8 +28,10 @@ mod hostile;
 mod items;
 #[cfg(feature = "test-hooks")]
 mod jail;
+mod kept;
 #[cfg(feature = "test-hooks")]
 mod mail;
+mod manage;
 mod operation;
 mod permissions;
 mod pristine;

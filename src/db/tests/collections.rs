@@ -48,6 +48,9 @@ async fn system_collections_are_as_the_migrations_made_them() {
             system::delivery_meta_table(),
             system::extension_folders_table(),
             system::extension_runs_table(),
+            system::extension_versions_table(),
+            system::event_samples_table(),
+            system::hosts_table(),
             system::settings_table(),
             system::mail_sent_table(),
         ]);

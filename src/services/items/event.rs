@@ -42,6 +42,9 @@ impl ItemsService<'_> {
         let (ctx, meta) = (self.ctx, &meta);
         let is_read = matches!(event, ItemsEvent::Query | ItemsEvent::Read);
         let hooks = ctx.op.snapshot.hooks().matching(HookKind::Filter, event, self.name);
+        if !is_read || hooks.iter().any(|hook| ctx.hears_reads(hook, self.name)) {
+            ctx.op.snapshot.sample(ctx, collection, event, meta, &payload);
+        }
         filter::fold(hooks, payload, |hook, payload| {
             Box::pin(async move {
                 if is_read && !ctx.hears_reads(hook, self.name) {

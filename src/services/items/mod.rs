@@ -21,6 +21,7 @@ use serde_json::Value;
 
 pub use answer::check_answer;
 pub use read::Listing;
+pub use special::is_concealed;
 pub use write::as_item;
 
 use super::query::clip;
