@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use lettre::Address;
-use lettre::message::header::ContentType;
-use lettre::message::{Attachment, Mailbox, Mailboxes, Message as Mime, MultiPart, SinglePart};
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Attachment, Body, Mailbox, Mailboxes, Message as Mime, MultiPart, SinglePart};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -144,6 +144,9 @@ impl Message {
                 };
                 for file in &self.attachments {
                     let content = STANDARD.decode(&file.content).map_err(|e| built(&e))?;
+                    // Whatever the bytes are: as text, line ends and zeros among them would not arrive as they are.
+                    let content = Body::new_with_encoding(content, ContentTransferEncoding::Base64);
+                    let content = content.map_err(|_| built(&"an attachment can't be encoded"))?;
                     let kind = ContentType::parse(&file.kind).map_err(|e| built(&e))?;
                     whole = whole.singlepart(Attachment::new(file.name.clone()).body(content, kind));
                 }
