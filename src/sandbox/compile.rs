@@ -259,9 +259,9 @@ fn compile_parts(
     parts.iter().map(one).collect()
 }
 
-/// The name of a part in stacks.
+/// The name of a part in stacks. A part of the host's own is no more the author's than the glue is.
 fn part_script(name: &str) -> String {
-    trace::script_name("service", Some(name))
+    if name.starts_with(OWN) { name.to_owned() } else { trace::script_name("service", Some(name)) }
 }
 
 fn compile_body(script: String, code: &str, params: &[String], memory_limit: usize, sources: &mut Sources) -> Result<Vec<u8>, LoadFailure> {
