@@ -103,6 +103,9 @@ fn counted_by_itself(table: &Table, column: &Column, value: &Value) -> Result<()
 /// Rows with the columns that are written of them.
 type Batches<'t, 'r> = Vec<(Vec<&'t Column>, Vec<&'r Map<String, Value>>)>;
 
+/// The same, before it is known that the columns are there.
+type Named<'r> = (Vec<&'r String>, Vec<&'r Map<String, Value>>);
+
 /// The rows by the columns that each writes: all of them together, unless missing members take the column's default.
 fn batches<'t, 'r>(table: &'t Table, insert: &'r Insert) -> Result<Batches<'t, 'r>> {
     let columns = |names: Vec<&String>| names.into_iter().map(|name| column(table, name)).collect::<Result<Vec<_>>>();
@@ -117,7 +120,7 @@ fn batches<'t, 'r>(table: &'t Table, insert: &'r Insert) -> Result<Batches<'t, '
     if !insert.missing_is_default {
         return Ok(vec![(columns(named)?, insert.rows.iter().collect())]);
     }
-    let mut batches: Vec<(Vec<&String>, Vec<&Map<String, Value>>)> = Vec::new();
+    let mut batches: Vec<Named<'_>> = Vec::new();
     for row in &insert.rows {
         let present: Vec<&String> = named.iter().copied().filter(|name| row.contains_key(*name)).collect();
         match batches.last_mut() {
