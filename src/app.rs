@@ -75,8 +75,9 @@ impl App {
             None => kept_secret(&config.data_path)?,
         };
         let db = open_database(&config, &clock).await?;
-        let core = Core::new(db, clock.clone(), Arc::clone(&config), Signer::new(&secret, clock)).await?;
         let sealer = Sealer::new(&secret, config.secret_previous.as_ref());
+        let signer = Signer::new(&secret, clock.clone());
+        let core = Core::new(db, clock, Arc::clone(&config), signer, sealer).await?;
         let defaults = PoolOptions::default();
         let pool = Pool::start(PoolOptions {
             max_in_flight: config.extension_max_in_flight,
@@ -88,7 +89,7 @@ impl App {
         });
         let jail = pool.jail().await.map_err(no_sandbox)?;
         tracing::info!("sandbox: {}", jail.summary());
-        let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool), sealer);
+        let extensions = Extensions::new(Arc::clone(&core), Arc::clone(&pool));
         core.set_runner(Arc::clone(&extensions) as Arc<dyn crate::services::runner::Runner>);
         let new_admin = setup::ensure_admin(&core).await?;
         // First, so that what changes while they are loaded is noticed.

@@ -2,7 +2,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -30,7 +29,6 @@ pub struct Claims {
 pub struct Signer {
     encoding: EncodingKey,
     decoding: DecodingKey,
-    secret: Secret,
     clock: Clock,
 }
 
@@ -38,14 +36,7 @@ impl Signer {
     /// A signer with the host's secret.
     pub fn new(secret: &Secret, clock: Clock) -> Self {
         let bytes = secret.reveal().as_bytes();
-        Self { encoding: EncodingKey::from_secret(bytes), decoding: DecodingKey::from_secret(bytes), secret: secret.clone(), clock }
-    }
-
-    /// A key for one purpose, made from the host's secret: the same after every start, and useless for any other purpose.
-    pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.reveal().as_bytes()).expect("HMAC takes a key of any length");
-        mac.update(purpose.as_bytes());
-        mac.finalize().into_bytes().into()
+        Self { encoding: EncodingKey::from_secret(bytes), decoding: DecodingKey::from_secret(bytes), clock }
     }
 
     /// A token for `user` that lives `ttl_secs`.

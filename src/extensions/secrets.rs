@@ -49,7 +49,7 @@ impl Extensions {
         self.known(start, id).await?;
         let rows = rows(&self.shared.core.db, Some(id)).await?;
         let shown = |row: &Row| {
-            let is_readable = self.sealer.open(&row.owner(), &row.value).is_some();
+            let is_readable = self.shared.core.sealer.open(&row.owner(), &row.value).is_some();
             Item::from_iter([
                 ("name".to_owned(), json!(row.name)),
                 ("updated_at".to_owned(), row.updated_at.clone()),
@@ -100,7 +100,7 @@ impl Extensions {
             ("id".to_owned(), json!(Uuid::now_v7().to_string())),
             ("extension".to_owned(), json!(id)),
             ("name".to_owned(), json!(name)),
-            ("value".to_owned(), json!(self.sealer.seal(&owner(id, name), value)?)),
+            ("value".to_owned(), json!(self.shared.core.sealer.seal(&owner(id, name), value)?)),
             ("updated_at".to_owned(), json!(at)),
         ]);
         core.db.write_all(vec![sql::delete_where(dialect, &table, &of(id, Some(name)))?, sql::insert(dialect, &table, &row, &[])?]).await?;
@@ -137,7 +137,7 @@ impl Extensions {
         let mut by_extension: HashMap<String, BTreeMap<String, Secret>> = HashMap::new();
         let mut anew = Vec::new();
         for row in rows(db, None).await? {
-            let Some(opened) = self.sealer.open(&row.owner(), &row.value) else {
+            let Some(opened) = self.shared.core.sealer.open(&row.owner(), &row.value) else {
                 tracing::error!(
                     extension = row.extension,
                     name = row.name,
@@ -146,7 +146,7 @@ impl Extensions {
                 continue;
             };
             if opened.is_old {
-                let changes = Item::from_iter([("value".to_owned(), json!(self.sealer.seal(&row.owner(), &opened.text)?))]);
+                let changes = Item::from_iter([("value".to_owned(), json!(self.shared.core.sealer.seal(&row.owner(), &opened.text)?))]);
                 let unchanged =
                     Filter::And(vec![Filter::field("id", Op::Eq(json!(row.id))), Filter::field("value", Op::Eq(json!(row.value)))]);
                 anew.push(sql::update_where(dialect, &table, &unchanged, &changes)?);

@@ -21,7 +21,6 @@ use super::set::{Extension, ExtensionSet, Origin, Shared};
 use super::stats::{self, Stats};
 use super::trouble::load_report;
 use crate::auth::Accountability;
-use crate::auth::seal::Sealer;
 use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql, timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::{Execute, Verdict};
@@ -64,8 +63,6 @@ pub struct Extensions {
     still_held: AtomicBool,
     /// Rows are being looked at, whether their code compiles: set and taken by whoever does.
     pub(super) inspecting: AtomicBool,
-    /// Encrypts what extensions keep secret.
-    pub(super) sealer: Sealer,
 }
 
 impl Runner for Extensions {
@@ -76,7 +73,7 @@ impl Runner for Extensions {
 
 impl Extensions {
     /// With no extension yet: [`Extensions::reload`] reads them.
-    pub fn new(core: Arc<Core>, pool: Arc<Pool>, sealer: Sealer) -> Arc<Self> {
+    pub fn new(core: Arc<Core>, pool: Arc<Pool>) -> Arc<Self> {
         let safe_mode = core.config.safe_mode;
         let stats = Stats::new(core.db.clone(), core.clock.clone());
         let (runs, started) = (Runs::new(core.db.clone(), core.clock.clone()), core.clock.now());
@@ -94,7 +91,6 @@ impl Extensions {
             started,
             still_held: AtomicBool::new(false),
             inspecting: AtomicBool::new(false),
-            sealer,
         })
     }
 

@@ -6,6 +6,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::runner::{Runner, Snapshot};
 use crate::auth::password::Passwords;
+use crate::auth::seal::Sealer;
 use crate::auth::token::Signer;
 use crate::auth::{Directory, Who};
 use crate::clock::Clock;
@@ -33,6 +34,8 @@ pub struct Core {
     pub outbound: Outbound,
     /// Access tokens.
     pub signer: Signer,
+    /// What lies encrypted in the database.
+    pub sealer: Sealer,
     /// What is owed to action hooks.
     pub dispatcher: Arc<Dispatcher>,
     /// Swapped whole after a change of the schema; an operation keeps the one that it began with.
@@ -45,7 +48,7 @@ pub struct Core {
 
 impl Core {
     /// Joins the parts and reads the schema.
-    pub async fn new(db: Db, clock: Clock, config: Arc<Config>, signer: Signer) -> Result<Arc<Self>> {
+    pub async fn new(db: Db, clock: Clock, config: Arc<Config>, signer: Signer, sealer: Sealer) -> Result<Arc<Self>> {
         let schema = db.read(|conn| Box::pin(crate::db::schema::load(conn))).await?;
         Ok(Arc::new(Self {
             directory: Directory::new(db.clone()),
@@ -59,6 +62,7 @@ impl Core {
             clock,
             config,
             signer,
+            sealer,
         }))
     }
 

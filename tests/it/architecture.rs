@@ -29,7 +29,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("croner", &["src/services/cron/"]),
     ("chrono_tz", &["src/services/cron/"]),
     ("lettre", &["src/services/mail/"]),
-    ("chacha20poly1305", &["src/services/mail/"]),
+    ("aes_gcm", &["src/auth/seal.rs"]),
     ("hyper", &["src/outbound/"]),
     ("tokio_rustls", &["src/outbound/"]),
     ("hickory_resolver", &["src/outbound/"]),

@@ -4,10 +4,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use chacha20poly1305::aead::Aead;
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use serde_json::{Value, json};
 
 use super::message::mailbox;
@@ -22,10 +18,8 @@ use crate::services::{Core, Ctx, Item};
 
 /// The row's key.
 const KEY: &str = "smtp";
-/// What the key that encrypts the password is made for.
-const PURPOSE: &str = "smtp password";
-/// Bytes of the random beginning of what is encrypted.
-const NONCE: usize = 12;
+/// What the sealed password belongs to.
+const OWNER: &str = "settings smtp password";
 
 const MEMBERS: [&str; 8] = ["enabled", "host", "port", "secure", "ignore_tls", "user", "password", "from"];
 
@@ -132,7 +126,7 @@ pub async fn update(core: &Core, who: &Accountability, changes: Item) -> Result<
     for (name, value) in changes {
         match (name.as_str(), value) {
             (_, Value::Null) => drop(set.shift_remove(&name)),
-            ("password", Value::String(password)) => drop(set.insert(name, json!(seal(core, &password)?))),
+            ("password", Value::String(password)) => drop(set.insert(name, json!(core.sealer.seal(OWNER, &password)?))),
             (_, value) => drop(set.insert(name, value)),
         }
     }
@@ -198,23 +192,7 @@ async fn row(conn: &mut Conn<'_>) -> Result<Item> {
     Ok(rows.into_iter().flatten().next().and_then(|value| value.as_object().cloned()).unwrap_or_default())
 }
 
-fn cipher(core: &Core) -> ChaCha20Poly1305 {
-    ChaCha20Poly1305::new(&core.signer.derive(PURPOSE).into())
-}
-
-fn seal(core: &Core, password: &str) -> Result<String> {
-    let mut sealed = [0; NONCE];
-    getrandom::fill(&mut sealed).map_err(|e| Error::internal(format!("no randomness: {e}")))?;
-    let secret = cipher(core)
-        .encrypt(&sealed.into(), password.as_bytes())
-        .map_err(|e| Error::internal(format!("a password can't be sealed: {e}")))?;
-    Ok(STANDARD.encode([&sealed[..], &secret].concat()))
-}
-
 fn open(core: &Core, sealed: &str) -> Result<Secret> {
     let other = || Error::internal("the stored SMTP password can't be read with this `SECRET`: set it again");
-    let bytes = STANDARD.decode(sealed).map_err(|_| other())?;
-    let (nonce, secret) = bytes.split_first_chunk::<NONCE>().ok_or_else(other)?;
-    let password = cipher(core).decrypt(&(*nonce).into(), secret).map_err(|_| other())?;
-    String::from_utf8(password).map(Secret::new).map_err(|_| other())
+    core.sealer.open(OWNER, sealed).map(|opened| Secret::new(opened.text)).ok_or_else(other)
 }

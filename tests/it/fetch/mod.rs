@@ -77,7 +77,7 @@ fn a_request_reaches_its_server_and_the_answer_its_code() {
         let told = app.post("/api/extensions/test", body).await.expect(200).data();
         assert_eq!(
             (&told["result"]["title"], &told["capabilitiesUsed"]),
-            (&json!("200"), &json!([format!("fetch:127.0.0.1:{}", upstream.port())])),
+            (&json!("200"), &json!([format!("fetch:127.0.0.1:{}", upstream.port()), "items:articles:create"])),
             "{told}"
         );
         assert_eq!((&told["calls"][0]["method"], &told["calls"][0]["ended"]), (&json!("fetch.open"), &json!(true)));
