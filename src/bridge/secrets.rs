@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_a_cut_left_of_a_value_goes_too() {
-        let text = format!("{}{}", "x".repeat(990), &VALUE[..10]);
+        let text = format!("{}{}", "x".repeat(990), &VALUE[..9]);
         assert_eq!(redacted(text.clone()), format!("{}{REDACTED}", "x".repeat(990)));
         assert_eq!(redacted(format!("{text}…")), format!("{}{REDACTED}", "x".repeat(990)));
     }

@@ -262,7 +262,7 @@ mod tests {
             (3, 3, "from 1 to 512"),
             (4, 3, "whole number"),
             (4, 16, "`true` or `false`, not: \"no\""),
-            (5, 3, "leave it out"),
+            (5, 3, "an array of texts"),
             (6, 3, "`pristine` or `warm`"),
             (7, 3, "`closed` or `open`"),
             (8, 3, "from 1 to 60000"),

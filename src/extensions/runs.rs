@@ -81,11 +81,14 @@ impl Waiting {
         } else if self.total >= WAITING_IN_ALL {
             // Nobody's storm takes the place of somebody else's only failure: who has most makes room, if that is more than this has.
             let most = self.by_extension.iter().max_by_key(|(_, queue)| queue.runs.len());
-            let Some(most) = most.filter(|(_, queue)| queue.runs.len() > own.max(1) || own > 0).map(|(id, _)| id.clone()) else {
-                self.by_extension.entry(run.extension).or_default().left_out += 1;
-                return;
-            };
-            self.make_room(&most);
+            match most.filter(|(_, queue)| queue.runs.len() > own.max(1)).map(|(id, _)| id.clone()) {
+                Some(most) => self.make_room(&most),
+                None if own > 0 => self.make_room(&run.extension.clone()),
+                None => {
+                    self.by_extension.entry(run.extension).or_default().left_out += 1;
+                    return;
+                }
+            }
         }
         self.by_extension.entry(run.extension.clone()).or_default().runs.push_back(run);
         self.total += 1;

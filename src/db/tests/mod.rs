@@ -56,6 +56,7 @@ pub(super) async fn databases_with(set: impl Fn(&mut DbOptions)) -> Vec<TestDb> 
                 "0003_extension_runs",
                 "0004_cron",
                 "0005_mail",
+                "0006_extension_management",
                 "0007_extension_secrets",
                 "0008_custom_services",
                 "0009_deliveries"
