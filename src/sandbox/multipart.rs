@@ -135,9 +135,26 @@ pub(super) fn finish(out: &mut Vec<u8>, boundary: &str) {
     out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
 }
 
+/// Whether the boundary stands around the parts of a body only: a part that holds it would be read as several.
+pub(super) fn is_bounded(body: &[u8], boundary: &str, parts: usize) -> bool {
+    let mark = format!("--{boundary}");
+    body.windows(mark.len()).filter(|window| *window == mark.as_bytes()).count() == parts + 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_that_holds_the_boundary_is_noticed() {
+        for (name, content, is_fine) in [("a", "text", true), ("a", "x\r\n--b\r\ny", false), ("a", "--b", false), ("--b", "", false)] {
+            let mut body = Vec::new();
+            let part = Part { name: name.to_owned(), filename: None, content_type: String::new(), content: content.as_bytes() };
+            write(&mut body, "b", &part);
+            finish(&mut body, "b");
+            assert_eq!(is_bounded(&body, "b", 1), is_fine, "{name} {content}");
+        }
+    }
 
     fn text<'a>(name: &str, content: &'a str) -> Part<'a> {
         Part { name: name.into(), filename: None, content_type: String::new(), content: content.as_bytes() }

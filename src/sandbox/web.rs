@@ -468,7 +468,8 @@ native! {
         })?
     })());
 
-    /// `multipartWrite(list, boundary)`: the body of parts that stand in the list as `multipartRead` answers them.
+    /// `multipartWrite(list, boundary)`: the body of parts that stand in the list as `multipartRead` answers them; undefined where one of
+    /// them holds the boundary.
     multipart_write(ask) => done((|| {
         let boundary = ask.text(1)?;
         let elements = ask.elements(ask.arg(0))?;
@@ -483,6 +484,7 @@ native! {
             ask.within_limit(out.len())?;
         }
         multipart::finish(&mut out, &boundary);
-        ask.new_bytes(&out)
+        let parts = elements.len() / 4;
+        if multipart::is_bounded(&out, &boundary, parts) { ask.new_bytes(&out) } else { Ok(qjs::JS_UNDEFINED) }
     })());
 }

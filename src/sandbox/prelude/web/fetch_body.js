@@ -96,8 +96,14 @@ const special = (value) => {
     return { __proto__: null, body: newBody(forms.bytesOf(value)), type: forms.typeOf(value) || undefined };
   }
   if (forms !== undefined && forms.isForm(value)) {
-    const boundary = newBoundary();
-    return { __proto__: null, body: newBody(forms.formBytes(value, boundary)), type: 'multipart/form-data; boundary=' + boundary };
+    let boundary;
+    let bytes;
+    // What a value holds may be known to somebody who guesses: a boundary that stands in one is no boundary.
+    do {
+      boundary = newBoundary();
+      bytes = forms.formBytes(value, boundary);
+    } while (bytes === undefined);
+    return { __proto__: null, body: newBody(bytes), type: 'multipart/form-data; boundary=' + boundary };
   }
   const url = have('url');
   if (url !== undefined && url.isParams(value)) {
