@@ -198,7 +198,7 @@ impl Fetches {
         let answer = around.core.outbound.fetch(owner, Request { url, method, headers: head.headers, body, redirect, guard }).await?;
         let Response { url, redirected, status, status_text, headers, body } = answer;
         let value = self::head(&url, redirected, status, &status_text, &headers, body.is_some());
-        let body = body.map(|body| body.map(|piece| piece.map_err(|error| call_error(&error))).boxed());
+        let body = body.map(|body| body.map(|piece| piece.map_err(|error| Box::new(call_error(&error)))).boxed());
         Ok(Streamed { value: Some(to_raw_value(&value).map_err(Error::internal)?), body })
     }
 }

@@ -216,7 +216,7 @@ impl Inner {
         let method =
             method(name).ok_or_else(|| Error::payload(format!("There is no service method `{}`", crate::services::query::clip(name))))?;
         let scope = [("elevated", call.scope.elevated), ("system", call.scope.system)];
-        let scope = scope.into_iter().filter_map(|(name, is_asked)| is_asked.then(|| name.to_owned()));
+        let scope = scope.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name.to_owned());
         for needed in (method.capability)(&call).into_iter().chain(scope) {
             self.need(needed, name)?;
         }

@@ -41,7 +41,7 @@ impl Proxy {
         let authorization = match (url.username(), url.password()) {
             ("", None) => None,
             (user, password) => {
-                let [user, password] = [user, password.unwrap_or_default()].map(|part| percent_decoded(part));
+                let [user, password] = [user, password.unwrap_or_default()].map(percent_decoded);
                 let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode([&user[..], b":", &password].concat()))).ok()?;
                 value.set_sensitive(true);
                 Some(value)

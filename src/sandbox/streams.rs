@@ -24,7 +24,7 @@ pub struct Streamed {
     /// The answer itself; `None` is `undefined`.
     pub value: Option<Box<RawValue>>,
     /// What follows it. It is read as fast as the code reads it, and dropped when the code doesn't want it or has ended.
-    pub body: Option<BoxStream<'static, Result<Bytes, CallError>>>,
+    pub body: Option<BoxStream<'static, Result<Bytes, Box<CallError>>>>,
 }
 
 /// What the code sends along with a call. Each piece taken is credit for another; dropping it tells the code to stop.
@@ -224,7 +224,7 @@ struct Open {
     /// Ends the call when it is dropped.
     _wanted: oneshot::Sender<()>,
     answered: bool,
-    body: Option<BoxStream<'static, Result<Bytes, CallError>>>,
+    body: Option<BoxStream<'static, Result<Bytes, Box<CallError>>>>,
     /// Of the body: what was read and not fed yet, and how much may be.
     rest: Bytes,
     room: usize,
@@ -355,7 +355,7 @@ impl Open {
                     self.rest = bytes;
                     continue;
                 }
-                Poll::Ready(Some(Err(error))) => Some(error),
+                Poll::Ready(Some(Err(error))) => Some(*error),
                 Poll::Ready(None) => None,
             };
             self.body = None;

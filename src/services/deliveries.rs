@@ -59,7 +59,7 @@ impl<'a> Deliveries<'a> {
         }
     }
 
-    /// A page: `limit` (1 to 100), `page` (from 1) and what [`wanted`] reads.
+    /// A page: `limit` (1 to 100), `page` (from 1) and what `wanted` reads.
     pub async fn list(&self, query: &Item) -> Result<Page> {
         let number = |name: &str, default: u64, max: u64| match query.get(name) {
             None | Some(Value::Null) => Ok(default),

@@ -258,7 +258,7 @@ both!(samples_are_bounded_by_number_bytes_and_age, async |app| {
     filter(app, "articles.items.create", "return payload;").await;
     assert!(app.stop().await.success());
     let stored = |event: &'static str, count: usize, days: i64, bytes: u32| {
-        let at = (chrono::Utc::now() - chrono::TimeDelta::days(days)).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let at = (trellis::clock::Clock::system().now() - chrono::TimeDelta::days(days)).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         let row = move |_| format!("('{}', '{event}', 'a', 'r', 0, {bytes}, 0, '{at}')", uuid::Uuid::now_v7());
         let rows: Vec<String> = (0..count).map(row).collect();
         format!("INSERT INTO daas_event_samples (id, event, collection, request_id, depth, bytes, left_out, at) VALUES {}", rows.join(", "))
