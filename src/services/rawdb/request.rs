@@ -107,13 +107,13 @@ impl Request {
         if !matches!(what, What::Table(Action::Insert(_))) && params.on_conflict.is_some() {
             return Err(refuse("PGRST100", "`on_conflict` is for inserts", None));
         }
+        let mut node = params.finish()?;
         if let What::Table(Action::Insert(_) | Action::Update(_) | Action::Delete) = &what
-            && (params.node.limit.is_some() || params.node.offset > 0)
+            && (node.limit.is_some() || node.offset > 0)
         {
             let details = "Which rows are written is what filters say".to_owned();
             return Err(refuse("PGRST109", "A write can't be limited by `limit` and `offset`", Some(details)));
         }
-        let mut node = params.finish()?;
         self.narrow(&mut node)?;
         Ok(Asked { target: target.to_owned(), node, what, prefer, form })
     }

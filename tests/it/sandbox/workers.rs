@@ -16,6 +16,11 @@ use crate::support::eventually;
 const HOLD: &str = "const all = []; for (let i = 0; i < payload.mb; i++) all.push(new Uint8Array(1 << 20).fill(1)); \
     const end = Date.now() + payload.ms; while (Date.now() < end); return all.length";
 
+/// The same, asleep: who never computes for long gets no worker beside it.
+const SLEEP: &str = "const sleep = (ms) => new Promise((done) => setTimeout(done, ms)); const all = []; \
+    for (let i = 0; i < payload.mb; i++) { all.push(new Uint8Array(1 << 20).fill(1)); if (i % 4 === 0) await sleep(1); } \
+    await sleep(payload.ms); return all.length";
+
 const SPIN: &str = "const end = Date.now() + payload.ms; while (Date.now() < end); return 1";
 
 fn spawn(pool: &Arc<Pool>, unit: &Arc<Unit>, payload: Value, nested: bool) -> JoinHandle<Outcome> {
@@ -169,7 +174,7 @@ async fn the_hungriest_unit_loses_its_largest_worker_and_is_not_to_blame() {
 async fn only_who_lacks_memory_makes_others_give_theirs() {
     const BUDGET: usize = 160 * MB;
     let pool = Pool::start(PoolOptions { memory_budget: BUDGET as u64, workers_per_unit: 1, reserve: 0, ..options() });
-    let (hungry, busy, new) = (unit_with(HOLD, 256 * MB, false), unit(SPIN), unit("return 1"));
+    let (hungry, busy, new) = (unit_with(SLEEP, 256 * MB, false), unit(SPIN), unit("return 1"));
     for unit in [&hungry, &busy] {
         pool.check(unit).await.expect("it compiles");
     }
