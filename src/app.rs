@@ -78,6 +78,7 @@ impl App {
         let sealer = Sealer::new(&secret, config.secret_previous.as_ref());
         let signer = Signer::new(&secret, clock.clone());
         let core = Core::new(db, clock, Arc::clone(&config), signer, sealer).await?;
+        mail::seal_settings_anew(&core).await?;
         let defaults = PoolOptions::default();
         let pool = Pool::start(PoolOptions {
             max_in_flight: config.extension_max_in_flight,

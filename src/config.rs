@@ -196,8 +196,8 @@ pub enum LogFormat {
 pub struct SmtpConfig {
     /// `SMTP_ENABLED`.
     pub enabled: bool,
-    /// `SMTP_HOST`.
-    pub host: Option<String>,
+    /// `SMTP_HOST`; empty where it isn't set.
+    pub host: String,
     /// `SMTP_PORT`.
     pub port: u16,
     /// `SMTP_SECURE`.
@@ -337,7 +337,9 @@ impl Config {
             cron_history_retention: reader.number("CRON_HISTORY_RETENTION", 1, 10_000),
             smtp: SmtpConfig {
                 enabled: reader.flag("SMTP_ENABLED"),
-                host: reader.optional("SMTP_HOST", "the name of a mail server", |v| (!v.contains(['/', ' '])).then(|| v.to_owned())),
+                host: reader
+                    .optional("SMTP_HOST", "the name of a mail server", |v| (!v.contains(['/', ' '])).then(|| v.to_owned()))
+                    .unwrap_or_default(),
                 port: reader.number("SMTP_PORT", 1, u64::from(u16::MAX)) as u16,
                 secure: reader.flag("SMTP_SECURE"),
                 ignore_tls: reader.flag("SMTP_IGNORE_TLS"),

@@ -300,6 +300,7 @@ impl Inner {
         let (Some(previous), Place::Joined(ctx)) = (&self.previous, &self.place) else {
             return Err(Error::query("`meta.previous()` is there in filters of `items.update` and `items.delete`"));
         };
+        self.need(format!("items:{}:read", previous.collection), meta::PREVIOUS)?;
         let ctx = ctx.with(true, false);
         let rows =
             ItemsService::new(&ctx, &previous.collection).read_many(&previous.keys, &Item::new(), crate::services::ctx::Hold::No).await?;

@@ -15,8 +15,8 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// Held on Postgres while a migration is looked for and applied, so that of several hosts one does it.
 const LOCK: i64 = 0x7472_656c_6c69_7301;
 
-struct Migration {
-    name: &'static str,
+pub(super) struct Migration {
+    pub(super) name: &'static str,
     sqlite: &'static str,
     postgres: &'static str,
 }
@@ -32,7 +32,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations![
+pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0001_init",
     "0002_extension_folders",
     "0003_extension_runs",
@@ -41,7 +41,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0006_extension_management",
     "0007_extension_secrets",
     "0008_custom_services",
-    "0009_deliveries"
+    "0009_deliveries",
+    "0010_relations",
 ];
 
 /// See [`Db::migrate`].

@@ -17,6 +17,7 @@ use super::files::{self, Folder};
 use super::folder_settings::FolderSettings;
 use super::registered;
 use super::routes::Table;
+use super::rows;
 use super::set::{Extension, Origin, Shared};
 use super::store::Extensions;
 use super::trouble::load_report;
@@ -489,17 +490,6 @@ pub async fn folder_names(db: &Db) -> Result<Vec<String>> {
 
 /// What the database knows of folders, by id.
 pub(super) async fn kept(db: &Db) -> Result<HashMap<String, Item>> {
-    let table = system::extension_folders_table();
-    let names: Vec<String> = table.fields.iter().map(|field| field.name.clone()).collect();
-    let columns: Vec<&str> = names.iter().map(String::as_str).collect();
-    let statement = db.sql(&sql::select(db.dialect(), &table, &columns, &Query::default())?);
-    let job: Arc<(Sql, _)> = Arc::new((statement, sql::types(&table, &columns)?));
-    let rows = db
-        .read(move |conn| {
-            let job = Arc::clone(&job);
-            Box::pin(async move { conn.select(&job.0, &job.1).await })
-        })
-        .await?;
-    let items = rows.into_iter().map(|row| names.iter().cloned().zip(row).collect::<Item>());
+    let items = rows::find(db, &system::extension_folders_table(), &Query::default()).await?.into_iter();
     Ok(items.filter_map(|item| Some((item.get("id")?.as_str()?.to_owned(), item))).collect())
 }

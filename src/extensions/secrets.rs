@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::rows;
 use super::store::{Extensions, admin};
 use crate::bridge::Secrets;
 use crate::config::Secret;
@@ -13,7 +14,7 @@ use crate::db::{Db, Filter, Op, Query, Sort, sql, system, timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::Item;
 use crate::services::operation::Start;
-use crate::services::query::{clip, show};
+use crate::services::query::clip;
 
 /// Secrets of one extension.
 const MAX_SECRETS: usize = 100;
@@ -47,7 +48,7 @@ impl Extensions {
     pub async fn secrets(&self, start: Start, id: &str) -> Result<Vec<Item>> {
         admin(&start.who)?;
         self.known(start, id).await?;
-        let rows = rows(&self.shared.core.db, Some(id)).await?;
+        let rows = stored(&self.shared.core.db, Some(id)).await?;
         let shown = |row: &Row| {
             let is_readable = self.shared.core.sealer.open(&row.owner(), &row.value).is_some();
             Item::from_iter([
@@ -90,7 +91,7 @@ impl Extensions {
             return Err(Error::new(ErrorCode::Conflict, why).with_field("name"));
         }
         let _one = self.change.lock().await;
-        let others = rows(&core.db, Some(id)).await?.iter().filter(|row| row.name != name).count();
+        let others = stored(&core.db, Some(id)).await?.iter().filter(|row| row.name != name).count();
         if others >= MAX_SECRETS {
             return Err(Error::new(ErrorCode::Conflict, format!("An extension has at most {MAX_SECRETS} secrets")));
         }
@@ -117,7 +118,7 @@ impl Extensions {
         self.known(start, id).await?;
         let core = &self.shared.core;
         let _one = self.change.lock().await;
-        if !rows(&core.db, Some(id)).await?.iter().any(|row| row.name == name) {
+        if !stored(&core.db, Some(id)).await?.iter().any(|row| row.name == name) {
             return Err(Error::new(ErrorCode::NotFound, format!("The extension has no secret `{}`", clip(name))));
         }
         self.forget_secrets(id, Some(name)).await?;
@@ -136,7 +137,7 @@ impl Extensions {
         let (dialect, table) = (db.dialect(), system::extension_secrets_table());
         let mut by_extension: HashMap<String, BTreeMap<String, Secret>> = HashMap::new();
         let mut anew = Vec::new();
-        for row in rows(db, None).await? {
+        for row in stored(db, None).await? {
             let Some(opened) = self.shared.core.sealer.open(&row.owner(), &row.value) else {
                 tracing::error!(
                     extension = row.extension,
@@ -178,26 +179,22 @@ fn of(extension: &str, name: Option<&str>) -> Filter {
 }
 
 /// The stored secrets of one extension, or of all, by name.
-async fn rows(db: &Db, extension: Option<&str>) -> Result<Vec<Row>> {
-    const NAMES: [&str; 5] = ["id", "extension", "name", "value", "updated_at"];
-    let table = system::extension_secrets_table();
+async fn stored(db: &Db, extension: Option<&str>) -> Result<Vec<Row>> {
     let sort = vec![Sort { field: "name".to_owned(), descending: false }];
     let query = Query { filter: extension.map(|id| of(id, None)), sort, ..Query::default() };
-    let job = Arc::new((db.sql(&sql::select(db.dialect(), &table, &NAMES, &query)?), sql::types(&table, &NAMES)?));
-    let found = db
-        .read(move |conn| {
-            let job = Arc::clone(&job);
-            Box::pin(async move { conn.select(&job.0, &job.1).await })
+    let text = |row: &Item, name: &str| {
+        let value = row.get(name).and_then(Value::as_str).map(str::to_owned);
+        value.ok_or_else(|| Error::internal(format!("a row of daas_extension_secrets has no `{name}`")))
+    };
+    let one = |row: Item| {
+        let updated_at = row.get("updated_at").cloned().unwrap_or_default();
+        Ok(Row {
+            id: text(&row, "id")?,
+            extension: text(&row, "extension")?,
+            name: text(&row, "name")?,
+            value: text(&row, "value")?,
+            updated_at,
         })
-        .await?;
-    let text =
-        |value: Value| value.as_str().map(str::to_owned).ok_or_else(|| Error::internal(format!("a secret's row holds: {}", show(&value))));
-    found
-        .into_iter()
-        .map(|row| {
-            let mut values = row.into_iter();
-            let mut next = || values.next().unwrap_or_default();
-            Ok(Row { id: text(next())?, extension: text(next())?, name: text(next())?, value: text(next())?, updated_at: next() })
-        })
-        .collect()
+    };
+    rows::find(db, &system::extension_secrets_table(), &query).await?.into_iter().map(one).collect()
 }

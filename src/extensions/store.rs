@@ -14,6 +14,7 @@ use super::folders::{self, Folders};
 use super::history::version_of;
 use super::hosts::Hosts;
 use super::logs::{Lines, Listening, Logs, Wanted};
+use super::rows;
 use super::rows::Page;
 use super::runs::Runs;
 use super::samples::Samples;
@@ -278,15 +279,7 @@ impl Extensions {
     }
 
     pub(super) async fn write(&self, statement: Sql) -> Result<()> {
-        let statement = Arc::new(statement);
-        self.shared
-            .core
-            .db
-            .write(move |conn| {
-                let statement = Arc::clone(&statement);
-                Box::pin(async move { conn.execute(&statement).await.map(drop) })
-            })
-            .await
+        self.shared.core.db.write_all(vec![statement]).await
     }
 }
 
@@ -379,16 +372,7 @@ pub async fn disable(db: &Db, name: &str) -> Result<()> {
 async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
     let schema = Schema::system();
     let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"))?;
-    let names: Vec<&str> = table.fields.iter().map(|f| f.name.as_str()).collect();
-    let statement = db.sql(&sql::select(db.dialect(), table, &names, &Query { filter: Some(filter), ..Query::default() })?);
-    let job: Arc<(Sql, _)> = Arc::new((statement, sql::types(table, &names)?));
-    let rows = db
-        .read(move |conn| {
-            let job = Arc::clone(&job);
-            Box::pin(async move { conn.select(&job.0, &job.1).await })
-        })
-        .await?;
-    Ok(rows.into_iter().map(|row| names.iter().map(|n| (*n).to_owned()).zip(row).collect()).collect())
+    rows::find(db, table, &Query { filter: Some(filter), ..Query::default() }).await
 }
 
 async fn set_status(db: &Db, these: &Filter, status: &str) -> Result<()> {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::definition::{Range, TIMEOUT_MS, choice, number, text, wrong};
+use super::super::definition::TIMEOUT_MS;
+use super::super::rows;
 use super::super::store::{Extensions, admin, invalid_code};
 use super::{Custom, Customs, TABLE, named_in};
-use crate::db::{Query, Schema, sql};
+use crate::db::{Query, Schema};
 use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{Source, Unit};
 use crate::services::Item;
 use crate::services::items::{ItemsService, Listing};
+use crate::services::members::{choice, number, only, text, wrong};
 use crate::services::operation::Start;
-use crate::services::query::{clip, nearest, show};
+use crate::services::query::{clip, show};
 
 /// What an author may set.
 const WRITABLE: [&str; 7] = ["id", "name", "description", "code", "tests", "status", "timeout_ms"];
@@ -50,8 +52,7 @@ impl Definition {
             return Err(wrong("code", &format!("must have at most {MAX_CODE} bytes")));
         }
         let active = choice(row, "status", &[("active", true), ("inactive", false)])?;
-        let Range { default, min, max } = TIMEOUT_MS;
-        let timeout_ms = number(row, "timeout_ms", Range { default, min, max })?.unsigned_abs();
+        let timeout_ms = number(row, "timeout_ms", TIMEOUT_MS)?.unsigned_abs();
         let custom = Custom { name: name.to_owned(), needs: named_in(code), code: code.into(), active };
         Ok(Self { custom, tests: tests(row)?, timeout_ms })
     }
@@ -103,7 +104,7 @@ impl Extensions {
     /// 400 for what can't be one, with the place where the code doesn't compile; 409 for a cycle.
     pub async fn create_custom_service(&self, start: Start, mut item: Item) -> Result<Item> {
         admin(&start.who)?;
-        check_members(&item)?;
+        only(&item, &WRITABLE)?;
         let definition = Definition::from_row(&item)?;
         self.check_custom(&definition, None).await?;
         item.insert("dependencies".to_owned(), json!(definition.custom.needs));
@@ -121,7 +122,7 @@ impl Extensions {
     /// Changes one. What uses it has the new one from its next call on.
     pub async fn update_custom_service(&self, start: Start, id: &str, mut changes: Item) -> Result<Item> {
         admin(&start.who)?;
-        check_members(&changes)?;
+        only(&changes, &WRITABLE)?;
         if changes.shift_remove("id").is_some_and(|new| new != id) {
             return Err(wrong("id", "can't be changed"));
         }
@@ -165,18 +166,9 @@ impl Extensions {
 
     /// All of them as they are stored.
     pub(in super::super) async fn load_customs(&self) -> Result<Arc<Customs>> {
-        const NAMES: [&str; 3] = ["name", "code", "status"];
-        let db = &self.shared.core.db;
         let schema = Schema::system();
         let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_custom_services is not declared"))?;
-        let job = Arc::new((db.sql(&sql::select(db.dialect(), table, &NAMES, &Query::default())?), sql::types(table, &NAMES)?));
-        let rows = db
-            .read(move |conn| {
-                let job = Arc::clone(&job);
-                Box::pin(async move { conn.select(&job.0, &job.1).await })
-            })
-            .await?;
-        let rows: Vec<Item> = rows.into_iter().map(|row| NAMES.iter().map(|name| (*name).to_owned()).zip(row).collect()).collect();
+        let rows = rows::find(&self.shared.core.db, table, &Query::default()).await?;
         Ok(Arc::new(Customs::of_rows(&rows)))
     }
 
@@ -229,12 +221,5 @@ impl Extensions {
             true => Ok(()),
             false => Err(Error::new(ErrorCode::Conflict, format!("`{}` can't be {what}: it is used by {}", clip(name), users.join(", ")))),
         }
-    }
-}
-
-fn check_members(changes: &Item) -> Result<()> {
-    match changes.keys().find(|key| !WRITABLE.contains(&key.as_str())) {
-        Some(key) => Err(Error::payload(format!("`{}` can't be set{}", clip(key), nearest(key, WRITABLE))).with_field(clip(key))),
-        None => Ok(()),
     }
 }

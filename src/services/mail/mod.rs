@@ -27,7 +27,7 @@ use crate::hooks::dispatcher::Verdict;
 use crate::hooks::outbox::Delivery;
 use crate::services::members::only;
 
-pub use settings::{read as read_settings, update as update_settings};
+pub use settings::{read as read_settings, seal_anew as seal_settings_anew, update as update_settings};
 
 /// Whose deliveries are mail: stands where those of hooks have the id of an extension.
 pub const OWED: &str = "mail";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::message::mailbox;
 use crate::auth::Accountability;
-use crate::config::Secret;
+use crate::config::{Secret, SmtpConfig};
 use crate::db::sql::{self, Lock};
 use crate::db::{Conn, Filter, Op, Query, system, timestamp};
 use crate::error::{Error, Result};
@@ -23,28 +23,7 @@ const OWNER: &str = "settings smtp password";
 
 const MEMBERS: [&str; 8] = ["enabled", "host", "port", "secure", "ignore_tls", "user", "password", "from"];
 
-/// How to reach the mail server.
-#[derive(Debug, Clone)]
-pub struct Smtp {
-    /// Whether mail is sent at all.
-    pub enabled: bool,
-    /// Its name.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// TLS from the first byte.
-    pub secure: bool,
-    /// No TLS, even where it is offered.
-    pub ignore_tls: bool,
-    /// Who signs in; nobody where missing.
-    pub user: Option<String>,
-    /// With what.
-    pub password: Option<Secret>,
-    /// The sender of a message that names none.
-    pub from: Option<String>,
-}
-
-impl Smtp {
+impl SmtpConfig {
     /// Whether the server is this machine, by its name.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -74,23 +53,23 @@ impl Smtp {
 }
 
 /// What holds now.
-pub async fn current(core: &Core) -> Result<Smtp> {
+pub async fn current(core: &Core) -> Result<SmtpConfig> {
     merged(core, &stored(core).await?)
 }
 
 /// The same within an operation, on the connection of its transaction where it has one.
-pub async fn current_in(ctx: &Ctx) -> Result<Smtp> {
+pub async fn current_in(ctx: &Ctx) -> Result<SmtpConfig> {
     merged(&ctx.core, &ctx.read(|conn| Box::pin(row(conn))).await?)
 }
 
-fn merged(core: &Core, row: &Item) -> Result<Smtp> {
+fn merged(core: &Core, row: &Item) -> Result<SmtpConfig> {
     let set = |name: &str| row.get(name).filter(|value| !value.is_null());
     let text = |name: &str, default: &Option<String>| set(name).and_then(Value::as_str).map(str::to_owned).or_else(|| default.clone());
     let flag = |name: &str, default: bool| set(name).and_then(Value::as_bool).unwrap_or(default);
     let config = &core.config.smtp;
-    Ok(Smtp {
+    Ok(SmtpConfig {
         enabled: flag("enabled", config.enabled),
-        host: text("host", &config.host).unwrap_or_default(),
+        host: set("host").and_then(Value::as_str).unwrap_or(&config.host).to_owned(),
         port: set("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok()).unwrap_or(config.port),
         secure: flag("secure", config.secure),
         ignore_tls: flag("ignore_tls", config.ignore_tls),
@@ -155,6 +134,17 @@ pub async fn update(core: &Core, who: &Accountability, changes: Item) -> Result<
         })
         .await?;
     read(core, who).await
+}
+
+/// Seals the stored password anew where it was sealed with the secret before. Called at the start.
+pub async fn seal_anew(core: &Core) -> Result<()> {
+    let mut set = stored(core).await?;
+    let opened = set.get("password").and_then(Value::as_str).and_then(|sealed| core.sealer.open(OWNER, sealed));
+    let Some(opened) = opened.filter(|opened| opened.is_old) else { return Ok(()) };
+    set.insert("password".to_owned(), json!(core.sealer.seal(OWNER, &opened.text)?));
+    let row = Item::from_iter([("value".to_owned(), Value::Object(set))]);
+    let this = Filter::field("key", Op::Eq(json!(KEY)));
+    core.db.write_all(vec![sql::update_where(core.db.dialect(), &system::settings_table(), &this, &row)?]).await
 }
 
 fn admin(who: &Accountability) -> Result<()> {

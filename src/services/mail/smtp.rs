@@ -10,7 +10,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
-use super::settings::Smtp;
+use crate::config::SmtpConfig;
 
 /// One conversation at most, from the connection to the last word.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -45,7 +45,7 @@ pub enum Patience {
 }
 
 /// Brings a message to the server.
-pub async fn send(smtp: &Smtp, from: Address, to: &[Address], message: &[u8], patience: Patience) -> Result<Sent, NotSent> {
+pub async fn send(smtp: &SmtpConfig, from: Address, to: &[Address], message: &[u8], patience: Patience) -> Result<Sent, NotSent> {
     within(async {
         let mut connection = connect(smtp).await?;
         let sent = converse(&mut connection, from, to, message, patience).await;
@@ -61,7 +61,7 @@ pub async fn send(smtp: &Smtp, from: Address, to: &[Address], message: &[u8], pa
 }
 
 /// Whether the server answers and takes the credentials.
-pub async fn verify(smtp: &Smtp) -> Result<(), NotSent> {
+pub async fn verify(smtp: &SmtpConfig) -> Result<(), NotSent> {
     within(async {
         let mut connection = connect(smtp).await?;
         let _ = connection.quit().await;
@@ -75,7 +75,7 @@ async fn within<T>(work: impl Future<Output = Result<T, NotSent>>) -> Result<T, 
     tokio::time::timeout(LIMIT, work).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn connect(smtp: &Smtp) -> Result<AsyncSmtpConnection, NotSent> {
+async fn connect(smtp: &SmtpConfig) -> Result<AsyncSmtpConnection, NotSent> {
     let hello = ClientId::default();
     let tls = match smtp.ignore_tls && !smtp.secure {
         true => None,

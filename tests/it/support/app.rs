@@ -272,18 +272,18 @@ impl TestApp {
 
     /// The number that a query gives: `SELECT count(*) …`.
     pub async fn number(&self, text: &str) -> i64 {
-        match self.database {
-            Database::Sqlite => self.sqlite().query_row(text, [], |row| row.get(0)).unwrap_or_else(|e| panic!("{text}: {e}")),
-            Database::Postgres => {
-                let mut connection = postgres::connect(&self.database_url).await;
-                let row = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_one(&mut connection).await.unwrap_or_else(|e| panic!("{text}: {e}"));
-                row.get(0)
-            }
-        }
+        self.value(text).await
     }
 
     /// The text that a query gives.
     pub async fn text(&self, text: &str) -> String {
+        self.value(text).await
+    }
+
+    async fn value<T>(&self, text: &str) -> T
+    where
+        T: rusqlite::types::FromSql + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
         match self.database {
             Database::Sqlite => self.sqlite().query_row(text, [], |row| row.get(0)).unwrap_or_else(|e| panic!("{text}: {e}")),
             Database::Postgres => {
