@@ -58,6 +58,7 @@ pub async fn create_collection(conn: &mut Conn<'_>, new: &NewCollection) -> Resu
         meta: new.meta.clone(),
         primary: new.primary,
         fields: new.fields.clone(),
+        aliases: Vec::new(),
     };
     let key = collection.fields.get_mut(new.primary).ok_or_else(|| Error::payload("A collection needs a primary key"))?;
     key.nullable = false;

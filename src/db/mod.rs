@@ -19,6 +19,7 @@ mod postgres;
 pub mod postgrest;
 pub mod query;
 mod reader;
+pub mod relation;
 pub mod schema;
 pub mod sql;
 mod sqlite;
@@ -36,7 +37,8 @@ pub use self::aggregate::Aggregate;
 pub use self::conn::{Conn, JobFn, Sql};
 pub use self::fold::fold;
 pub use self::query::{Filter, Op, Query, Sort, TextMatch, TextPlace};
-pub use self::schema::{Collection, Field, Schema, Special};
+pub use self::relation::{Link, Relation};
+pub use self::schema::{AliasField, Collection, Field, Schema, Special};
 pub use self::tx::Tx;
 pub use self::value::{FieldType, timestamp};
 

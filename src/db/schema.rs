@@ -2,12 +2,13 @@
 //!
 //! Read whole ([`load`]) after every change and shared as a snapshot; the statements that change it are in `ddl.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::query::{Query, Sort};
+use super::relation::{Link, Relation, stored_relation};
 use super::{Conn, FieldType, Sql, sql, system};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -15,12 +16,45 @@ use crate::error::{Error, ErrorCode, Result};
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     collections: BTreeMap<String, Arc<Collection>>,
+    /// By (collection, field) of the many side.
+    relations: BTreeMap<(String, String), Arc<Relation>>,
+    /// By (collection, alias field) of the one side: the many side.
+    lists: HashMap<(String, String), (String, String)>,
 }
 
 impl Schema {
     /// The system collections alone.
     pub fn system() -> Self {
-        Self { collections: system::collections().into_iter().map(|c| (c.name.clone(), Arc::new(c))).collect() }
+        let collections = system::collections().into_iter().map(|c| (c.name.clone(), Arc::new(c))).collect();
+        Self { collections, ..Self::default() }
+    }
+
+    /// All relations, sorted by collection and field of their many side.
+    pub fn relations(&self) -> impl Iterator<Item = &Arc<Relation>> {
+        self.relations.values()
+    }
+
+    /// The relation whose many side is this field.
+    pub fn relation(&self, collection: &str, field: &str) -> Option<&Arc<Relation>> {
+        self.relations.get(&(collection.to_owned(), field.to_owned()))
+    }
+
+    /// What the field of `collection` leads to, whichever side of a relation it is.
+    pub fn link(&self, collection: &str, field: &str) -> Option<Link> {
+        let here = (collection.to_owned(), field.to_owned());
+        if let Some(relation) = self.relations.get(&here) {
+            let relation = Arc::clone(relation);
+            return Some(if relation.related.is_some() { Link::ManyToOne(relation) } else { Link::ManyToAny(relation) });
+        }
+        self.lists.get(&here).and_then(|many| self.relations.get(many)).map(|relation| Link::OneToMany(Arc::clone(relation)))
+    }
+
+    fn add_relation(&mut self, relation: Relation) {
+        let many = (relation.collection.clone(), relation.field.clone());
+        if let (Some(one), Some(field)) = (&relation.related, &relation.one_field) {
+            self.lists.insert((one.clone(), field.clone()), many.clone());
+        }
+        self.relations.insert(many, Arc::new(relation));
     }
 
     /// The collection of that name.
@@ -54,11 +88,18 @@ pub struct Collection {
     pub meta: Map<String, Value>,
     /// Where in `fields` the primary key is.
     pub primary: usize,
-    /// The fields, in order.
+    /// The fields that are columns, in order.
     pub fields: Vec<Field>,
+    /// The fields that have no column: lists of other items, and what is there for show.
+    pub aliases: Vec<AliasField>,
 }
 
 impl Collection {
+    /// The field without a column of that name.
+    pub fn alias(&self, name: &str) -> Option<&AliasField> {
+        self.aliases.iter().find(|alias| alias.name == name)
+    }
+
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name)
@@ -83,6 +124,21 @@ impl Collection {
             Error::new(code, format!("There is no field `{name}` in `{}`{hint}", self.name)).with_field(name)
         })
     }
+}
+
+/// A field without a column: the one side of a relation, or something that is there for show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AliasField {
+    /// Its name.
+    pub name: String,
+    /// What it stands for.
+    pub special: Vec<Special>,
+    /// What it is for.
+    pub note: Option<String>,
+    /// What else its maker sent.
+    pub meta: Map<String, Value>,
+    /// Its place among the fields.
+    pub sort: i32,
 }
 
 /// A column of a collection.
@@ -250,9 +306,15 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
     let mut schema = Schema::system();
 
     let mut fields: BTreeMap<String, (usize, Vec<Field>)> = BTreeMap::new();
+    let mut aliases: HashMap<String, Vec<AliasField>> = HashMap::new();
     let (statement, types, names) = read(&system::fields_table(), &["sort", "field"])?;
     for row in conn.select(&statement, &types).await? {
-        let row: Map<String, Value> = names.iter().cloned().zip(row).collect();
+        let mut row: Map<String, Value> = names.iter().cloned().zip(row).collect();
+        if row.get("type").is_some_and(|ty| ty == ALIAS) {
+            let collection = text(&mut row, "collection").unwrap_or_default();
+            aliases.entry(collection).or_default().push(stored_alias(row));
+            continue;
+        }
         let (collection, field, primary) = stored_field(row)?;
         let entry = fields.entry(collection).or_default();
         if primary {
@@ -274,11 +336,45 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
             meta: object(&mut row, "meta"),
             primary,
             fields,
+            aliases: aliases.remove(&name).unwrap_or_default(),
             name,
         };
         schema.collections.insert(collection.name.clone(), Arc::new(collection));
     }
+    let (statement, types, names) = read(&system::relations_table(), &[])?;
+    for row in conn.select(&statement, &types).await? {
+        schema.add_relation(stored_relation(names.iter().cloned().zip(row).collect())?);
+    }
     Ok(schema)
+}
+
+/// The type of a field without a column, as it is stored and as callers write it.
+pub const ALIAS: &str = "alias";
+
+/// A field without a column as the row that stores it.
+pub(super) fn alias_row(collection: &str, alias: &AliasField) -> Map<String, Value> {
+    let shown = Field {
+        special: alias.special.clone(),
+        note: alias.note.clone(),
+        meta: alias.meta.clone(),
+        sort: alias.sort,
+        ..Field::new(&alias.name, FieldType::String)
+    };
+    let mut row = field_row(collection, &shown, false);
+    row.insert("type".to_owned(), Value::from(ALIAS));
+    row
+}
+
+/// The other way.
+fn stored_alias(mut row: Map<String, Value>) -> AliasField {
+    let special = row.get("special").and_then(Value::as_array).into_iter().flatten();
+    AliasField {
+        special: special.filter_map(Value::as_str).filter_map(Special::parse).collect(),
+        sort: row.get("sort").and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok()).unwrap_or_default(),
+        name: text(&mut row, "field").unwrap_or_default(),
+        note: text(&mut row, "note"),
+        meta: object(&mut row, "meta"),
+    }
 }
 
 /// A field as the row that stores it.

@@ -41,7 +41,16 @@ fn collection(name: &str, mut fields: Vec<Field>) -> Collection {
         field.sort = i32::try_from(at).unwrap_or(i32::MAX);
         field.required = !field.nullable && field.default.is_none() && field.special.is_empty() && !field.auto_increment;
     }
-    Collection { name: name.to_owned(), system: true, singleton: false, note: None, meta: Map::new(), primary: 0, fields }
+    Collection {
+        name: name.to_owned(),
+        system: true,
+        singleton: false,
+        note: None,
+        meta: Map::new(),
+        primary: 0,
+        fields,
+        aliases: Vec::new(),
+    }
 }
 
 fn id() -> Field {
@@ -237,6 +246,27 @@ pub(super) fn collections_table() -> Collection {
             field("note", Text, vec![]),
             field("meta", Json, vec![]),
             field("created_at", Timestamp, vec![Required]),
+        ],
+    )
+}
+
+/// What refers to what.
+pub(super) fn relations_table() -> Collection {
+    collection(
+        "daas_relations",
+        vec![
+            field("id", Integer, vec![Auto]),
+            field("many_collection", Str, vec![Required]),
+            field("many_field", Str, vec![Required]),
+            field("one_collection", Str, vec![Indexed]),
+            field("one_field", Str, vec![]),
+            field("one_collection_field", Str, vec![]),
+            field("one_allowed_collections", Json, vec![]),
+            field("junction_field", Str, vec![]),
+            field("sort_field", Str, vec![]),
+            field("one_deselect_action", Str, vec![Required, Default(json!("nullify"))]),
+            field("on_delete", Str, vec![]),
+            field("meta", Json, vec![]),
         ],
     )
 }

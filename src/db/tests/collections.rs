@@ -43,6 +43,7 @@ async fn system_collections_are_as_the_migrations_made_them() {
         let all = schema.collections().map(|c| (**c).clone()).chain([
             system::collections_table(),
             system::fields_table(),
+            system::relations_table(),
             system::sessions_table(),
             system::deliveries_table(),
             system::delivery_meta_table(),
