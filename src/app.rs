@@ -23,6 +23,7 @@ use crate::extensions::watch::{self, Watch};
 use crate::hooks::dispatcher::{Execute, Verdict};
 use crate::hooks::outbox::Delivery;
 use crate::http::{self, Api};
+use crate::mcp;
 use crate::sandbox::{self, Pool, PoolOptions};
 use crate::services::sessions::Sessions;
 use crate::services::setup::{self, NewAdmin};
@@ -130,7 +131,8 @@ impl App {
     pub async fn serve(self, listener: TcpListener, asked: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         let mut drained = self.stop.subscribe();
         let (stop, extensions) = (self.stop.clone(), Arc::clone(&self.api.extensions));
-        let server = http::serve(listener, Arc::clone(&self.api), async move {
+        let doors = mcp::routes(&self.api.core.config);
+        let server = http::serve(listener, Arc::clone(&self.api), doors, async move {
             asked.await;
             tracing::info!("ending: no new requests are taken");
             stop.send_replace(true);

@@ -78,6 +78,13 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting { name: "CRON_ENABLED", default: "true", doc: "`false` runs no job, neither by the clock nor by hand" },
     Setting { name: "CRON_HISTORY_RETENTION", default: "100", doc: "runs of each job that its history keeps, 1 to 10000" },
+    Setting { name: "MCP_ENABLED", default: "true", doc: "`false` takes `/api/mcp`, the door for agents, away" },
+    Setting { name: "MCP_ALLOW_DELETES", default: "false", doc: "`true` lets agents delete, as far as their users may" },
+    Setting {
+        name: "MCP_ACTIVATION",
+        default: "direct",
+        doc: "`approve` has what agents change about active extensions wait until a person confirms it over REST",
+    },
     Setting {
         name: "SMTP_ENABLED",
         default: "false",
@@ -271,6 +278,12 @@ pub struct Config {
     pub cron_enabled: bool,
     /// `CRON_HISTORY_RETENTION`, in runs of each job.
     pub cron_history_retention: u64,
+    /// `MCP_ENABLED`.
+    pub mcp_enabled: bool,
+    /// `MCP_ALLOW_DELETES`.
+    pub mcp_allow_deletes: bool,
+    /// `MCP_ACTIVATION=approve`.
+    pub mcp_approve: bool,
     /// `SMTP_*`, as far as no setting in the database says otherwise.
     pub smtp: SmtpConfig,
     /// `SANDBOX=degraded`.
@@ -335,6 +348,9 @@ impl Config {
             event_samples: reader.flag("EVENT_SAMPLES"),
             cron_enabled: reader.flag("CRON_ENABLED"),
             cron_history_retention: reader.number("CRON_HISTORY_RETENTION", 1, 10_000),
+            mcp_enabled: reader.flag("MCP_ENABLED"),
+            mcp_allow_deletes: reader.flag("MCP_ALLOW_DELETES"),
+            mcp_approve: reader.choice("MCP_ACTIVATION", &["direct", "approve"]) == "approve",
             smtp: SmtpConfig {
                 enabled: reader.flag("SMTP_ENABLED"),
                 host: reader

@@ -11,13 +11,13 @@ use crate::db::sql::Lock;
 use crate::db::timestamp;
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::invalid_code;
-use crate::services::Item;
 use crate::services::cron::store::{self, Ended, Run, Trigger};
 use crate::services::cron::{Job, check_enabled, check_members, not_found};
 use crate::services::ctx::Hold;
 use crate::services::items::{ItemsService, Listing};
 use crate::services::members::{name, only};
 use crate::services::operation::Start;
+use crate::services::{Item, aggregate};
 
 const JOBS: &str = "daas_cron_jobs";
 const HISTORY: &str = "daas_cron_history";
@@ -57,6 +57,35 @@ impl Cron {
             query.insert("filter".to_owned(), filter);
         }
         self.page(start, HISTORY, &query).await
+    }
+
+    /// How many jobs there are, and how the runs ended that the history keeps:
+    /// `{ jobs: { active, inactive, running }, runs: { success, error, … }, failing: [{ id, name, last_run_status, last_run_at }] }`.
+    pub async fn stats(&self, start: Start) -> Result<Value> {
+        admin(&start.who)?;
+        let jobs = self.core.db.read(|conn| Box::pin(store::list(conn, None))).await?;
+        let is = |job: &Item, name: &str, value: &Value| job.get(name) == Some(value);
+        let count = |name: &str, value: Value| jobs.iter().filter(|job| is(job, name, &value)).count();
+        let failed = |job: &&Item| ["error", "timeout"].iter().any(|how| is(job, "last_run_status", &json!(how)));
+        let failing: Vec<Item> = jobs
+            .iter()
+            .filter(failed)
+            .map(|job| {
+                ["id", "name", "last_run_status", "last_run_at"].map(|name| (name.to_owned(), job.get(name).cloned().unwrap_or_default()))
+            })
+            .map(Item::from_iter)
+            .collect();
+        let query = &Item::from_iter([("aggregate".to_owned(), json!({ "count": ["*"] })), ("groupBy".to_owned(), json!(["status"]))]);
+        let groups = self.core.operate(start, |ctx| async move { aggregate::run(&ctx, HISTORY, query).await }).await?;
+        let runs: Item = groups
+            .into_iter()
+            .filter_map(|mut group| Some((group.get("status")?.as_str()?.to_owned(), group.shift_remove("count")?)))
+            .collect();
+        Ok(json!({
+            "jobs": { "active": count("status", json!("active")), "inactive": count("status", json!("inactive")), "running": count("running", json!(true)) },
+            "runs": runs,
+            "failing": failing,
+        }))
     }
 
     /// Stores a new job: checked and compiled.

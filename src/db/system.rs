@@ -177,6 +177,7 @@ pub fn collections() -> Vec<Collection> {
                 field("created_by", Uuid, vec![Is::Special(Special::UserCreated)]),
                 updated_at(),
                 field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
+                field("pending", Json, vec![]),
             ],
         ),
         cron_jobs_table(),
@@ -413,6 +414,7 @@ pub fn extension_versions_table() -> Collection {
             field("request_id", Str, vec![Required]),
             field("at", Timestamp, vec![Required]),
             field("definition", Json, vec![Required]),
+            field("proposed_by", Uuid, vec![]),
         ],
     )
 }

@@ -22,6 +22,7 @@ mod limits_table;
 mod live;
 mod logs;
 pub mod pattern;
+mod pending;
 pub mod rate_limit;
 mod registered;
 pub mod route_path;

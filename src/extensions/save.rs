@@ -13,26 +13,29 @@ use super::store::{Extensions, TABLE, admin, invalid_code};
 use crate::db::{Filter, Op, Schema};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::outbox;
-use crate::services::Item;
 use crate::services::ctx::Hold;
 use crate::services::items::ItemsService;
 use crate::services::members::MAX_NAME;
 use crate::services::operation::Start;
 use crate::services::precondition::IfMatch;
 use crate::services::query::clip;
+use crate::services::{Ctx, Item};
 
 /// How often a save is begun anew because somebody else's came between its check and its transaction.
-const MAX_ATTEMPTS: u32 = 5;
+pub(super) const MAX_ATTEMPTS: u32 = 5;
+/// What waits at a new row, once it is known in which operation.
+pub(super) type Waiting<'w> = dyn Fn(&Ctx) -> Value + Send + Sync + 'w;
 /// Names that a copy is given before its author must choose one.
 const MAX_NAMES: usize = 1_000;
 
 impl Extensions {
     /// Stores a new extension: checked, compiled, live.
     pub async fn create(&self, start: Start, item: Item) -> Result<Item> {
-        self.insert(start, item, Change::Create).await
+        self.insert(start, item, Change::Create, None).await
     }
 
-    async fn insert(&self, start: Start, item: Item, change: Change) -> Result<Item> {
+    /// Stores a new extension, with what waits there for a person, if anything.
+    pub(super) async fn insert(&self, start: Start, item: Item, change: Change, waiting: Option<&Waiting<'_>>) -> Result<Item> {
         admin(&start.who)?;
         check_members(&item)?;
         self.check(&item, None).await?;
@@ -41,8 +44,11 @@ impl Extensions {
             .shared
             .core
             .operate(start, |ctx| {
-                let (ctx, item) = (ctx.joining(), item.clone());
+                let (ctx, mut item) = (ctx.joining(), item.clone());
                 async move {
+                    if let Some(waiting) = waiting {
+                        item.insert("pending".to_owned(), waiting(&ctx));
+                    }
                     let made = ItemsService::by_own_door(&ctx, TABLE).create(vec![item]).await?;
                     let row = made.into_iter().next().ok_or_else(|| Error::internal("a new extension has no row"))?;
                     history::record(&ctx, &row, None, change).await?;
@@ -62,10 +68,12 @@ impl Extensions {
     pub async fn update(&self, start: Start, id: &str, mut changes: Item, change: Change, expected: &IfMatch) -> Result<Item> {
         admin(&start.who)?;
         self.is_row(id)?;
-        check_members(&changes)?;
-        if changes.shift_remove("id").is_some_and(|new| new != id) {
-            return Err(Error::payload("`id` can't be changed").with_field("id"));
-        }
+        check_changes(id, &mut changes)?;
+        self.save(start, id, changes, change, expected).await
+    }
+
+    /// Saves changes whose members were looked at.
+    pub(super) async fn save(&self, start: Start, id: &str, changes: Item, change: Change, expected: &IfMatch) -> Result<Item> {
         for _ in 0..MAX_ATTEMPTS {
             let old = self.stored(start.clone(), id, &Item::new()).await?;
             expected.check(&version_of(&old))?;
@@ -130,6 +138,12 @@ impl Extensions {
     /// # Errors
     /// As [`Extensions::update`]; 404 for a version that isn't kept.
     pub async fn rollback(&self, start: Start, id: &str, body: &Item, expected: &IfMatch) -> Result<Item> {
+        let (changes, number) = self.changes_back(&start, id, body).await?;
+        self.update(start, id, changes, Change::Rollback(number), expected).await
+    }
+
+    /// What would make an extension what it was in the version that the body names, and that version's number.
+    pub(super) async fn changes_back(&self, start: &Start, id: &str, body: &Item) -> Result<(Item, i64)> {
         admin(&start.who)?;
         self.is_row(id)?;
         only(body, "A rollback", "version")?;
@@ -145,7 +159,7 @@ impl Extensions {
         if changes.get("status") == Some(&json!("error")) {
             changes.shift_remove("status");
         }
-        self.update(start, id, changes, Change::Rollback(number), expected).await
+        Ok((changes, number))
     }
 
     /// Makes an inactive copy of an extension, under the name that the body asks for or one with a suffix.
@@ -160,7 +174,7 @@ impl Extensions {
         copy.insert("status".to_owned(), json!("inactive"));
         if let Some(name) = body.get("name").filter(|name| !name.is_null()) {
             copy.insert("name".to_owned(), name.clone());
-            return self.insert(start, copy, Change::Clone).await;
+            return self.insert(start, copy, Change::Clone, None).await;
         }
         let original = copy.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         for nth in 1..=MAX_NAMES {
@@ -169,7 +183,7 @@ impl Extensions {
                 continue;
             }
             copy.insert("name".to_owned(), json!(name));
-            match self.insert(start.clone(), copy.clone(), Change::Clone).await {
+            match self.insert(start.clone(), copy.clone(), Change::Clone, None).await {
                 // Somebody else took it meanwhile.
                 Err(error) if error.code() == ErrorCode::RecordNotUnique => {}
                 made => return made,
@@ -216,7 +230,7 @@ impl Extensions {
     }
 
     /// Checks a row as it is about to be stored, and that its code compiles under its limits, in a worker.
-    async fn check(&self, row: &Item, old: Option<&Item>) -> Result<()> {
+    pub(super) async fn check(&self, row: &Item, old: Option<&Item>) -> Result<()> {
         let unchanged = |members: &[&str]| old.is_some_and(|old| members.iter().all(|member| old.get(*member) == row.get(*member)));
         // Switching off is always possible, whatever else is wrong with the row.
         if row.get("status") == Some(&json!("inactive")) && unchanged(&definition::CHECKED) {
@@ -233,6 +247,15 @@ impl Extensions {
         // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
         let candidate = Extension::of_row(definition, &self.current().customs, &self.shared.pool, self.shared.core.clock.now());
         self.shared.pool.check(&candidate.unit).await.map_err(invalid_code).map(drop)
+    }
+}
+
+/// Refuses members that no author may change.
+pub(super) fn check_changes(id: &str, changes: &mut Item) -> Result<()> {
+    check_members(changes)?;
+    match changes.shift_remove("id") {
+        Some(new) if new != id => Err(Error::payload("`id` can't be changed").with_field("id")),
+        _ => Ok(()),
     }
 }
 

@@ -22,6 +22,7 @@ use super::set::{Extension, ExtensionSet, Origin, Shared};
 use super::stats::{self, Stats};
 use super::trouble::load_report;
 use crate::auth::Accountability;
+use crate::bridge::Secrets;
 use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql, timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::{Execute, Verdict};
@@ -62,6 +63,8 @@ pub struct Extensions {
     pub(super) started: DateTime<Utc>,
     /// Deliveries could not be let go on at the last change. Set by whoever saw that, taken by the flush.
     still_held: AtomicBool,
+    /// The secrets of every extension, also of those that don't run. Set with the snapshot.
+    all_secrets: ArcSwap<Vec<Arc<Secrets>>>,
     /// Rows are being looked at, whether their code compiles: set and taken by whoever does.
     pub(super) inspecting: AtomicBool,
 }
@@ -91,6 +94,7 @@ impl Extensions {
             safe_mode,
             started,
             still_held: AtomicBool::new(false),
+            all_secrets: ArcSwap::default(),
             inspecting: AtomicBool::new(false),
         })
     }
@@ -121,6 +125,7 @@ impl Extensions {
         for (id, extension) in &next.by_id {
             extension.identity.secrets.store(secrets.get(id).cloned().unwrap_or_default());
         }
+        self.all_secrets.store(Arc::new(secrets.into_values().collect()));
         let live: HashSet<u64> = next.by_id.values().map(|extension| extension.unit.id).collect();
         self.current.store(Arc::new(next));
         // Calls of versions that are not in use any more come to their end, in 30 s at most: also those that hold their snapshot for longer.
@@ -223,6 +228,13 @@ impl Extensions {
     /// 503 where too many listen already.
     pub fn listen(&self, id: &str, wanted: &Wanted) -> Result<(Lines, Listening)> {
         self.shared.logs.listen(id, wanted)
+    }
+
+    /// Takes the secrets of all extensions out of a value that leaves the host by a door where they have no business.
+    pub fn redact(&self, value: &mut Value) {
+        for secrets in self.all_secrets.load().iter() {
+            secrets.redact_value(value);
+        }
     }
 
     /// Ends every stream of lines: the host is ending.

@@ -1,12 +1,13 @@
 //! The REST door: routes, bodies, answers. The only place, with `mcp`, that knows HTTP.
 //!
-//! A handler reads the request into a `request::Call`, asks a service, and shapes the answer. Rules live in the services.
+//! A handler reads the request into a `request::Call`, asks a service, and shapes the answer. Rules live in the services. Other doors, which
+//! `app` hands in, stand behind the same middleware and read requests the same way.
 
-mod auth;
+pub(crate) mod auth;
 mod collections;
 mod cron;
 mod deliveries;
-mod error;
+pub(crate) mod error;
 mod etag;
 mod ext;
 mod ext_headers;
@@ -14,9 +15,9 @@ mod extension_logs;
 mod extensions;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-mod items;
+pub(crate) mod items;
 mod page;
-mod request;
+pub(crate) mod request;
 mod services;
 mod settings;
 
@@ -59,14 +60,14 @@ pub struct Api {
 
 /// Where the server listens.
 #[derive(Debug, Clone, Copy)]
-struct Listening(SocketAddr);
+pub(crate) struct Listening(pub(crate) SocketAddr);
 
 type App = State<Arc<Api>>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Every route of the host, which listens at `address`.
-pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
+/// Every route of the host, which listens at `address`, and those of the other doors.
+pub fn router(api: Arc<Api>, address: SocketAddr, doors: Router<Arc<Api>>) -> Router {
     let system = |name: &'static str| items::system(name);
     Router::new()
         .route("/", get(page::home))
@@ -90,6 +91,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(cron::routes())
         .merge(settings::routes())
         .merge(ext::routes())
+        .merge(doors)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(Listening(address)))
@@ -99,9 +101,16 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
 }
 
 /// Serves until `stop` resolves, then finishes what runs.
-pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    api: Arc<Api>,
+    doors: Router<Arc<Api>>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     let address = listener.local_addr()?;
-    axum::serve(listener, router(api, address).into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(api, address, doors).into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .await
 }
 
 /// Around every request: its id, and one log line when it has been answered.

@@ -83,6 +83,11 @@ impl Call {
         }
     }
 
+    /// The body as it came.
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
     /// Whether there is a body.
     pub fn has_body(&self) -> bool {
         !self.body.is_empty()
@@ -95,8 +100,13 @@ impl Call {
 
     /// Refuses whoever isn't an admin.
     pub fn admin(&self, what: &str) -> Result<()> {
-        if self.who().is_admin() { Ok(()) } else { Err(Error::forbidden(format!("Only admins may {what}"))) }
+        admin(self.who(), what)
     }
+}
+
+/// Refuses whoever isn't an admin.
+pub fn admin(who: &Accountability, what: &str) -> Result<()> {
+    if who.is_admin() { Ok(()) } else { Err(Error::forbidden(format!("Only admins may {what}"))) }
 }
 
 /// The names and values of a query string, decoded.

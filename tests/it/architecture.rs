@@ -34,6 +34,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["src/outbound/"]),
     ("hickory_resolver", &["src/outbound/"]),
     ("async_compression", &["src/outbound/"]),
+    ("rmcp", &["src/mcp/"]),
     ("axum", &["src/http/", "src/mcp/", "src/app.rs"]),
 ];
 

@@ -32,6 +32,7 @@ mod kept;
 #[cfg(feature = "test-hooks")]
 mod mail;
 mod manage;
+mod mcp;
 mod operation;
 mod permissions;
 mod pristine;
