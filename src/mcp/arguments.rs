@@ -29,7 +29,7 @@ fn find(tool: &'static Tool, view: View, given: &mut Item) -> Result<&'static Ac
     let wrong = |message: String| Error::payload(message).with_field("action");
     match named {
         Some(Value::String(name)) => tool.actions.iter().find(|action| action.name == name).ok_or_else(|| {
-            let near = nearest(&name, tool.actions.iter().map(|action| action.name));
+            let near = sentence(nearest(&name, tool.actions.iter().map(|action| action.name)));
             wrong(format!("`{}` has no action `{}`{near} There are {}", tool.name, clip(&name), names()))
         }),
         None => Err(wrong(format!("`{}` needs an `action`: {}", tool.name, names()))),
@@ -62,7 +62,7 @@ fn unwrapped(action: &Action, mut given: Item) -> Result<Item> {
 fn check(tool: &Tool, action: &Action, given: &Item) -> Result<()> {
     for (name, value) in given {
         let Some(argument) = action.arguments().find(|argument| argument.name == name) else {
-            let near = nearest(name, action.arguments().map(|argument| argument.name));
+            let near = sentence(nearest(name, action.arguments().map(|argument| argument.name)));
             let names = action.arguments().map(|argument| format!("`{}`", argument.name)).collect::<Vec<_>>().join(", ");
             let takes = if names.is_empty() { "no arguments".to_owned() } else { names };
             let message = format!("`{}` of `{}` takes no `{}`{near} It takes {takes}", action.name, tool.name, clip(name));
@@ -79,6 +79,11 @@ fn check(tool: &Tool, action: &Action, given: &Item) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// What ends a sentence: a suggestion, or nothing but the end.
+fn sentence(near: String) -> String {
+    if near.is_empty() { ".".to_owned() } else { near }
 }
 
 impl Kind {

@@ -3,7 +3,7 @@
 //! A caller is who their bearer token says, as over REST, and what tools do goes through the same services. Nothing is kept of a client
 //! between two requests: any host answers any of them, and no caller makes the host remember anything. `tools/` has one file per tool, and
 //! one row each in its table, from which schemas, checks and the documents follow. Rules live in the services; what is a matter of this door
-//! alone is what a connection may do at all ([`tool::View`]), how answers mark what is data ([`answer`]), and what to try next ([`advice`]).
+//! alone is what a connection may do at all (`View`), how answers mark what is data (`answer`), and what to try next (`advice`).
 
 mod advice;
 mod answer;

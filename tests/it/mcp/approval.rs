@@ -25,7 +25,7 @@ both!(a_change_of_what_runs_waits_until_a_person_confirms_it, env: [APPROVE], as
     assert_eq!((&row["pending"]["changes"], &row["pending"]["by"]), (&json!({ "status": "active" }), &me), "{row}");
     let listed = agent.ok("extensions", json!({ "action": "list" })).await;
     assert_eq!(listed[0]["pending"]["change"], "create");
-    // What isn't live and stays so is changed at once; what waits there goes along.
+    // What comes after is joined to what waits already.
     agent.ok("extensions", json!({ "action": "update", "id": id, "code": writes("two") })).await;
     let row = read_extension(app, &id).await;
     assert_eq!(row["pending"]["changes"], json!({ "status": "active", "code": writes("two") }), "{row}");

@@ -20,8 +20,9 @@ both!(a_client_of_any_version_is_greeted_and_nothing_is_kept_of_it, async |app| 
         // Without a session any host can answer any message.
         assert_eq!(answer.header("mcp-session-id"), "");
     }
-    let unknown = agent.ask("initialize", hello("1999-01-01")).await;
-    assert!(unknown["result"]["protocolVersion"].is_string(), "{unknown}");
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello("1999-01-01") });
+    let unknown = app.post("/api/mcp", message).await.expect(200);
+    assert_eq!(unknown.json()["result"]["protocolVersion"], "2025-11-25", "what is spoken instead: {}", unknown.body);
     let noted = agent.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await.expect(202);
     assert_eq!(noted.body, "");
     assert_eq!(agent.ask("ping", json!({})).await["result"], json!({}));
@@ -165,4 +166,20 @@ both!(a_call_that_takes_long_and_one_that_is_given_up_end_by_themselves, async |
         other => Err(other.to_string()),
     })
     .await;
+});
+
+both!(the_log_has_a_line_for_each_call_and_nothing_of_what_was_said, async |app| {
+    articles(app).await;
+    let agent = Agent::new(app);
+    let said = "words that are nobody's business";
+    agent.send(&json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": 1, "progress": 1, "message": said } })).await;
+    agent.ok("items", json!({ "action": "create", "collection": "articles", "data": { "title": said } })).await;
+    agent.refused("items", json!({ "action": "read", "collection": said }), "COLLECTION_NOT_FOUND").await;
+    agent.ask("tools/call", json!({ "name": said })).await;
+    assert!(!app.log().contains(said), "{}", app.log());
+    let called: Vec<Value> = app.log_lines().into_iter().filter(|line| line["message"] == "a tool was called").collect();
+    let brief = |line: &Value| [&line["tool"], &line["action"], &line["code"]].map(Clone::clone);
+    let lines: Vec<_> = called.iter().map(brief).collect();
+    assert_eq!(lines[0][..2], [json!("items"), json!("create")], "{called:?}");
+    assert_eq!(lines[1], [json!("items"), json!("read"), json!("COLLECTION_NOT_FOUND")], "{called:?}");
 });
