@@ -243,7 +243,8 @@ impl Extensions {
                     let changes = Item::from_iter([("pending".to_owned(), value)]);
                     let schema = Schema::system();
                     let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"))?;
-                    let statement = Arc::new(sql::update_by_keys(ctx.core.db.dialect(), table, &[key.clone()], None, &changes, &[])?);
+                    let statement =
+                        Arc::new(sql::update_by_keys(ctx.core.db.dialect(), table, std::slice::from_ref(&key), None, &changes, &[])?);
                     ctx.write(move |conn| {
                         let statement = Arc::clone(&statement);
                         Box::pin(async move { conn.execute(&statement).await.map(drop) })

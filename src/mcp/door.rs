@@ -1,5 +1,6 @@
 //! One request as the SDK hands it over: who asks is known, and what they may do at all.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use rmcp::model::{
@@ -9,8 +10,6 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
-
-use std::sync::Arc;
 
 use super::answer;
 use super::arguments;

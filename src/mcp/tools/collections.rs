@@ -14,7 +14,7 @@ const FIELDS: Argument = Argument {
             made",
 };
 const META: Argument = Argument { name: "meta", kind: Kind::Object, about: "what else is to be known of it, such as {note}" };
-const SCHEMA: Argument = Argument { name: "schema", kind: Kind::Object, about: "may be left out" };
+const SCHEMA: Argument = Argument { name: "schema", kind: Kind::Object, about: "may be left out: every collection is a table" };
 
 /// Collections.
 pub const TOOL: Tool = Tool {
