@@ -31,6 +31,11 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting { name: "DATABASE_POOL_SIZE", default: "10", doc: "connections to Postgres, 1 to 1000" },
     Setting {
+        name: "DATABASE_LISTEN",
+        default: "true",
+        doc: "`false` where connections to Postgres go through a pooler that doesn't let LISTEN through, such as PgBouncer per transaction; it takes one connection more",
+    },
+    Setting {
         name: "DATA_PATH",
         default: "data",
         doc: "directory for what the host keeps outside the database, such as the generated secret",
@@ -219,6 +224,8 @@ pub struct Config {
     pub database_url: Secret,
     /// `DATABASE_POOL_SIZE`.
     pub database_pool_size: u32,
+    /// `DATABASE_LISTEN`.
+    pub database_listen: bool,
     /// `DATA_PATH`.
     pub data_path: PathBuf,
     /// `HOST`.
@@ -303,6 +310,7 @@ impl Config {
                 known.then(|| v.to_owned())
             })),
             database_pool_size: reader.number("DATABASE_POOL_SIZE", 1, 1000) as u32,
+            database_listen: reader.flag("DATABASE_LISTEN"),
             data_path: PathBuf::from(reader.text("DATA_PATH")),
             host: reader.text("HOST"),
             port: reader.number("PORT", 0, u64::from(u16::MAX)) as u16,

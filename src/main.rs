@@ -44,7 +44,7 @@ enum Command {
 enum Ext {
     /// Lists extensions: status, type, event, name.
     List,
-    /// Sets an extension to inactive. A running server takes it up at its next start or at the next change over REST.
+    /// Sets an extension to inactive. A running server takes it up within a second.
     Disable {
         /// Its name.
         name: String,

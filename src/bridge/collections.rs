@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Call, Method, Service};
 use crate::error::{Error, ErrorCode, Result};
+use crate::services::changes::Kind;
 use crate::services::{Ctx, collections};
 
 macro_rules! method {
@@ -55,6 +56,7 @@ async fn read_many(ctx: &Ctx, call: &Call) -> Result<Value> {
 async fn create_one(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
     let made = collections::create(&ctx.core, call.arg(0)).await?;
+    ctx.core.settle(Kind::Schema, &ctx.op.lagging).await?;
     Ok(made["collection"].clone())
 }
 
@@ -62,5 +64,6 @@ async fn delete_one(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
     let name = call.text(0, "collection")?;
     collections::delete(&ctx.core, name).await?;
+    ctx.core.settle(Kind::Schema, &ctx.op.lagging).await?;
     Ok(json!(name))
 }

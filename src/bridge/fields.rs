@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::collections::may_change;
 use super::{Call, Method, Service};
 use crate::error::Result;
+use crate::services::changes::Kind;
 use crate::services::{Ctx, fields};
 
 macro_rules! method {
@@ -45,13 +46,13 @@ async fn read_one(ctx: &Ctx, call: &Call) -> Result<Value> {
 async fn create_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
     let collection = ctx.core.collection(call.text(0, "collection")?)?;
-    fields::create(&ctx.core, &collection, call.arg(1)).await
+    settled(ctx, fields::create(&ctx.core, &collection, call.arg(1)).await?).await
 }
 
 async fn update_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
     let collection = ctx.core.collection(call.text(0, "collection")?)?;
-    fields::update(&ctx.core, &collection, call.text(1, "field")?, call.arg(2)).await
+    settled(ctx, fields::update(&ctx.core, &collection, call.text(1, "field")?, call.arg(2)).await?).await
 }
 
 async fn delete_field(ctx: &Ctx, call: &Call) -> Result<Value> {
@@ -59,5 +60,11 @@ async fn delete_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     let collection = ctx.core.collection(call.text(0, "collection")?)?;
     let name = call.text(1, "field")?;
     fields::delete(&ctx.core, &collection, name).await?;
-    Ok(json!(name))
+    settled(ctx, json!(name)).await
+}
+
+/// What a change answers, once it holds on every host.
+async fn settled(ctx: &Ctx, answer: Value) -> Result<Value> {
+    ctx.core.settle(Kind::Schema, &ctx.op.lagging).await?;
+    Ok(answer)
 }

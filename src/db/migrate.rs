@@ -43,6 +43,7 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0008_custom_services",
     "0009_deliveries",
     "0010_relations",
+    "0011_changes",
 ];
 
 /// See [`Db::migrate`].

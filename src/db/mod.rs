@@ -6,6 +6,7 @@
 
 pub mod aggregate;
 mod call;
+pub mod changes;
 mod conn;
 pub mod ddl;
 mod decimal;

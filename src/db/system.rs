@@ -448,8 +448,14 @@ pub fn hosts_table() -> Collection {
             field("started_at", Timestamp, vec![Required]),
             field("seen_at", Timestamp, vec![Required, Indexed]),
             field("extensions", Json, vec![Required]),
+            field("live", Json, vec![Required, Default(json!({}))]),
         ],
     )
+}
+
+/// How often something of each kind has changed.
+pub fn changes_table() -> Collection {
+    collection("daas_changes", vec![field("kind", Str, vec![]), field("version", BigInteger, vec![Required])])
 }
 
 /// The secrets of extensions. `value` is encrypted.

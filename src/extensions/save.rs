@@ -36,7 +36,8 @@ impl Extensions {
         admin(&start.who)?;
         check_members(&item)?;
         self.check(&item, None).await?;
-        let _one = self.change.lock().await;
+        let lagging = start.lagging.clone();
+        let one = self.change.lock().await;
         let row = self
             .shared
             .core
@@ -52,6 +53,8 @@ impl Extensions {
             .await?;
         self.swap().await?;
         self.look_at_conflicting().await;
+        drop(one);
+        self.settle(&lagging).await;
         Ok(row)
     }
 
@@ -77,9 +80,13 @@ impl Extensions {
                 changes.insert("status".to_owned(), json!("active"));
             }
             self.check(&merged, Some(&old)).await?;
-            let _one = self.change.lock().await;
+            let one = self.change.lock().await;
             if let Some(row) = self.store(start.clone(), &old, changes, change, expected).await? {
-                return self.take_over(id, row).await;
+                self.swap().await?;
+                self.look_at_conflicting().await;
+                drop(one);
+                self.settle(&start.lagging).await;
+                return Ok(self.saved_row(id, row).await);
             }
         }
         Err(Error::new(ErrorCode::Conflict, "It is being changed by somebody else all the time: read it again, and try once more"))
@@ -108,10 +115,9 @@ impl Extensions {
             .await
     }
 
-    /// What follows a save.
-    async fn take_over(&self, id: &str, row: Item) -> Result<Item> {
-        self.swap().await?;
-        self.look_at_conflicting().await;
+    /// A row that was saved, with what it is now.
+    async fn saved_row(&self, id: &str, row: Item) -> Item {
+        // Two saves may fall into one millisecond.
         if let Some(extension) = self.current().by_id.get(id) {
             extension.breaker.reset();
             extension.route_breaker.reset();
@@ -122,7 +128,7 @@ impl Extensions {
             tracing::warn!(%error, extension = id, "what an extension is now could not be told");
         }
         let [row] = row;
-        Ok(row)
+        row
     }
 
     /// Makes an extension what it was in one of its versions, its status included: checked and compiled as any other save.
@@ -191,7 +197,8 @@ impl Extensions {
     pub async fn delete(&self, start: Start, id: &str, expected: &IfMatch) -> Result<()> {
         admin(&start.who)?;
         self.is_row(id)?;
-        let _one = self.change.lock().await;
+        let lagging = start.lagging.clone();
+        let one = self.change.lock().await;
         let key = json!(id);
         self.shared
             .core
@@ -212,7 +219,10 @@ impl Extensions {
         let core = &self.shared.core;
         self.forget_runs(id, true).await;
         self.forget_secrets(id, None).await?;
-        self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
+        self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await?;
+        drop(one);
+        self.settle(&lagging).await;
+        Ok(())
     }
 
     /// Checks a row as it is about to be stored, and that its code compiles under its limits, in a worker.

@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use super::breaker::Breaker;
 use super::customs::Customs;
 use super::definition::{Definition, Settings, Status, Trigger};
-use super::hosts::Hosts;
 use super::logs::Logs;
 use super::registered::Registered;
 use super::routes::{Access, Route, Table};
@@ -35,8 +34,6 @@ pub struct Shared {
     pub logs: Arc<Logs>,
     /// What callers sent to what they guard.
     pub samples: Samples,
-    /// This host among others.
-    pub hosts: Hosts,
 }
 
 /// Where an extension comes from.

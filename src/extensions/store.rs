@@ -12,7 +12,6 @@ use tokio::sync::Mutex;
 
 use super::folders::{self, Folders};
 use super::history::version_of;
-use super::hosts::Hosts;
 use super::logs::{Lines, Listening, Logs, Wanted};
 use super::rows;
 use super::rows::Page;
@@ -27,6 +26,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::{Execute, Verdict};
 use crate::hooks::outbox::{self, Delivery};
 use crate::sandbox::{LoadFailure, Pool};
+use crate::services::changes::{self, Kind, Lagging};
 use crate::services::items::{ItemsService, Listing};
 use crate::services::operation::Start;
 use crate::services::runner::{Runner, Snapshot};
@@ -70,6 +70,18 @@ impl Runner for Extensions {
     fn snapshot(&self) -> Arc<dyn Snapshot> {
         self.current.load_full()
     }
+
+    fn reload(&self, version: i64) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let _one = self.change.lock().await;
+            if !self.shared.core.changes.has(Kind::Extensions, version) {
+                self.swap().await?;
+                self.look_at_conflicting().await;
+                self.describe_to_hosts();
+            }
+            Ok(())
+        })
+    }
 }
 
 impl Extensions {
@@ -80,8 +92,7 @@ impl Extensions {
         let (runs, started) = (Runs::new(core.db.clone(), core.clock.clone()), core.clock.now());
         let logs = Arc::new(Logs::new(core.clock.clone()));
         let samples = Samples::new(core.db.clone(), core.clock.clone(), core.config.event_samples);
-        let hosts = Hosts::new(core.db.clone(), core.clock.clone(), runs.host().to_owned());
-        let shared = Arc::new(Shared { core, pool, stats, runs, logs, samples, hosts });
+        let shared = Arc::new(Shared { core, pool, stats, runs, logs, samples });
         let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), Arc::default(), None, safe_mode);
         Arc::new(Self {
             shared,
@@ -114,6 +125,8 @@ impl Extensions {
 
     /// Builds the next snapshot of the rows and these versions of folders.
     pub(super) async fn swap_in(&self, folders: Vec<Arc<Extension>>) -> Result<()> {
+        // First: what is read after it is at least as new.
+        let version = self.shared.core.changes.version(Kind::Extensions).await?;
         let rows = list(&self.shared.core.db).await?;
         let (secrets, customs) = (self.all_secrets().await?, self.load_customs().await?);
         let previous = self.current.load_full();
@@ -121,8 +134,15 @@ impl Extensions {
         for (id, extension) in &next.by_id {
             extension.identity.secrets.store(secrets.get(id).cloned().unwrap_or_default());
         }
+        // Saving an extension ends its cool-down, on whichever host it was saved.
+        for (id, extension) in next.by_id.iter().filter(|(id, _)| previous.saved.get(*id) != next.saved.get(*id)) {
+            tracing::debug!(extension = id, "it was saved: what cooled down may go on");
+            extension.breaker.reset();
+            extension.route_breaker.reset();
+        }
         let live: HashSet<u64> = next.by_id.values().map(|extension| extension.unit.id).collect();
         self.current.store(Arc::new(next));
+        self.shared.core.changes.took(Kind::Extensions, version);
         // Calls of versions that are not in use any more come to their end, in 30 s at most: also those that hold their snapshot for longer.
         for old in previous.by_id.values().filter(|old| !live.contains(&old.unit.id)) {
             self.shared.pool.retire(old.unit.id);
@@ -132,6 +152,14 @@ impl Extensions {
             self.still_held.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// After a change is live here: waits until it is on the other hosts. Not to be called under the lock on changes.
+    pub(super) async fn settle(&self, lagging: &Lagging) {
+        self.describe_to_hosts();
+        if let Err(error) = self.shared.core.settle(Kind::Extensions, lagging).await {
+            tracing::warn!(%error, "whether a change of extensions is live on the other hosts is not known");
+        }
     }
 
     /// Writes the counters, the failed runs and the samples, and tells the other hosts what the extensions are here. Called once a second, and at the end.
@@ -366,7 +394,9 @@ pub async fn disable(db: &Db, name: &str) -> Result<()> {
     let found = find(db, Filter::field("name", Op::Eq(json!(name)))).await?;
     let id = found.first().and_then(|row| row.get("id")?.as_str());
     let id = id.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no extension `{name}` in the database; one in a folder is switched off by `\"enabled\": false` in its `extension.json`")))?;
-    set_status(db, &Filter::field("id", Op::Eq(json!(id))), "inactive").await
+    let change = Item::from_iter([("status".to_owned(), json!("inactive"))]);
+    let statement = update(db, &Filter::field("id", Op::Eq(json!(id))), &change)?;
+    db.write_all(vec![statement, changes::noted(db.dialect(), Kind::Extensions)]).await
 }
 
 async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
@@ -375,12 +405,12 @@ async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
     rows::find(db, table, &Query { filter: Some(filter), ..Query::default() }).await
 }
 
-async fn set_status(db: &Db, these: &Filter, status: &str) -> Result<()> {
-    set(db, these, Item::from_iter([("status".to_owned(), json!(status))])).await
+async fn set(db: &Db, these: &Filter, changes: Item) -> Result<()> {
+    db.write_all(vec![update(db, these, &changes)?]).await
 }
 
-async fn set(db: &Db, these: &Filter, changes: Item) -> Result<()> {
+fn update(db: &Db, these: &Filter, changes: &Item) -> Result<Sql> {
     let schema = Schema::system();
     let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"))?;
-    db.write_all(vec![sql::update_where(db.dialect(), table, these, &changes)?]).await
+    sql::update_where(db.dialect(), table, these, changes)
 }

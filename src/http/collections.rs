@@ -13,7 +13,8 @@ use super::error::ApiError;
 use super::request::{Call, Key, data, detached};
 use super::{Api, App};
 use crate::error::Result;
-use crate::services::{Ctx, collections, fields};
+use crate::services::changes::Kind;
+use crate::services::{Core, Ctx, collections, fields};
 
 type Answer = Result<Response, ApiError>;
 
@@ -37,6 +38,20 @@ async fn look<T: Send + 'static>(api: &Arc<Api>, call: Call, read: impl Fn(&Ctx)
         .await
 }
 
+/// Changes the schema, to its end, and waits until the change holds on every host.
+async fn change<T: Send + 'static, F>(api: &Arc<Api>, call: &Call, work: impl FnOnce(Arc<Core>) -> F + Send + 'static) -> Result<T>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let (core, lagging) = (Arc::clone(&api.core), call.start.lagging.clone());
+    detached(async move {
+        let done = work(Arc::clone(&core)).await?;
+        core.settle(Kind::Schema, &lagging).await?;
+        Ok(done)
+    })
+    .await
+}
+
 async fn list(State(api): App, call: Call) -> Answer {
     Ok(data(look(&api, call, collections::read_all).await?))
 }
@@ -48,13 +63,13 @@ async fn read(State(api): App, Key(name): Key<String>, call: Call) -> Answer {
 async fn create(State(api): App, call: Call) -> Answer {
     call.admin("change the schema")?;
     let body = call.json()?;
-    let made = detached(async move { collections::create(&api.core, &body).await }).await?;
+    let made = change(&api, &call, move |core| async move { collections::create(&core, &body).await }).await?;
     Ok((StatusCode::CREATED, data(made)).into_response())
 }
 
 async fn delete(State(api): App, Key(name): Key<String>, call: Call) -> Answer {
     call.admin("change the schema")?;
-    detached(async move { collections::delete(&api.core, &name).await }).await?;
+    change(&api, &call, move |core| async move { collections::delete(&core, &name).await }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -73,19 +88,19 @@ async fn read_field(State(api): App, Key((collection, field)): Key<(String, Stri
 async fn create_field(State(api): App, Key(collection): Key<String>, call: Call) -> Answer {
     call.admin("change the schema")?;
     let body: Value = call.json()?;
-    let made = detached(async move { fields::create(&api.core, &*api.core.collection(&collection)?, &body).await }).await?;
+    let made = change(&api, &call, move |core| async move { fields::create(&core, &*core.collection(&collection)?, &body).await }).await?;
     Ok((StatusCode::CREATED, data(made)).into_response())
 }
 
 async fn update_field(State(api): App, Key((collection, field)): Key<(String, String)>, call: Call) -> Answer {
     call.admin("change the schema")?;
     let body: Value = call.json()?;
-    let changed = detached(async move { fields::update(&api.core, &*api.core.collection(&collection)?, &field, &body).await }).await?;
+    let changed = change(&api, &call, move |core| async move { fields::update(&core, &*core.collection(&collection)?, &field, &body).await }).await?;
     Ok(data(changed))
 }
 
 async fn delete_field(State(api): App, Key((collection, field)): Key<(String, String)>, call: Call) -> Answer {
     call.admin("change the schema")?;
-    detached(async move { fields::delete(&api.core, &*api.core.collection(&collection)?, &field).await }).await?;
+    change(&api, &call, move |core| async move { fields::delete(&core, &*core.collection(&collection)?, &field).await }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -15,6 +15,7 @@ mod extensions;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod items;
+mod late;
 mod page;
 mod request;
 mod services;
@@ -39,6 +40,7 @@ use crate::error::{Error, ErrorCode};
 use crate::extensions::Extensions;
 use crate::extensions::rate_limit::RateLimiter;
 use crate::services::Core;
+use crate::services::changes::Lagging;
 use crate::services::sessions::Sessions;
 use error::ApiError;
 use request::RequestId;
@@ -111,7 +113,12 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
     let id: Arc<str> = given.map_or_else(|| uuid::Uuid::now_v7().to_string().into(), Arc::from);
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
+    let lagging = Lagging::default();
+    request.extensions_mut().insert(lagging.clone());
+    let mut response = match up_to_date(&api, &path).await {
+        Ok(()) => next.run(request).await,
+        Err(error) => ApiError::from(error).into_response(),
+    };
     if let Some(failed) = response.extensions_mut().remove::<ApiError>() {
         failed.log(&id);
         // Which methods there are is known where the route is, and belongs to a 405.
@@ -119,12 +126,25 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
         response = failed.answer(api.core.config.full_errors);
         response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
     }
+    let behind = lagging.names();
+    if !behind.is_empty() {
+        tracing::warn!(request = &*id, hosts = ?behind, "a change isn't known on every host yet");
+        response = late::tell(response, &behind).await;
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let (status, ms) = (response.status().as_u16(), began.elapsed().as_secs_f64() * 1000.0);
     tracing::info!(request = &*id, %method, path, status, ms, "answered");
     response
+}
+
+/// Nobody is answered by what doesn't hold any more; whether the host is there is told in any case.
+async fn up_to_date(api: &Api, path: &str) -> Result<(), Error> {
+    match path {
+        "/api/health" | "/api/server/ping" => Ok(()),
+        _ => api.core.up_to_date().await,
+    }
 }
 
 async fn health(State(api): App) -> Response {

@@ -14,6 +14,7 @@ use super::Api;
 use super::error::ApiError;
 use crate::auth::Accountability;
 use crate::error::{Error, ErrorCode, Result};
+use crate::services::changes::Lagging;
 use crate::services::operation::Start;
 use crate::services::sessions::Origin;
 use crate::services::{Item, query};
@@ -62,7 +63,9 @@ impl FromRequest<Arc<Api>> for Call {
         if !body.is_empty() && !is_json {
             return Err(Error::new(ErrorCode::UnsupportedMediaType, "The body must be JSON: send `Content-Type: application/json`").into());
         }
-        Ok(Self { start: Start::new(Arc::new(who), id), query: query::from_pairs(pairs)?, origin, credentials, body: body.to_vec() })
+        let lagging = parts.extensions.get::<Lagging>().cloned().unwrap_or_default();
+        let start = Start { lagging, ..Start::new(Arc::new(who), id) };
+        Ok(Self { start, query: query::from_pairs(pairs)?, origin, credentials, body: body.to_vec() })
     }
 }
 

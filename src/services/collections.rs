@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::changes::{self, Kind};
 use super::fields;
 use super::query::{clip, nearest, show};
 use super::{Core, Ctx};
@@ -34,7 +35,10 @@ pub async fn create(core: &Arc<Core>, raw: &Value) -> Result<Value> {
     core.db
         .write(move |conn| {
             let made = Arc::clone(&made);
-            Box::pin(async move { ddl::create_collection(conn, &made).await })
+            Box::pin(async move {
+                ddl::create_collection(conn, &made).await?;
+                changes::note(conn, Kind::Schema).await
+            })
         })
         .await?;
     core.reload_schema().await?;
@@ -50,7 +54,10 @@ pub async fn delete(core: &Arc<Core>, name: &str) -> Result<()> {
     core.db
         .write(move |conn| {
             let collection = Arc::clone(&collection);
-            Box::pin(async move { ddl::drop_collection(conn, &collection.name).await })
+            Box::pin(async move {
+                ddl::drop_collection(conn, &collection.name).await?;
+                changes::note(conn, Kind::Schema).await
+            })
         })
         .await?;
     core.reload_schema().await

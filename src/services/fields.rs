@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::changes::{self, Kind};
 use super::query::{clip, nearest, show};
 use super::{Core, Ctx, Item};
 use crate::auth::Action;
@@ -77,7 +78,10 @@ pub async fn create(core: &Arc<Core>, collection: &Collection, raw: &Value) -> R
     core.db
         .write(move |conn| {
             let (target, added) = (Arc::clone(&target), added.clone());
-            Box::pin(async move { ddl::add_field(conn, &target, &added).await })
+            Box::pin(async move {
+                ddl::add_field(conn, &target, &added).await?;
+                changes::note(conn, Kind::Schema).await
+            })
         })
         .await?;
     finish(core, &collection.name, &field.name).await
@@ -104,7 +108,10 @@ pub async fn update(core: &Arc<Core>, collection: &Collection, name: &str, raw: 
     core.db
         .write(move |conn| {
             let (target, changed) = (Arc::clone(&target), changed.clone());
-            Box::pin(async move { ddl::alter_field(conn, &target, &changed).await })
+            Box::pin(async move {
+                ddl::alter_field(conn, &target, &changed).await?;
+                changes::note(conn, Kind::Schema).await
+            })
         })
         .await?;
     finish(core, &collection.name, name).await
@@ -118,7 +125,10 @@ pub async fn delete(core: &Arc<Core>, collection: &Collection, name: &str) -> Re
     core.db
         .write(move |conn| {
             let (target, gone) = (Arc::clone(&target), gone.clone());
-            Box::pin(async move { ddl::drop_field(conn, &target, &gone).await })
+            Box::pin(async move {
+                ddl::drop_field(conn, &target, &gone).await?;
+                changes::note(conn, Kind::Schema).await
+            })
         })
         .await?;
     core.reload_schema().await

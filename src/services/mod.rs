@@ -5,12 +5,14 @@
 
 pub mod access;
 pub mod aggregate;
+pub mod changes;
 pub mod collections;
 pub mod core;
 pub mod cron;
 pub mod ctx;
 pub mod deliveries;
 pub mod fields;
+pub mod hosts;
 pub mod items;
 pub mod jobs;
 pub mod mail;

@@ -10,6 +10,7 @@ mod actions;
 mod architecture;
 mod auth;
 mod capabilities;
+mod changes;
 mod collections;
 mod crashes;
 #[cfg(feature = "test-hooks")]

@@ -52,6 +52,7 @@ async fn system_collections_are_as_the_migrations_made_them() {
             system::extension_versions_table(),
             system::event_samples_table(),
             system::hosts_table(),
+            system::changes_table(),
             system::settings_table(),
             system::mail_sent_table(),
         ]);
