@@ -85,6 +85,7 @@ impl Cron {
             return Err(Error::payload("`id` can't be changed").with_field("id"));
         }
         let old = self.row(start.clone(), id, &Item::new()).await?;
+        own(&old)?;
         let mut merged = old.clone();
         merged.extend(changes.clone());
         let job = Job::from_row(&merged)?;
@@ -110,6 +111,7 @@ impl Cron {
     /// Deletes a job with its history. What runs of it comes to its end.
     pub async fn delete(&self, start: Start, id: &str) -> Result<()> {
         admin(&start.who)?;
+        own(&self.row(start.clone(), id, &Item::new()).await?)?;
         self.core
             .operate(start, |ctx| async move {
                 // One transaction, also where no hook writes.
@@ -130,6 +132,7 @@ impl Cron {
         admin(&start.who)?;
         only(asked, &["name"])?;
         let old = self.row(start.clone(), id, &Item::new()).await?;
+        own(&old)?;
         let mut copy: Item = ["description", "schedule", "timezone", "code", "timeout_ms", "memory_limit_mb"]
             .into_iter()
             .filter_map(|member| Some((member.to_owned(), old.get(member)?.clone())))
@@ -154,15 +157,20 @@ impl Cron {
         let _slot = self.slots.try_acquire().map_err(|_| busy())?;
         let key = Uuid::parse_str(id).map_err(|_| not_found(id))?.to_string();
         let (now, host, request_id) = (self.core.clock.now(), self.host.clone(), start.request_id.to_string());
-        let alive = self.alive();
+        let (alive, able) = (self.alive(), self.able());
         let begun = self
             .core
             .db
             .write(move |conn| {
-                let (key, host, request_id, alive) = (key.clone(), host.clone(), request_id.clone(), Arc::clone(&alive));
+                let (key, host, request_id) = (key.clone(), host.clone(), request_id.clone());
+                let (alive, able) = (Arc::clone(&alive), Arc::clone(&able));
                 Box::pin(async move {
                     let row = store::find(conn, &key, Lock::Wait).await?.ok_or_else(|| not_found(&key))?;
                     let job = Job::from_row(&row)?;
+                    if job.is_registered && !able.contains(&job.id) {
+                        let why = format!("`{}` can't run here: its extension isn't active, or doesn't load", job.name);
+                        return Err(Error::new(ErrorCode::ExtensionUnavailable, why));
+                    }
                     let run = Run {
                         id: Uuid::now_v7(),
                         job,
@@ -217,4 +225,16 @@ impl Cron {
 
 fn admin(who: &Accountability) -> Result<()> {
     if who.is_admin() { Ok(()) } else { Err(Error::forbidden("Cron jobs are managed by admins")) }
+}
+
+/// Refuses to change a job that an extension registers.
+fn own(row: &Item) -> Result<()> {
+    match row.get("extension").and_then(Value::as_str) {
+        None => Ok(()),
+        Some(extension) => {
+            let name = row.get("name").and_then(Value::as_str).unwrap_or_default();
+            let why = format!("`{name}` is what the extension {extension} registers by `schedule()`: it is changed in its files");
+            Err(Error::forbidden(why))
+        }
+    }
 }

@@ -44,6 +44,7 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0009_deliveries",
     "0010_relations",
     "0011_changes",
+    "0012_schedules",
 ];
 
 /// See [`Db::migrate`].

@@ -209,6 +209,8 @@ pub fn cron_jobs_table() -> Collection {
             field("created_by", Uuid, vec![Is::Special(Special::UserCreated)]),
             updated_at(),
             field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
+            field("extension", Uuid, vec![Indexed]),
+            field("slot", Str, vec![]),
         ],
     )
 }

@@ -32,6 +32,7 @@ mod run;
 mod runs;
 mod samples;
 mod save;
+mod schedules;
 mod secrets;
 mod serve;
 mod set;

@@ -43,6 +43,8 @@ mod regressions;
 mod routes;
 mod runs;
 mod sandbox;
+#[cfg(feature = "test-hooks")]
+mod schedules;
 mod sdk;
 mod secrets;
 mod services;
