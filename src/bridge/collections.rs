@@ -31,13 +31,13 @@ pub(super) const SERVICE: Service = Service {
     ],
 };
 
-/// A change of the schema is a transaction of its own, and the caller must be an admin.
+/// A change of the schema is a transaction of its own, and the caller must be one who may change the schema.
 pub(super) fn may_change(ctx: &Ctx) -> Result<()> {
     if ctx.joins() {
         let message = "The schema can't be changed in a filter or inside `transaction()`: use an action hook, or the REST API";
         return Err(Error::new(ErrorCode::DdlInFilter, message));
     }
-    if ctx.elevated || ctx.who.is_admin() { Ok(()) } else { Err(Error::forbidden("Only admins may change the schema")) }
+    if ctx.elevated { Ok(()) } else { collections::may_change(&ctx.who) }
 }
 
 async fn read_by_query(ctx: &Ctx, _call: &Call) -> Result<Value> {

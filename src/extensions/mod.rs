@@ -3,6 +3,7 @@
 //! Sits above services, bridge and sandbox and joins them: [`set::ExtensionSet`] is the [`crate::services::runner::Snapshot`] that
 //! services run hooks through. `http` manages extensions through [`Extensions`]; `app` starts it.
 
+mod authors;
 mod breaker;
 mod customs;
 mod definition;

@@ -5,11 +5,12 @@
 
 use serde_json::{Value, json};
 
+use super::authors::Author;
 use super::definition::{self, Definition, Status, check_members};
 use super::history::{self, Change, definition_of, version_of};
 use super::rows;
 use super::set::Extension;
-use super::store::{Extensions, TABLE, admin, invalid_code};
+use super::store::{Extensions, TABLE, invalid_code};
 use crate::db::{Filter, Op, Schema};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::outbox;
@@ -33,8 +34,9 @@ impl Extensions {
     }
 
     async fn insert(&self, start: Start, item: Item, change: Change) -> Result<Item> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
         check_members(&item)?;
+        author.check(&item)?;
         self.check(&item, None).await?;
         let lagging = start.lagging.clone();
         let one = self.change.lock().await;
@@ -42,7 +44,7 @@ impl Extensions {
             .shared
             .core
             .operate(start, |ctx| {
-                let (ctx, item) = (ctx.joining(), item.clone());
+                let (ctx, item) = (ctx.with(true, true).joining(), item.clone());
                 async move {
                     let made = ItemsService::by_own_door(&ctx, TABLE).create(vec![item]).await?;
                     let row = made.into_iter().next().ok_or_else(|| Error::internal("a new extension has no row"))?;
@@ -63,7 +65,7 @@ impl Extensions {
     /// # Errors
     /// 404 where there is no such extension, 412 where `expected` names another version, 409 where others change it all the time.
     pub async fn update(&self, start: Start, id: &str, mut changes: Item, change: Change, expected: &IfMatch) -> Result<Item> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
         self.is_row(id)?;
         check_members(&changes)?;
         if changes.shift_remove("id").is_some_and(|new| new != id) {
@@ -71,6 +73,7 @@ impl Extensions {
         }
         for _ in 0..MAX_ATTEMPTS {
             let old = self.stored(start.clone(), id, &Item::new()).await?;
+            author.check(&old)?;
             expected.check(&version_of(&old))?;
             let (mut merged, mut changes) = (old.clone(), changes.clone());
             merged.extend(changes.clone());
@@ -79,6 +82,7 @@ impl Extensions {
                 merged.insert("status".to_owned(), json!("active"));
                 changes.insert("status".to_owned(), json!("active"));
             }
+            author.check(&merged)?;
             self.check(&merged, Some(&old)).await?;
             let one = self.change.lock().await;
             if let Some(row) = self.store(start.clone(), &old, changes, change, expected).await? {
@@ -98,7 +102,7 @@ impl Extensions {
         self.shared
             .core
             .operate(start, |ctx| {
-                let (ctx, key, changes) = (ctx.joining(), key.clone(), changes.clone());
+                let (ctx, key, changes) = (ctx.with(true, true).joining(), key.clone(), changes.clone());
                 async move {
                     let items = ItemsService::by_own_door(&ctx, TABLE);
                     let now = items.read_one(&key, &Item::new(), Hold::Lock).await?;
@@ -136,7 +140,7 @@ impl Extensions {
     /// # Errors
     /// As [`Extensions::update`]; 404 for a version that isn't kept.
     pub async fn rollback(&self, start: Start, id: &str, body: &Item, expected: &IfMatch) -> Result<Item> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
         self.is_row(id)?;
         only(body, "A rollback", "version")?;
         let number = match body.get("version") {
@@ -145,7 +149,8 @@ impl Extensions {
         };
         let wrong = || Error::payload("`version` must be the number of a version, as the history shows it").with_field("version");
         let number = number.ok_or_else(wrong)?;
-        let row = self.stored(start.clone(), id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        let row = self.stored(start.clone(), id, &Item::new()).await?;
+        author.check(&row)?;
         let mut changes = self.saved(row.get("id").unwrap_or(&Value::Null), number).await?;
         // The host's word about code that didn't load then: whether it does now is found out.
         if changes.get("status") == Some(&json!("error")) {
@@ -159,10 +164,12 @@ impl Extensions {
     /// # Errors
     /// 404 where there is no such extension, 409 where the name that was asked for is taken, and as [`Extensions::create`].
     pub async fn duplicate(&self, start: Start, id: &str, body: &Item) -> Result<Item> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
         self.is_row(id)?;
         only(body, "A copy", "name")?;
-        let mut copy = definition_of(&self.stored(start.clone(), id, &Item::new()).await?);
+        let original = self.stored(start.clone(), id, &Item::new()).await?;
+        author.check(&original)?;
+        let mut copy = definition_of(&original);
         copy.insert("status".to_owned(), json!("inactive"));
         if let Some(name) = body.get("name").filter(|name| !name.is_null()) {
             copy.insert("name".to_owned(), name.clone());
@@ -195,7 +202,7 @@ impl Extensions {
     /// # Errors
     /// 404 where there is no such extension, 412 where `expected` names another version.
     pub async fn delete(&self, start: Start, id: &str, expected: &IfMatch) -> Result<()> {
-        admin(&start.who)?;
+        let author = &Author::of(&start.who)?;
         self.is_row(id)?;
         let lagging = start.lagging.clone();
         let one = self.change.lock().await;
@@ -203,10 +210,11 @@ impl Extensions {
         self.shared
             .core
             .operate(start, |ctx| {
-                let (ctx, key) = (ctx.joining(), key.clone());
+                let (ctx, key) = (ctx.with(true, true).joining(), key.clone());
                 async move {
                     let items = ItemsService::by_own_door(&ctx, TABLE);
                     let now = items.read_one(&key, &Item::new(), Hold::Lock).await?;
+                    author.check(&now)?;
                     expected.check(&version_of(&now))?;
                     let key = now.get("id").cloned().unwrap_or_default();
                     history::forget(&ctx, &key).await?;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::authors::Author;
 use super::rows;
-use super::store::{Extensions, admin};
+use super::store::Extensions;
 use crate::bridge::Secrets;
 use crate::config::Secret;
 use crate::db::{Db, Filter, Op, Query, Sort, sql, system, timestamp};
@@ -47,8 +48,7 @@ fn owner(extension: &str, name: &str) -> String {
 impl Extensions {
     /// The names of an extension's secrets, and when each was set.
     pub async fn secrets(&self, start: Start, id: &str) -> Result<Vec<Item>> {
-        admin(&start.who)?;
-        self.known(start, id).await?;
+        self.managed(&start, id).await?;
         let rows = stored(&self.shared.core.db, Some(id)).await?;
         let shown = |row: &Row| {
             let is_readable = self.shared.core.sealer.open(&row.owner(), &row.value).is_some();
@@ -66,7 +66,7 @@ impl Extensions {
     /// # Errors
     /// 400 for a name or a value that can't be one, 404 where there is no such extension, 409 where a variable of the host has that name.
     pub async fn set_secret(&self, start: Start, id: &str, name: &str, body: &Item) -> Result<Item> {
-        admin(&start.who)?;
+        Author::of(&start.who)?;
         let is_name = name.len() <= MAX_NAME
             && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -85,8 +85,8 @@ impl Extensions {
             // What was sent is never shown: it may be the right value in the wrong shape.
             _ => return Err(Error::payload(format!("`value` must be a text of 1 to {MAX_VALUE} bytes without NUL")).with_field("value")),
         };
+        self.managed(&start, id).await?;
         let lagging = start.lagging.clone();
-        self.known(start, id).await?;
         let core = &self.shared.core;
         if core.config.extension_env.contains_key(name) {
             let why = format!("The host gives every extension a variable `{name}`: choose another name for the secret");
@@ -119,9 +119,8 @@ impl Extensions {
     /// # Errors
     /// 404 where there is no such extension or no such secret.
     pub async fn delete_secret(&self, start: Start, id: &str, name: &str) -> Result<()> {
-        admin(&start.who)?;
+        self.managed(&start, id).await?;
         let lagging = start.lagging.clone();
-        self.known(start, id).await?;
         let core = &self.shared.core;
         let one = self.change.lock().await;
         if !stored(&core.db, Some(id)).await?.iter().any(|row| row.name == name) {
@@ -169,14 +168,6 @@ impl Extensions {
             db.write_all(anew).await?;
         }
         Ok(by_extension.into_iter().map(|(id, values)| (id, Arc::new(Secrets::new(values)))).collect())
-    }
-
-    /// 404 unless there is such an extension, in a row or in a folder.
-    async fn known(&self, start: Start, id: &str) -> Result<()> {
-        if self.folder_of(id).await?.is_none() {
-            self.stored(start, id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
-        }
-        Ok(())
     }
 }
 

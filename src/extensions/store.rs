@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::authors::Author;
 use super::folders::{self, Folders};
 use super::history::version_of;
 use super::logs::{Lines, Listening, Logs, Wanted};
@@ -30,7 +31,7 @@ use crate::services::changes::{self, Kind, Lagging};
 use crate::services::items::{ItemsService, Listing};
 use crate::services::operation::Start;
 use crate::services::runner::{Runner, Snapshot};
-use crate::services::{Core, Item};
+use crate::services::{Core, Ctx, Item, module_access};
 
 pub(super) const TABLE: &str = "daas_extensions";
 
@@ -175,10 +176,23 @@ impl Extensions {
 
     /// A page of rows with what is known of them beyond the row.
     pub async fn list(&self, start: Start, query: &Item) -> Result<Listing> {
-        admin(&start.who)?;
-        let mut listing =
-            self.shared.core.operate(start, |ctx| async move { ItemsService::by_own_door(&ctx, TABLE).list(query).await }).await?;
+        let author = Author::of(&start.who)?;
+        author.check_query(query)?;
+        // What somebody may know of a row is told by all of it.
+        let mut whole = query.clone();
+        if !author.is_admin() {
+            whole.shift_remove("fields");
+        }
+        let whole = &whole;
+        let page = |ctx: Ctx| async move { ItemsService::by_own_door(&ctx.with(true, true), TABLE).list(whole).await };
+        let mut listing = self.shared.core.operate(start, page).await?;
         self.add_live(&mut listing.items).await?;
+        if !author.is_admin() {
+            for row in &mut listing.items {
+                author.veil(row);
+                keep_fields(row, query);
+            }
+        }
         // Folders aren't rows, so a filter can't be asked of them; without one they stand behind the last row, on its page and no other.
         let narrowed = ["filter", "search", "aggregate", "groupBy"].iter().any(|name| query.contains_key(*name));
         if !narrowed && ends_here(&listing, query, list(&self.shared.core.db).await?.len() as u64) {
@@ -186,7 +200,10 @@ impl Extensions {
             for count in [&mut listing.total_count, &mut listing.filter_count].into_iter().flatten() {
                 *count += folders.len() as u64;
             }
-            folders.iter_mut().for_each(|row| keep_fields(row, query));
+            for row in &mut folders {
+                author.veil(row);
+                keep_fields(row, query);
+            }
             listing.items.extend(folders);
         }
         Ok(listing)
@@ -194,15 +211,25 @@ impl Extensions {
 
     /// One row with what is known of it beyond the row, and its last failed runs; and its version, which a folder has none of.
     pub async fn read(&self, start: Start, id: &str, query: &Item) -> Result<(Item, Option<String>)> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
         let (mut row, version) = match self.folder_of(id).await? {
             Some(mut row) => {
+                author.veil(&mut row);
                 keep_fields(&mut row, query);
+                if !author.is_admin() {
+                    return Ok((row, None));
+                }
                 (row, None)
             }
             None => {
                 // The version first: should the row change between the two, a write that builds on it is refused, not let through.
-                let version = version_of(&self.stored(start.clone(), id, &Item::new()).await?);
+                let mut whole = self.stored(start.clone(), id, &Item::new()).await?;
+                if !author.manages(&whole) {
+                    author.veil(&mut whole);
+                    keep_fields(&mut whole, query);
+                    return Ok((whole, None));
+                }
+                let version = version_of(&whole);
                 let mut row = [self.stored(start, id, query).await?];
                 self.add_live(&mut row).await?;
                 let [row] = row;
@@ -219,11 +246,9 @@ impl Extensions {
     /// # Errors
     /// 400 for another parameter or value, 404 where there is no such extension.
     pub async fn failed_runs(&self, start: Start, id: &str, query: &Item) -> Result<Listing> {
-        admin(&start.who)?;
+        Author::of(&start.who)?;
         let page = Page::parse(query, "Failed runs")?;
-        if self.folder_of(id).await?.is_none() {
-            self.stored(start, id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
-        }
+        self.managed(&start, id).await?;
         Ok(page.listing(self.shared.runs.page(id, page).await?))
     }
 
@@ -232,11 +257,11 @@ impl Extensions {
     /// # Errors
     /// 400 for another parameter or value, 404 where there is no such extension.
     pub async fn lines_wanted(&self, start: &Start, id: &str, query: &Item) -> Result<Wanted> {
-        admin(&start.who)?;
-        let wanted = Wanted::parse(query)?;
-        if self.folder_of(id).await?.is_none() {
-            self.stored(start.clone(), id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        if start.who.grants.module(module_access::LOGS).is_none() {
+            Author::of(&start.who)?;
         }
+        let wanted = Wanted::parse(query)?;
+        self.may_listen(start, id).await?;
         Ok(wanted)
     }
 
@@ -261,18 +286,6 @@ impl Extensions {
     /// Whether there still is such an extension. When in doubt, yes.
     pub async fn is_there(&self, id: &str) -> bool {
         self.folders.find(id).is_some() || self.current().exists(id).await
-    }
-
-    /// The row as it is stored.
-    pub(super) async fn stored(&self, start: Start, id: &str, query: &Item) -> Result<Item> {
-        let key = json!(id);
-        self.shared
-            .core
-            .operate(start, |ctx| {
-                let key = &key;
-                async move { ItemsService::by_own_door(&ctx, TABLE).read_one(key, query, crate::services::ctx::Hold::No).await }
-            })
-            .await
     }
 
     /// The folder with this id, in the shape of a row.

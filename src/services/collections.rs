@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::changes::{self, Kind};
 use super::fields;
 use super::query::{clip, nearest, show};
-use super::{Core, Ctx};
-use crate::auth::Action;
+use super::{Core, Ctx, module_access};
+use crate::auth::{Accountability, Action};
 use crate::db::{Collection, Field, FieldType, ddl};
 use crate::error::{Error, Result};
 
@@ -26,6 +26,17 @@ pub fn read_one(ctx: &Ctx, name: &str) -> Result<Value> {
     let collection = ctx.collection(name, Action::Read)?;
     ctx.granted(Action::Read, &collection)?;
     Ok(to_json(&collection))
+}
+
+/// Refuses those who may not change collections and fields.
+///
+/// # Errors
+/// 403 for everybody but admins and those with the module `system:schema`.
+pub fn may_change(who: &Accountability) -> Result<()> {
+    match who.grants.module(module_access::SCHEMA) {
+        Some(_) => Ok(()),
+        None => Err(Error::forbidden("Only admins may change the schema, and those whose policies have the module `system:schema`")),
+    }
 }
 
 /// Makes a collection with its fields.

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod aggregate;
+pub mod capability;
 pub mod changes;
 pub mod collections;
 pub mod core;
@@ -17,6 +18,7 @@ pub mod items;
 pub mod jobs;
 pub mod mail;
 pub mod members;
+pub mod module_access;
 pub mod operation;
 mod owed;
 pub mod precondition;

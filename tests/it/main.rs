@@ -9,6 +9,7 @@ mod support;
 mod actions;
 mod architecture;
 mod auth;
+mod authors;
 mod capabilities;
 mod changes;
 mod collections;
