@@ -48,3 +48,4 @@ mod services;
 mod streaming;
 mod transactions;
 mod types;
+mod web;
