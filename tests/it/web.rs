@@ -260,9 +260,7 @@ fn the_example_that_signs_is_understood_by_the_one_that_verifies() {
         app.set_env(&[("RUNTIME_PUBLIC_WEBHOOK_URL", &url), ("EXTENSION_ALLOWED_DOMAINS", &place)]);
         app.restart().await;
         collection(app, "leads", &[("email", "string")]).await;
-        let fields = json!([{ "field": "id", "type": "string", "schema": { "is_primary_key": true } },
-            { "field": "source", "type": "string" }, { "field": "body", "type": "text" }]);
-        app.post("/api/collections", json!({ "collection": "received_webhooks", "fields": fields })).await.expect(200);
+        collection(app, "received_webhooks", &[("id", "string pk"), ("source", "string"), ("body", "text")]).await;
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("extensions");
         let mut ids = Vec::new();
         for name in ["webhook-in", "webhook-out"] {
@@ -272,9 +270,7 @@ fn the_example_that_signs_is_understood_by_the_one_that_verifies() {
             ids.push(row["id"].as_str().unwrap().to_owned());
         }
         let secret = async |app: &TestApp, id: &str, name: &str, value: &str| {
-            let path = format!("/api/extensions/{id}/secrets/{name}");
-            let answer = Answer::of(app.request("PUT", &path).json(&json!({ "value": value }))).await;
-            answer.expect(200);
+            app.put(&format!("/api/extensions/{id}/secrets/{name}"), json!({ "value": value })).await.expect(200);
         };
         secret(app, &ids[0], "STANDARD_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;
         secret(app, &ids[1], "WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").await;

@@ -30,7 +30,7 @@ const spy = (object, key) => {
 const targets = [Array.prototype, String.prototype, getPrototypeOf(Uint8Array.prototype), ArrayBuffer.prototype, Map.prototype, Promise.prototype, CryptoKey.prototype, Crypto.prototype, SubtleCrypto.prototype, TextDecoder.prototype, TextEncoder.prototype, JSON, Object, Reflect, Promise, ArrayBuffer];
 const names = []; for (let i = 0; i < targets.length; i++) names[i] = getOwnPropertyNames(targets[i]);
 for (let i = 0; i < targets.length; i++) for (let n = 0; n < names[i].length; n++) spy(targets[i], names[i][n]);
-for (const name of ['then', 'toJSON', 'k', 'kty', 'd', 'x', 'use', 'oth', 'data', 'get', 'set', 'name', 'hash', 'length', 'inner', 'extractable', 'type', 'algorithm', 'usages', '0']) {
+for (const name of ['then', 'toJSON', 'k', 'kty', 'd', 'x', 'use', 'oth', 'data', 'name', 'hash', 'length', 'inner', 'extractable', 'type', 'algorithm', 'usages', '0']) {
   const held = new WeakMap();
   defineProperty(Object.prototype, name, { configurable: true, get() { look(this); return undefined; }, set(value) { look(this); look(value); defineProperty(this, name, { value, writable: true, configurable: true, enumerable: true }); } });
 }
