@@ -11,10 +11,8 @@ use flate2::write::{DeflateEncoder, GzDecoder, GzEncoder, ZlibEncoder};
 use flate2::{Compression, Decompress, FlushDecompress, Status};
 use rquickjs::qjs;
 
+use super::limits::MAX_CODECS;
 use super::native::native;
-
-/// Codecs of one isolate. One takes up to 400 KB.
-const MAX_CODECS: usize = 16;
 
 /// How much one step makes.
 const STEP: usize = 32 * 1024;
