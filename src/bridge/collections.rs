@@ -26,6 +26,7 @@ pub(super) const SERVICE: Service = Service {
         method!("readOne", false, read_one),
         method!("readMany", false, read_many),
         method!("createOne", true, create_one),
+        method!("updateOne", true, update_one),
         method!("deleteOne", true, delete_one),
     ],
 };
@@ -56,6 +57,13 @@ async fn create_one(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
     let made = collections::create(&ctx.core, call.arg(0)).await?;
     Ok(made["collection"].clone())
+}
+
+async fn update_one(ctx: &Ctx, call: &Call) -> Result<Value> {
+    may_change(ctx)?;
+    let name = call.text(0, "collection")?;
+    collections::update(&ctx.core, name, call.arg(1)).await?;
+    Ok(json!(name))
 }
 
 async fn delete_one(ctx: &Ctx, call: &Call) -> Result<Value> {

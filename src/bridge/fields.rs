@@ -44,20 +44,17 @@ async fn read_one(ctx: &Ctx, call: &Call) -> Result<Value> {
 
 async fn create_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
-    let collection = ctx.core.collection(call.text(0, "collection")?)?;
-    fields::create(&ctx.core, &collection, call.arg(1)).await
+    fields::create(&ctx.core, call.text(0, "collection")?, call.arg(1)).await
 }
 
 async fn update_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
-    let collection = ctx.core.collection(call.text(0, "collection")?)?;
-    fields::update(&ctx.core, &collection, call.text(1, "field")?, call.arg(2)).await
+    fields::update(&ctx.core, call.text(0, "collection")?, call.text(1, "field")?, call.arg(2)).await
 }
 
 async fn delete_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
-    let collection = ctx.core.collection(call.text(0, "collection")?)?;
     let name = call.text(1, "field")?;
-    fields::delete(&ctx.core, &collection, name).await?;
+    fields::delete(&ctx.core, call.text(0, "collection")?, name).await?;
     Ok(json!(name))
 }

@@ -14,6 +14,7 @@ mod items;
 mod log;
 mod mail;
 mod meta;
+mod relations;
 mod scope;
 mod secrets;
 mod session;
@@ -62,6 +63,7 @@ pub const SERVICES: &[Service] = &[
     items::SERVICE,
     collections::SERVICE,
     fields::SERVICE,
+    relations::SERVICE,
     cron::SERVICE,
     mail::SERVICE,
     supabase::SERVICE,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::query::{Query, Sort};
 use super::relation::{Link, Relation, stored_relation};
-use super::{Conn, FieldType, Sql, sql, system};
+use super::{Conn, FieldType, Sql, sql, system, system_relations};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Every collection that items can be read from: those of the user and those of the system.
@@ -18,15 +18,19 @@ pub struct Schema {
     collections: BTreeMap<String, Arc<Collection>>,
     /// By (collection, field) of the many side.
     relations: BTreeMap<(String, String), Arc<Relation>>,
-    /// By (collection, alias field) of the one side: the many side.
-    lists: HashMap<(String, String), (String, String)>,
+    /// By (collection, alias field) of the one side.
+    lists: HashMap<(String, String), Arc<Relation>>,
 }
 
 impl Schema {
     /// The system collections alone.
     pub fn system() -> Self {
         let collections = system::collections().into_iter().map(|c| (c.name.clone(), Arc::new(c))).collect();
-        Self { collections, ..Self::default() }
+        let mut schema = Self { collections, ..Self::default() };
+        for relation in system_relations::all() {
+            schema.add_relation(relation);
+        }
+        schema
     }
 
     /// All relations, sorted by collection and field of their many side.
@@ -46,15 +50,19 @@ impl Schema {
             let relation = Arc::clone(relation);
             return Some(if relation.related.is_some() { Link::ManyToOne(relation) } else { Link::ManyToAny(relation) });
         }
-        self.lists.get(&here).and_then(|many| self.relations.get(many)).map(|relation| Link::OneToMany(Arc::clone(relation)))
+        self.lists.get(&here).map(|relation| Link::OneToMany(Arc::clone(relation)))
     }
 
     fn add_relation(&mut self, relation: Relation) {
-        let many = (relation.collection.clone(), relation.field.clone());
-        if let (Some(one), Some(field)) = (&relation.related, &relation.one_field) {
-            self.lists.insert((one.clone(), field.clone()), many.clone());
+        let relation = Arc::new(relation);
+        // A list without a field of that name can't be asked for.
+        if let (Some(one), Some(field)) = (&relation.related, &relation.one_field)
+            && self.collections.get(one).is_some_and(|collection| collection.alias(field).is_some())
+        {
+            self.lists.insert((one.clone(), field.clone()), Arc::clone(&relation));
         }
-        self.relations.insert(many, Arc::new(relation));
+        // One side may list the same items under several names; the first is the relation's own.
+        self.relations.entry((relation.collection.clone(), relation.field.clone())).or_insert(relation);
     }
 
     /// The collection of that name.
@@ -116,13 +124,19 @@ impl Collection {
     /// `code` (`InvalidQuery`, `InvalidPayload`) when there is none.
     pub fn known_field(&self, name: &str, code: ErrorCode) -> Result<&Field> {
         self.field(name).ok_or_else(|| {
-            let nearest = self.fields.iter().map(|f| (strsim::damerau_levenshtein(&f.name, name), &f.name)).min();
-            let hint = match nearest {
-                Some((distance, near)) if distance <= 3.min(near.len() / 2) => format!("; did you mean `{near}`?"),
-                _ => String::new(),
-            };
+            let hint = nearest(name, self.fields.iter().map(|f| f.name.as_str()));
             Error::new(code, format!("There is no field `{name}` in `{}`{hint}", self.name)).with_field(name)
         })
+    }
+}
+
+/// The end of a message about a name that isn't there: the one that was probably meant, if any is near.
+pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    // Nobody mistypes a name that is this long, and the distance takes time.
+    let nearest = names.filter(|_| name.len() <= 128).map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
+    match nearest {
+        Some((distance, near)) if distance <= 3.min(near.len() / 2) => format!("; did you mean `{near}`?"),
+        _ => String::new(),
     }
 }
 
@@ -289,6 +303,18 @@ specials! {
     NoData = "no-data";
     /// Has no column.
     Alias = "alias";
+    /// Has no column: holds other fields together where a form is shown.
+    Group = "group";
+    /// Has no column: lists texts in other languages.
+    Translations = "translations";
+}
+
+impl Special {
+    /// Whether it is for fields without a column, and for those alone.
+    pub fn is_alias(self) -> bool {
+        use Special::{Alias, Files, Group, ManyToAny, ManyToMany, NoData, OneToMany, Translations};
+        matches!(self, Alias | NoData | OneToMany | ManyToMany | ManyToAny | Files | Group | Translations)
+    }
 }
 
 /// Reads the whole schema.
@@ -341,7 +367,13 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
         };
         schema.collections.insert(collection.name.clone(), Arc::new(collection));
     }
-    let (statement, types, names) = read(&system::relations_table(), &[])?;
+    // Fields without a column may be added to collections of the system.
+    for (name, added) in aliases {
+        if let Some(collection) = schema.collections.get_mut(&name) {
+            Arc::make_mut(collection).aliases.extend(added);
+        }
+    }
+    let (statement, types, names) = read(&system::relations_table(), &["id"])?;
     for row in conn.select(&statement, &types).await? {
         schema.add_relation(stored_relation(names.iter().cloned().zip(row).collect())?);
     }

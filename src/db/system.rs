@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Collection, Field, FieldType, Special};
+use super::{Collection, Field, FieldType, Special, system_relations};
 use FieldType::{BigInteger, Boolean, Float, Integer, Json, String as Str, Text, Timestamp, Uuid};
 
 /// What can be said about a column in one line.
@@ -42,6 +42,7 @@ fn collection(name: &str, mut fields: Vec<Field>) -> Collection {
         field.required = !field.nullable && field.default.is_none() && field.special.is_empty() && !field.auto_increment;
     }
     Collection {
+        aliases: system_relations::aliases(name, fields.len()),
         name: name.to_owned(),
         system: true,
         singleton: false,
@@ -49,7 +50,6 @@ fn collection(name: &str, mut fields: Vec<Field>) -> Collection {
         meta: Map::new(),
         primary: 0,
         fields,
-        aliases: Vec::new(),
     }
 }
 

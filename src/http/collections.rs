@@ -20,15 +20,15 @@ type Answer = Result<Response, ApiError>;
 /// The routes of the schema.
 pub fn routes() -> Router<Arc<Api>> {
     Router::new()
-        .route("/api/collections", get(list).post(create))
-        .route("/api/collections/{collection}", get(read).delete(delete))
+        .route("/api/collections", get(list).post(create).patch(update_many))
+        .route("/api/collections/{collection}", get(read).patch(update).delete(delete))
         .route("/api/fields", get(all_fields))
-        .route("/api/fields/{collection}", get(list_fields).post(create_field))
+        .route("/api/fields/{collection}", get(list_fields).post(create_field).patch(update_fields))
         .route("/api/fields/{collection}/{field}", get(read_field).patch(update_field).delete(delete_field))
 }
 
 /// Reads something of the schema that the operation sees.
-async fn look<T: Send + 'static>(api: &Arc<Api>, call: Call, read: impl Fn(&Ctx) -> Result<T> + Send + Sync) -> Result<T> {
+pub(super) async fn look<T: Send + 'static>(api: &Arc<Api>, call: Call, read: impl Fn(&Ctx) -> Result<T> + Send + Sync) -> Result<T> {
     api.core
         .operate(call.start, |ctx| {
             let seen = read(&ctx);
@@ -52,6 +52,20 @@ async fn create(State(api): App, call: Call) -> Answer {
     Ok((StatusCode::CREATED, data(made)).into_response())
 }
 
+async fn update(State(api): App, Key(name): Key<String>, call: Call) -> Answer {
+    call.admin("change the schema")?;
+    let body: Value = call.json()?;
+    let changed = detached(async move { collections::update(&api.core, &name, &body).await }).await?;
+    Ok(data(changed))
+}
+
+async fn update_many(State(api): App, call: Call) -> Answer {
+    call.admin("change the schema")?;
+    let body: Value = call.json()?;
+    let changed = detached(async move { collections::update_many(&api.core, &body).await }).await?;
+    Ok(data(changed))
+}
+
 async fn delete(State(api): App, Key(name): Key<String>, call: Call) -> Answer {
     call.admin("change the schema")?;
     detached(async move { collections::delete(&api.core, &name).await }).await?;
@@ -73,19 +87,26 @@ async fn read_field(State(api): App, Key((collection, field)): Key<(String, Stri
 async fn create_field(State(api): App, Key(collection): Key<String>, call: Call) -> Answer {
     call.admin("change the schema")?;
     let body: Value = call.json()?;
-    let made = detached(async move { fields::create(&api.core, &*api.core.collection(&collection)?, &body).await }).await?;
+    let made = detached(async move { fields::create(&api.core, &collection, &body).await }).await?;
     Ok((StatusCode::CREATED, data(made)).into_response())
+}
+
+async fn update_fields(State(api): App, Key(collection): Key<String>, call: Call) -> Answer {
+    call.admin("change the schema")?;
+    let body: Value = call.json()?;
+    let changed = detached(async move { fields::update_many(&api.core, &collection, &body).await }).await?;
+    Ok(data(changed))
 }
 
 async fn update_field(State(api): App, Key((collection, field)): Key<(String, String)>, call: Call) -> Answer {
     call.admin("change the schema")?;
     let body: Value = call.json()?;
-    let changed = detached(async move { fields::update(&api.core, &*api.core.collection(&collection)?, &field, &body).await }).await?;
+    let changed = detached(async move { fields::update(&api.core, &collection, &field, &body).await }).await?;
     Ok(data(changed))
 }
 
 async fn delete_field(State(api): App, Key((collection, field)): Key<(String, String)>, call: Call) -> Answer {
     call.admin("change the schema")?;
-    detached(async move { fields::delete(&api.core, &*api.core.collection(&collection)?, &field).await }).await?;
+    detached(async move { fields::delete(&api.core, &collection, &field).await }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -16,6 +16,7 @@ mod extensions;
 pub(crate) mod fuzz;
 mod items;
 mod page;
+mod relations;
 mod request;
 mod services;
 mod settings;
@@ -84,6 +85,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(items::user_roles())
         .merge(items::routes())
         .merge(collections::routes())
+        .merge(relations::routes())
         .merge(extensions::routes())
         .merge(deliveries::routes())
         .merge(services::routes())

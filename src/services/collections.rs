@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::fields;
+use super::fields::{self, Definition};
 use super::query::{clip, nearest, show};
-use super::{Core, Ctx};
+use super::schema_change::{change, known};
+use super::{Core, Ctx, Item};
 use crate::auth::Action;
-use crate::db::{Collection, Field, FieldType, ddl};
+use crate::db::{Collection, Conn, Field, FieldType, Schema, ddl};
 use crate::error::{Error, Result};
 
 const MEMBERS: &[&str] = &["collection", "meta", "schema", "fields"];
@@ -29,34 +30,101 @@ pub fn read_one(ctx: &Ctx, name: &str) -> Result<Value> {
 
 /// Makes a collection with its fields.
 pub async fn create(core: &Arc<Core>, raw: &Value) -> Result<Value> {
-    let new = Arc::new(from_json(core, raw)?);
-    let made = Arc::clone(&new);
-    core.db
-        .write(move |conn| {
-            let made = Arc::clone(&made);
-            Box::pin(async move { ddl::create_collection(conn, &made).await })
-        })
-        .await?;
-    core.reload_schema().await?;
-    Ok(to_json(&*core.collection(&new.name)?))
+    let new = from_json(core.clock.now(), raw)?;
+    let name = new.name.clone();
+    let new = Arc::new(new);
+    change(core, move |conn, _| {
+        let made = Arc::clone(&new);
+        Box::pin(async move { ddl::create_collection(conn, &made).await })
+    })
+    .await?;
+    Ok(to_json(&*core.collection(&name)?))
 }
 
-/// Drops a collection with its items.
-pub async fn delete(core: &Arc<Core>, name: &str) -> Result<()> {
-    let collection = core.collection(name)?;
+/// Changes what is said about a collection: the members of `meta` that `raw` names.
+pub async fn update(core: &Arc<Core>, name: &str, raw: &Value) -> Result<Value> {
+    let (target, raw) = (name.to_owned(), raw.clone());
+    change(core, move |conn, schema| {
+        let (target, raw) = (target.clone(), raw.clone());
+        Box::pin(async move { apply_update(conn, &schema, &target, &raw).await })
+    })
+    .await?;
+    Ok(to_json(&*core.collection(name)?))
+}
+
+/// Changes several collections, each named by its `collection`: all of them or none.
+pub async fn update_many(core: &Arc<Core>, raw: &Value) -> Result<Vec<Value>> {
+    let changes = raw.as_array().ok_or_else(|| Error::payload(format!("the body must be an array of collections, not: {}", show(raw))))?;
+    let named = |change: &Value| {
+        let name = change.get("collection").and_then(Value::as_str).map(str::to_owned);
+        name.ok_or_else(|| Error::payload("each change of a collection must name it, `collection`"))
+    };
+    let names = changes.iter().map(named).collect::<Result<Vec<_>>>()?;
+    let (all, changes) = (names.clone(), changes.clone());
+    change(core, move |conn, schema| {
+        let (names, changes) = (all.clone(), changes.clone());
+        Box::pin(async move {
+            for (name, raw) in names.iter().zip(&changes) {
+                apply_update(conn, &schema, name, raw).await?;
+            }
+            Ok(())
+        })
+    })
+    .await?;
+    names.iter().map(|name| Ok(to_json(&*core.collection(name)?))).collect()
+}
+
+/// The same within a change that is under way.
+pub(super) async fn apply_update(conn: &mut Conn<'_>, schema: &Schema, name: &str, raw: &Value) -> Result<()> {
+    let mut collection = (**known(schema, name)?).clone();
     if collection.system {
+        return Err(Error::forbidden(format!("`{name}` belongs to the system and can't be changed")));
+    }
+    let object = raw.as_object().ok_or_else(|| Error::payload(format!("a collection must be an object, not: {}", show(raw))))?;
+    for (key, value) in object {
+        match key.as_str() {
+            "meta" => {}
+            "collection" if value == name => {}
+            "collection" => return Err(Error::payload(format!("`{name}` can't be renamed")).with_field("collection")),
+            // As it was read; the table has no settings of its own.
+            "schema" if value.is_object() => {}
+            _ => {
+                let message =
+                    format!("of a collection `meta` can be changed, not `{}`; fields are changed at `/api/fields/{name}`", clip(key));
+                return Err(Error::payload(message).with_field(clip(key)));
+            }
+        }
+    }
+    let mut meta = collection.meta.clone();
+    meta.insert("singleton".to_owned(), json!(collection.singleton));
+    meta.insert("note".to_owned(), json!(collection.note));
+    meta.extend(read_meta(object.get("meta"))?);
+    (collection.singleton, collection.note, collection.meta) = split_meta(meta)?;
+    ddl::alter_collection(conn, &collection).await
+}
+
+/// Drops a collection with its items, what refers to it and the permissions on it.
+pub async fn delete(core: &Arc<Core>, name: &str) -> Result<()> {
+    let gone = name.to_owned();
+    change(core, move |conn, schema| {
+        let gone = gone.clone();
+        Box::pin(async move { apply_delete(conn, &schema, &gone).await })
+    })
+    .await?;
+    core.directory.invalidate();
+    Ok(())
+}
+
+/// The same within a change that is under way.
+pub(super) async fn apply_delete(conn: &mut Conn<'_>, schema: &Schema, name: &str) -> Result<()> {
+    if known(schema, name)?.system {
         return Err(Error::forbidden(format!("`{name}` belongs to the system and can't be deleted")));
     }
-    core.db
-        .write(move |conn| {
-            let collection = Arc::clone(&collection);
-            Box::pin(async move { ddl::drop_collection(conn, &collection.name).await })
-        })
-        .await?;
-    core.reload_schema().await
+    ddl::drop_collection(conn, name).await
 }
 
-fn to_json(collection: &Collection) -> Value {
+/// A collection as the API shows it.
+pub fn to_json(collection: &Collection) -> Value {
     let mut meta = collection.meta.clone();
     meta.insert("collection".to_owned(), json!(collection.name));
     meta.insert("singleton".to_owned(), json!(collection.singleton));
@@ -65,7 +133,8 @@ fn to_json(collection: &Collection) -> Value {
     json!({ "collection": collection.name, "meta": meta, "schema": { "name": collection.name } })
 }
 
-fn from_json(core: &Core, raw: &Value) -> Result<ddl::NewCollection> {
+/// Reads a collection with its fields as the API takes it.
+pub(super) fn from_json(now: chrono::DateTime<chrono::Utc>, raw: &Value) -> Result<ddl::NewCollection> {
     let object = raw.as_object().ok_or_else(|| Error::payload(format!("a collection must be an object, not: {}", show(raw))))?;
     if let Some(key) = object.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
         return Err(Error::payload(format!("a collection has no member `{}`{}", clip(key), nearest(key, MEMBERS.iter().copied()))));
@@ -74,20 +143,7 @@ fn from_json(core: &Core, raw: &Value) -> Result<ddl::NewCollection> {
     if object.get("schema").is_some_and(Value::is_null) {
         return Err(Error::payload("`schema: null` makes a folder without a table, which isn't supported").with_field("schema"));
     }
-    let mut meta = match object.get("meta") {
-        None | Some(Value::Null) => serde_json::Map::new(),
-        Some(Value::Object(meta)) => meta.clone(),
-        Some(other) => return Err(Error::payload(format!("`meta` must be an object, not: {}", show(other)))),
-    };
-    for derived in ["collection", "system"] {
-        meta.shift_remove(derived);
-    }
-    let singleton = match meta.shift_remove("singleton") {
-        None | Some(Value::Null | Value::Bool(false)) => false,
-        Some(Value::Bool(true)) => return Err(Error::payload("`singleton` collections aren't supported yet").with_field("singleton")),
-        Some(other) => return Err(Error::payload(format!("`singleton` must be true or false, not: {}", show(&other)))),
-    };
-    let note = meta.shift_remove("note").and_then(|note| note.as_str().map(str::to_owned));
+    let (singleton, note, meta) = split_meta(read_meta(object.get("meta"))?)?;
     let given = match object.get("fields") {
         None | Some(Value::Null) => &Vec::new(),
         Some(Value::Array(fields)) => fields,
@@ -96,17 +152,50 @@ fn from_json(core: &Core, raw: &Value) -> Result<ddl::NewCollection> {
     if given.len() > MAX_FIELDS {
         return Err(Error::payload(format!("a collection has at most {MAX_FIELDS} fields, not {}", given.len())).with_field("fields"));
     }
-    let (mut made, mut primary) = (Vec::with_capacity(given.len() + 1), None);
-    for (at, field) in given.iter().enumerate() {
-        let (field, is_primary) = fields::from_json(field, at)?;
-        if is_primary && primary.replace(at).is_some() {
-            return Err(Error::payload(format!("`{}`: a collection has one primary key", field.name)).with_field(field.name));
+    let (mut made, mut aliases, mut primary) = (Vec::with_capacity(given.len() + 1), Vec::new(), None);
+    for field in given {
+        match fields::from_json(field, 0)? {
+            Definition::Alias(alias) => aliases.push(alias),
+            Definition::Column(field, is_primary) => {
+                if is_primary && primary.replace(made.len()).is_some() {
+                    return Err(Error::payload(format!("`{}`: a collection has one primary key", field.name)).with_field(field.name));
+                }
+                made.push(*field);
+            }
         }
-        made.push(field);
     }
     let primary = primary.unwrap_or_else(|| {
         made.insert(0, Field { auto_increment: true, nullable: false, ..Field::new("id", FieldType::Integer) });
         0
     });
-    Ok(ddl::NewCollection { name: name.to_owned(), singleton, note, meta, primary, fields: made, created_at: core.clock.now() })
+    Ok(ddl::NewCollection { name: name.to_owned(), singleton, note, meta, primary, fields: made, aliases, created_at: now })
+}
+
+fn read_meta(meta: Option<&Value>) -> Result<Item> {
+    let mut meta = match meta {
+        None | Some(Value::Null) => Item::new(),
+        Some(Value::Object(meta)) => meta.clone(),
+        Some(other) => return Err(Error::payload(format!("`meta` must be an object, not: {}", show(other))).with_field("meta")),
+    };
+    for derived in ["collection", "system"] {
+        meta.shift_remove(derived);
+    }
+    Ok(meta)
+}
+
+/// `singleton`, `note` and the rest, which the host keeps for its maker.
+fn split_meta(mut meta: Item) -> Result<(bool, Option<String>, Item)> {
+    let singleton = match meta.shift_remove("singleton") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(singleton)) => singleton,
+        Some(other) => {
+            return Err(Error::payload(format!("`singleton` must be true or false, not: {}", show(&other))).with_field("singleton"));
+        }
+    };
+    let note = match meta.shift_remove("note") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(note)) => Some(note),
+        Some(other) => return Err(Error::payload(format!("`note` must be a text, not: {}", show(&other))).with_field("note")),
+    };
+    Ok((singleton, note, meta))
 }

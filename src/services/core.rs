@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::postgrest::Catalog;
 use crate::db::{Collection, Db, Schema};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::hooks::dispatcher::Dispatcher;
 use crate::hooks::outbox::Caller;
 use crate::outbound::Outbound;
@@ -97,11 +97,7 @@ impl Core {
 
     /// The collection, or 404 with the nearest name that exists.
     pub fn collection(&self, name: &str) -> Result<Arc<Collection>> {
-        let schema = self.schema.load();
-        schema.collection(name).cloned().ok_or_else(|| {
-            let near = super::query::nearest(name, schema.names());
-            Error::new(ErrorCode::CollectionNotFound, format!("There is no collection `{}`{near}", super::query::clip(name)))
-        })
+        super::schema_change::known(&self.schema.load(), name).cloned()
     }
 }
 

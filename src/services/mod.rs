@@ -20,7 +20,9 @@ mod owed;
 pub mod precondition;
 pub mod query;
 pub mod rawdb;
+pub mod relations;
 pub mod runner;
+mod schema_change;
 pub mod sessions;
 pub mod setup;
 

@@ -39,6 +39,7 @@ mod queries;
 mod raw_client;
 mod read_events;
 mod regressions;
+mod relations;
 mod routes;
 mod runs;
 mod sandbox;

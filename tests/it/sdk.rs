@@ -38,7 +38,7 @@ export function register(sdk) {
     Object.assign(seen, {
       RouteContext: own(context), Services: own(services), Accountability: own(context.accountability), ExtensionInfo: own(context.extension),
       ItemsService: own(await services.items('articles')), SystemItemsService: own(createItemsService('articles')),
-      CollectionsService: own(await services.collections()), FieldsService: own(await services.fields()), LogService: own(services.log),
+      CollectionsService: own(await services.collections()), FieldsService: own(await services.fields()), RelationsService: own(await services.relations()), LogService: own(services.log),
       MailService: own(await services.mail()), CronService: own(services.cron),
       SupabaseClient: own(services.supabase), SupabaseTable: own(services.supabase.from('articles')), SupabaseFilter: own(services.supabase.from('articles').select()),
       SupabaseResult: own(await services.supabase.from('articles').select()), SupabaseError: own((await services.supabase.from('nothing').select()).error),
