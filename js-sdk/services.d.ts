@@ -138,7 +138,8 @@ export interface CollectionsService {
 /** A collection as the REST API shows it. */
 export interface CollectionInfo {
   collection: string;
-  meta: { collection: string; singleton: boolean; note: string | null; system: boolean; [member: string]: any };
+  /** Null for tables that somebody else made in the same database. */
+  meta: { collection: string; singleton: boolean; note: string | null; system: boolean; [member: string]: any } | null;
   schema: { name: string };
 }
 
@@ -176,7 +177,12 @@ export type FieldType =
   | 'uuid'
   | 'dateTime'
   | 'timestamp'
-  | 'json';
+  | 'date'
+  | 'time'
+  | 'json'
+  | 'csv'
+  | 'hash'
+  | 'binary';
 
 /** A field as the REST API shows it. */
 export interface FieldInfo {

@@ -12,6 +12,7 @@ mod decimal;
 pub mod deliveries;
 mod failure;
 mod fold;
+mod introspect;
 mod migrate;
 mod moment;
 mod pattern;

@@ -101,6 +101,13 @@ pub struct Relation {
     pub meta: Map<String, Value>,
 }
 
+impl Relation {
+    /// Whether the host keeps a description of it, or declares it; else only the database knows of it.
+    pub fn is_described(&self) -> bool {
+        self.system || self.id.is_some()
+    }
+}
+
 /// What stands behind a field that leads to other items.
 #[derive(Debug, Clone)]
 pub enum Link {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::query::{Query, Sort};
 use super::relation::{Link, Relation, stored_relation};
-use super::{Conn, FieldType, Sql, sql, system, system_relations};
+use super::{Conn, FieldType, Sql, introspect, sql, system, system_relations};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Every collection that items can be read from: those of the user and those of the system.
@@ -18,6 +18,8 @@ pub struct Schema {
     collections: BTreeMap<String, Arc<Collection>>,
     /// By (collection, field) of the many side.
     relations: BTreeMap<(String, String), Arc<Relation>>,
+    /// Tables that can't be served, and why not.
+    unserved: BTreeMap<String, String>,
     /// By (collection, alias field) of the one side.
     lists: HashMap<(String, String), Arc<Relation>>,
 }
@@ -65,6 +67,27 @@ impl Schema {
         self.relations.entry((relation.collection.clone(), relation.field.clone())).or_insert(relation);
     }
 
+    /// A relation that the database alone knows of: what is described comes first.
+    fn add_foreign_key(&mut self, relation: Relation) {
+        let target = relation.related.as_ref().and_then(|related| self.collections.get(related));
+        let fits = target.is_some() && self.collections.get(&relation.collection).is_some_and(|c| c.field(&relation.field).is_some());
+        if fits && self.relation(&relation.collection, &relation.field).is_none() {
+            self.add_relation(relation);
+        }
+    }
+
+    /// The tables of others that can't be served, with the reason, which completes "the table …".
+    pub fn unserved(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.unserved.iter().map(|(name, why)| (name.as_str(), why.as_str()))
+    }
+
+    pub(super) fn add_table(&mut self, table: std::result::Result<Collection, (String, String)>) {
+        match table {
+            Ok(collection) => drop(self.collections.insert(collection.name.clone(), Arc::new(collection))),
+            Err((name, why)) => drop(self.unserved.insert(name, why)),
+        }
+    }
+
     /// The collection of that name.
     pub fn collection(&self, name: &str) -> Option<&Arc<Collection>> {
         self.collections.get(name)
@@ -88,6 +111,8 @@ pub struct Collection {
     pub name: String,
     /// Declared by the host, not by a user.
     pub system: bool,
+    /// The host made its table, or declares it. The tables of others are served as they are.
+    pub described: bool,
     /// Holds one item, read and written without a key.
     pub singleton: bool,
     /// What it is for.
@@ -357,6 +382,7 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
         };
         let collection = Collection {
             system: false,
+            described: true,
             singleton: flag(&row, "singleton"),
             note: text(&mut row, "note"),
             meta: object(&mut row, "meta"),
@@ -367,7 +393,8 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
         };
         schema.collections.insert(collection.name.clone(), Arc::new(collection));
     }
-    // Fields without a column may be added to collections of the system.
+    let foreign_keys = introspect::tables_of_others(conn, &mut schema).await?;
+    // Fields without a column may be added to collections of the system, and to the tables of others.
     for (name, added) in aliases {
         if let Some(collection) = schema.collections.get_mut(&name) {
             Arc::make_mut(collection).aliases.extend(added);
@@ -376,6 +403,9 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
     let (statement, types, names) = read(&system::relations_table(), &["id"])?;
     for row in conn.select(&statement, &types).await? {
         schema.add_relation(stored_relation(names.iter().cloned().zip(row).collect())?);
+    }
+    for relation in foreign_keys {
+        schema.add_foreign_key(relation);
     }
     Ok(schema)
 }

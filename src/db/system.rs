@@ -45,6 +45,7 @@ fn collection(name: &str, mut fields: Vec<Field>) -> Collection {
         aliases: system_relations::aliases(name, fields.len()),
         name: name.to_owned(),
         system: true,
+        described: true,
         singleton: false,
         note: None,
         meta: Map::new(),

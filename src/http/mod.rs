@@ -18,6 +18,7 @@ mod items;
 mod page;
 mod relations;
 mod request;
+mod schema;
 mod services;
 mod settings;
 
@@ -86,6 +87,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(items::routes())
         .merge(collections::routes())
         .merge(relations::routes())
+        .merge(schema::routes())
         .merge(extensions::routes())
         .merge(deliveries::routes())
         .merge(services::routes())

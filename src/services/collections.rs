@@ -10,7 +10,7 @@ use super::schema_change::{change, known};
 use super::{Core, Ctx, Item};
 use crate::auth::Action;
 use crate::db::{Collection, Conn, Field, FieldType, Schema, ddl};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 const MEMBERS: &[&str] = &["collection", "meta", "schema", "fields"];
 /// Fields of one collection: below what either database takes in a table and in one statement.
@@ -18,7 +18,13 @@ pub(super) const MAX_FIELDS: usize = 500;
 
 /// Every collection that the caller may read.
 pub fn read_all(ctx: &Ctx) -> Result<Vec<Value>> {
-    Ok(ctx.op.schema.collections().filter(|c| ctx.granted(Action::Read, c).is_ok()).map(|c| to_json(c)).collect())
+    let schema = &ctx.op.schema;
+    let mut all: Vec<Value> = schema.collections().filter(|c| ctx.granted(Action::Read, c).is_ok()).map(|c| to_json(c)).collect();
+    if ctx.elevated || ctx.who.is_admin() {
+        // There, and out of reach: asking for one says why.
+        all.extend(schema.unserved().map(|(name, _)| json!({ "collection": name, "meta": null, "schema": { "name": name } })));
+    }
+    Ok(all)
 }
 
 /// One collection.
@@ -39,6 +45,11 @@ pub async fn create(core: &Arc<Core>, raw: &Value) -> Result<Value> {
     })
     .await?;
     Ok(to_json(&*core.collection(&name)?))
+}
+
+/// The same within a change that is under way.
+pub(super) async fn apply_create(conn: &mut Conn<'_>, now: chrono::DateTime<chrono::Utc>, raw: &Value) -> Result<()> {
+    ddl::create_collection(conn, &from_json(now, raw)?).await
 }
 
 /// Changes what is said about a collection: the members of `meta` that `raw` names.
@@ -76,10 +87,7 @@ pub async fn update_many(core: &Arc<Core>, raw: &Value) -> Result<Vec<Value>> {
 
 /// The same within a change that is under way.
 pub(super) async fn apply_update(conn: &mut Conn<'_>, schema: &Schema, name: &str, raw: &Value) -> Result<()> {
-    let mut collection = (**known(schema, name)?).clone();
-    if collection.system {
-        return Err(Error::forbidden(format!("`{name}` belongs to the system and can't be changed")));
-    }
+    let mut collection = changeable(schema, name)?;
     let object = raw.as_object().ok_or_else(|| Error::payload(format!("a collection must be an object, not: {}", show(raw))))?;
     for (key, value) in object {
         match key.as_str() {
@@ -103,6 +111,37 @@ pub(super) async fn apply_update(conn: &mut Conn<'_>, schema: &Schema, name: &st
     ddl::alter_collection(conn, &collection).await
 }
 
+/// The same with all of `meta`, as [`to_json`] showed it, within a change that is under way.
+pub(super) async fn apply_put(conn: &mut Conn<'_>, schema: &Schema, name: &str, raw: &Value) -> Result<()> {
+    let mut collection = changeable(schema, name)?;
+    (collection.singleton, collection.note, collection.meta) = split_meta(read_meta(raw.get("meta"))?)?;
+    ddl::alter_collection(conn, &collection).await
+}
+
+fn changeable(schema: &Schema, name: &str) -> Result<Collection> {
+    let collection = known(schema, name)?;
+    if collection.system {
+        return Err(Error::forbidden(format!("`{name}` belongs to the system and can't be changed")));
+    }
+    if !collection.described {
+        let message = format!("The table `{name}` wasn't made here: it is served as it is, and nothing is kept about it");
+        return Err(Error::new(ErrorCode::Conflict, message));
+    }
+    Ok((**collection).clone())
+}
+
+/// A collection that somebody sent, without its fields, as [`to_json`] would show it.
+pub(super) fn normal(raw: &Value) -> Result<Value> {
+    let name = raw.get("collection").and_then(Value::as_str);
+    let name = name.ok_or_else(|| Error::payload("a collection needs a name, `collection`"))?;
+    let bad = |error: Error| Error::payload(format!("collection `{}`: {}", clip(name), error.message()));
+    if raw.get("schema").is_some_and(Value::is_null) {
+        return Err(bad(Error::payload("`schema: null` makes a folder without a table, which isn't supported")));
+    }
+    let (singleton, note, meta) = read_meta(raw.get("meta")).and_then(split_meta).map_err(bad)?;
+    Ok(shape(name, singleton, note.as_deref(), meta, false))
+}
+
 /// Drops a collection with its items, what refers to it and the permissions on it.
 pub async fn delete(core: &Arc<Core>, name: &str) -> Result<()> {
     let gone = name.to_owned();
@@ -123,14 +162,20 @@ pub(super) async fn apply_delete(conn: &mut Conn<'_>, schema: &Schema, name: &st
     ddl::drop_collection(conn, name).await
 }
 
-/// A collection as the API shows it.
+/// A collection as the API shows it. `meta` is null for the tables of others.
 pub fn to_json(collection: &Collection) -> Value {
-    let mut meta = collection.meta.clone();
-    meta.insert("collection".to_owned(), json!(collection.name));
-    meta.insert("singleton".to_owned(), json!(collection.singleton));
-    meta.insert("note".to_owned(), json!(collection.note));
-    meta.insert("system".to_owned(), json!(collection.system));
-    json!({ "collection": collection.name, "meta": meta, "schema": { "name": collection.name } })
+    if !collection.described {
+        return json!({ "collection": collection.name, "meta": null, "schema": { "name": collection.name } });
+    }
+    shape(&collection.name, collection.singleton, collection.note.as_deref(), collection.meta.clone(), collection.system)
+}
+
+fn shape(name: &str, singleton: bool, note: Option<&str>, mut meta: Item, system: bool) -> Value {
+    meta.insert("collection".to_owned(), json!(name));
+    meta.insert("singleton".to_owned(), json!(singleton));
+    meta.insert("note".to_owned(), json!(note));
+    meta.insert("system".to_owned(), json!(system));
+    json!({ "collection": name, "meta": meta, "schema": { "name": name } })
 }
 
 /// Reads a collection with its fields as the API takes it.

@@ -25,6 +25,7 @@ pub mod runner;
 mod schema_change;
 pub mod sessions;
 pub mod setup;
+pub mod snapshot;
 
 pub use core::Core;
 pub use ctx::Ctx;

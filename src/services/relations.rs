@@ -149,6 +149,16 @@ fn missing(schema: &Schema, collection: &str, field: &str) -> Error {
 
 /// A relation as the API shows it.
 pub fn to_json(schema: &Schema, relation: &Relation) -> Value {
+    let foreign_key = foreign_key(schema, relation);
+    if !relation.is_described() {
+        return json!({
+            "collection": relation.collection,
+            "field": relation.field,
+            "related_collection": relation.related,
+            "schema": foreign_key,
+            "meta": null,
+        });
+    }
     let mut meta = relation.meta.clone();
     let known = json!({
         "id": relation.id,
@@ -168,18 +178,6 @@ pub fn to_json(schema: &Schema, relation: &Relation) -> Value {
     if relation.system {
         meta.insert("system".to_owned(), json!(true));
     }
-    let key = relation.related.as_deref().and_then(|related| schema.collection(related)).map(|one| &one.primary_key().name);
-    let foreign_key = relation.on_delete.map(|on_delete| {
-        json!({
-            "table": relation.collection,
-            "column": relation.field,
-            "foreign_key_table": relation.related,
-            "foreign_key_column": key,
-            "constraint_name": ddl::constraint_name(&relation.collection, &relation.field),
-            "on_update": OnDelete::NoAction.name(),
-            "on_delete": on_delete.name(),
-        })
-    });
     json!({
         "collection": relation.collection,
         "field": relation.field,
@@ -187,6 +185,39 @@ pub fn to_json(schema: &Schema, relation: &Relation) -> Value {
         "schema": foreign_key,
         "meta": meta,
     })
+}
+
+fn foreign_key(schema: &Schema, relation: &Relation) -> Option<Value> {
+    let key = relation.related.as_deref().and_then(|related| schema.collection(related)).map(|one| &one.primary_key().name);
+    relation.on_delete.map(|on_delete| {
+        json!({
+            "table": relation.collection,
+            "column": relation.field,
+            "foreign_key_table": relation.related,
+            "foreign_key_column": key,
+            "constraint_name": relation.is_described().then(|| ddl::constraint_name(&relation.collection, &relation.field)),
+            "on_update": OnDelete::NoAction.name(),
+            "on_delete": on_delete.name(),
+        })
+    })
+}
+
+/// A relation without the number that it has in this database.
+pub(super) fn portable(schema: &Schema, relation: &Relation) -> Value {
+    let mut shown = to_json(schema, relation);
+    if let Some(meta) = shown.get_mut("meta").and_then(Value::as_object_mut) {
+        meta.shift_remove("id");
+    }
+    shown
+}
+
+/// A relation that somebody sent, as [`portable`] would show it.
+pub(super) fn normal(schema: &Schema, raw: &Value) -> Result<Value> {
+    let (collection, field) = named(raw)?;
+    let relation = from_json(schema, raw, None);
+    let bad = |error: Error| Error::payload(format!("relation `{}.{}`: {}", clip(&collection), clip(&field), error.message()));
+    // As if it were stored, so that all of it is shown.
+    Ok(portable(schema, &Relation { id: Some(0), ..relation.map_err(bad)? }))
 }
 
 /// Collection and field of the many side.

@@ -33,6 +33,9 @@ where
 /// The collection, or 404 with the nearest name that exists.
 pub(super) fn known<'s>(schema: &'s Schema, name: &str) -> Result<&'s Arc<Collection>> {
     schema.collection(name).ok_or_else(|| {
+        if let Some((table, why)) = schema.unserved().find(|(table, _)| *table == name) {
+            return Error::new(ErrorCode::Conflict, format!("The table `{}` can't be served: it {why}", clip(table)));
+        }
         let near = nearest(name, schema.names());
         Error::new(ErrorCode::CollectionNotFound, format!("There is no collection `{}`{near}", clip(name)))
     })

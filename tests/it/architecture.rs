@@ -30,6 +30,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chrono_tz", &["src/services/cron/"]),
     ("lettre", &["src/services/mail/"]),
     ("aes_gcm", &["src/auth/seal.rs"]),
+    ("multer", &["src/http/"]),
+    ("serde_saphyr", &["src/http/schema.rs"]),
     ("hyper", &["src/outbound/"]),
     ("tokio_rustls", &["src/outbound/"]),
     ("hickory_resolver", &["src/outbound/"]),

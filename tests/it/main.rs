@@ -25,6 +25,7 @@ mod fetch;
 mod filters;
 mod folders;
 mod hostile;
+mod introspection;
 mod items;
 #[cfg(feature = "test-hooks")]
 mod jail;
@@ -43,6 +44,7 @@ mod relations;
 mod routes;
 mod runs;
 mod sandbox;
+mod schema;
 mod sdk;
 mod secrets;
 mod services;

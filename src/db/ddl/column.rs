@@ -58,6 +58,7 @@ fn sql_type(dialect: Dialect, field: &Field) -> String {
         (Dialect::Sqlite, FieldType::Integer | FieldType::BigInteger | FieldType::Decimal { .. } | FieldType::Boolean) => {
             "INTEGER".to_owned()
         }
+        (Dialect::Sqlite, FieldType::Binary) => "BLOB".to_owned(),
         (Dialect::Sqlite, _) => "TEXT".to_owned(),
         // Text sorts and compares by code point, as on SQLite.
         (Dialect::Postgres, FieldType::String | FieldType::Text) => match field.length_limit() {
@@ -72,6 +73,10 @@ fn sql_type(dialect: Dialect, field: &Field) -> String {
         (Dialect::Postgres, FieldType::Uuid) => "uuid".to_owned(),
         (Dialect::Postgres, FieldType::DateTime) => "timestamp(3)".to_owned(),
         (Dialect::Postgres, FieldType::Timestamp) => "timestamptz(3)".to_owned(),
+        (Dialect::Postgres, FieldType::Date) => "date".to_owned(),
+        (Dialect::Postgres, FieldType::Time) => "time(3)".to_owned(),
+        (Dialect::Postgres, FieldType::Csv | FieldType::Hash) => "text COLLATE \"C\"".to_owned(),
+        (Dialect::Postgres, FieldType::Binary) => "bytea".to_owned(),
         (Dialect::Postgres, FieldType::Json) => "json".to_owned(),
     }
 }
@@ -105,6 +110,12 @@ pub(super) fn literal(dialect: Dialect, field: &Field, value: &Value) -> Result<
         Bind::String(Some(v)) => quoted_text(&v),
         Bind::BigDecimal(Some(v)) => format!("({})", v.to_plain_string()),
         Bind::Uuid(Some(v)) => quoted_text(&v.to_string()),
+        Bind::ChronoDate(Some(v)) => quoted_text(&moment::day(v)),
+        Bind::ChronoTime(Some(v)) => quoted_text(&moment::sortable_time(v)),
+        Bind::Bytes(Some(v)) => {
+            let hex: String = v.iter().map(|byte| format!("{byte:02x}")).collect();
+            if dialect == Dialect::Sqlite { format!("X'{hex}'") } else { format!("'\\x{hex}'") }
+        }
         Bind::ChronoDateTime(Some(v)) => quoted_text(&moment::sortable(v)),
         Bind::ChronoDateTimeUtc(Some(v)) => quoted_text(&timestamp(v)),
         Bind::Json(Some(v)) => quoted_text(&v.to_string()),

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use super::column::{check_column, check_field, check_name, column, literal};
 use super::index::{drop_index, drop_indexes, make_index, make_indexes};
 use super::relation::{check_alter, detach_alias, drop_relation, forget_field, make_foreign_key};
-use super::{describe, quoted, rewrite, undescribe};
+use super::{describe, made_by_others, quoted, rewrite, undescribe};
 use crate::db::query::{Filter, Op, Query};
 use crate::db::schema::alias_row;
-use crate::db::{AliasField, Collection, Conn, Dialect, Field, Sql, schema, sql, system};
+use crate::db::{AliasField, Collection, Conn, Dialect, Field, FieldType, Sql, schema, sql, system};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Rows read at once when a field changes its type.
@@ -20,6 +20,9 @@ const CONVERTED_AT_ONCE: usize = 500;
 /// `InvalidPayload` for a name, type or default that can't be; `FailedValidation` for a field that must have a value, has no default and
 /// meets items that are there already.
 pub async fn add_field(conn: &mut Conn<'_>, collection: &Collection, field: &Field) -> Result<()> {
+    if !collection.described {
+        return Err(made_by_others(&collection.name));
+    }
     let dialect = conn.dialect();
     check_field(dialect, field, &collection.fields)?;
     if let Some(alias) = collection.aliases.iter().find(|alias| alias.name.eq_ignore_ascii_case(&field.name)) {
@@ -48,6 +51,9 @@ pub async fn add_field(conn: &mut Conn<'_>, collection: &Collection, field: &Fie
 /// `InvalidPayload` for a default that can't be or a change of the primary key's column; `FailedValidation` when an item has no value and
 /// now needs one, or has one that doesn't convert; `RecordNotUnique` when items share a value that is to be unique.
 pub async fn alter_field(conn: &mut Conn<'_>, collection: &Collection, field: &Field) -> Result<()> {
+    if !collection.described {
+        return Err(made_by_others(&collection.name));
+    }
     let dialect = conn.dialect();
     let at = collection.fields.iter().position(|f| f.name == field.name);
     let at = at.ok_or_else(|| no_field(collection, &field.name))?;
@@ -115,6 +121,9 @@ pub async fn alter_field(conn: &mut Conn<'_>, collection: &Collection, field: &F
 pub async fn drop_field(conn: &mut Conn<'_>, collection: &Collection, name: &str) -> Result<()> {
     if collection.alias(name).is_some() {
         return drop_alias(conn, collection, name).await;
+    }
+    if !collection.described {
+        return Err(made_by_others(&collection.name));
     }
     let field = collection.field(name).ok_or_else(|| no_field(collection, name))?;
     if collection.primary_key().name == name {
@@ -208,7 +217,7 @@ async fn convert(conn: &mut Conn<'_>, collection: &Collection, old: &Field, fiel
         let statement = sql::select(dialect, collection, &[&key.name, &old.name], &query)?;
         for row in conn.select(&Sql::build(dialect, &statement), &[key.ty, old.ty]).await? {
             let [id, value] = &row[..] else { continue };
-            let value = converted(field, value);
+            let value = converted(old.ty, field, value);
             let misfit = |what| {
                 let message = format!("`{}` of item {id} in `{}` doesn't convert: it {what}", field.name, collection.name);
                 Error::new(ErrorCode::FailedValidation, message).with_field(&field.name)
@@ -222,9 +231,12 @@ async fn convert(conn: &mut Conn<'_>, collection: &Collection, old: &Field, fiel
     conn.batch(&format!("ALTER TABLE {table} DROP COLUMN {name}; ALTER TABLE {table} RENAME COLUMN {fresh} TO {name};")).await
 }
 
-/// Text takes any scalar as it is written; all else takes what the new type takes.
-fn converted(field: &Field, value: &Value) -> Value {
+/// Text takes any scalar as it is written, and a list with its commas; all else takes what the new type takes.
+fn converted(old: FieldType, field: &Field, value: &Value) -> Value {
     match value {
+        Value::Array(items) if old == FieldType::Csv && field.ty.is_text() => {
+            Value::String(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+        }
         Value::Number(_) | Value::Bool(_) | Value::Object(_) | Value::Array(_) if field.ty.is_text() => Value::String(value.to_string()),
         other => other.clone(),
     }

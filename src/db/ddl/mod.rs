@@ -9,6 +9,8 @@ mod field;
 mod index;
 mod relation;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sea_query::Value as Bind;
 use serde_json::{Map, Value};
@@ -17,7 +19,7 @@ use self::column::{check_field, check_name, column};
 use self::index::make_indexes;
 use self::relation::{foreign_keys, references};
 use super::query::{Filter, Op};
-use super::relation::OnDelete;
+use super::relation::{OnDelete, Relation};
 use super::schema::{alias_row, field_row};
 use super::{AliasField, Collection, Conn, Dialect, Field, FieldType, Schema, Sql, schema, sql, system, timestamp};
 use crate::error::{Error, ErrorCode, Result};
@@ -56,9 +58,9 @@ pub struct NewCollection {
     pub meta: Map<String, Value>,
     /// Where in `fields` the primary key is: integer or bigInteger with `auto_increment`, uuid or string.
     pub primary: usize,
-    /// The fields; `sort` is given anew in this order.
+    /// The fields; `sort` is given in this order, unless any of them says one.
     pub fields: Vec<Field>,
-    /// The fields without a column; `sort` is given anew, after those.
+    /// The fields without a column, after those.
     pub aliases: Vec<AliasField>,
     /// When.
     pub created_at: DateTime<Utc>,
@@ -79,6 +81,7 @@ pub async fn create_collection(conn: &mut Conn<'_>, new: &NewCollection) -> Resu
     let mut collection = Collection {
         name: new.name.clone(),
         system: false,
+        described: true,
         singleton: new.singleton,
         note: new.note.clone(),
         meta: new.meta.clone(),
@@ -97,8 +100,11 @@ pub async fn create_collection(conn: &mut Conn<'_>, new: &NewCollection) -> Resu
         let message = format!("`{}` can't be the primary key: it must be integer, bigInteger, uuid or string", key.name);
         return Err(Error::payload(message).with_field(&key.name));
     }
+    let sorted = collection.fields.iter().map(|f| f.sort).chain(collection.aliases.iter().map(|a| a.sort)).any(|sort| sort != 0);
     for (at, field) in collection.fields.iter_mut().enumerate() {
-        field.sort = i32::try_from(at).unwrap_or(i32::MAX);
+        if !sorted {
+            field.sort = i32::try_from(at).unwrap_or(i32::MAX);
+        }
         if field.auto_increment && at != new.primary {
             return Err(Error::payload(format!("`{}` can't count up: only a primary key can", field.name)).with_field(&field.name));
         }
@@ -110,7 +116,9 @@ pub async fn create_collection(conn: &mut Conn<'_>, new: &NewCollection) -> Resu
     for (sort, at) in (first..).zip(0..collection.aliases.len()) {
         let (before, rest) = collection.aliases.split_at_mut(at);
         let Some(alias) = rest.first_mut() else { continue };
-        alias.sort = sort;
+        if !sorted {
+            alias.sort = sort;
+        }
         check_name("field", &alias.name)?;
         let names = collection.fields.iter().map(|f| &f.name).chain(before.iter().map(|a| &a.name));
         if let Some(other) = names.into_iter().find(|other| other.eq_ignore_ascii_case(&alias.name)) {
@@ -171,7 +179,17 @@ pub async fn drop_collection(conn: &mut Conn<'_>, name: &str) -> Result<()> {
     if schema.collection(name).is_none_or(|collection| collection.system) {
         return Err(Error::new(ErrorCode::CollectionNotFound, format!("There is no collection `{name}`")));
     }
-    for relation in schema.relations().filter(|r| r.collection != name && r.related.as_deref() == Some(name)) {
+    if schema.collection(name).is_some_and(|collection| !collection.described) {
+        return Err(made_by_others(name));
+    }
+    let referring = |r: &&Arc<Relation>| r.collection != name && r.related.as_deref() == Some(name);
+    let kept = schema.relations().filter(referring).find(|r| schema.collection(&r.collection).is_some_and(|c| !c.described));
+    if let Some(kept) = kept {
+        let message =
+            format!("`{name}` can't be dropped: `{}` of `{}`, a table that wasn't made here, refers to it", kept.field, kept.collection);
+        return Err(Error::new(ErrorCode::InvalidForeignKey, message));
+    }
+    for relation in schema.relations().filter(referring) {
         // Read again: a field dropped before may have been of the same collection.
         let now = schema::load(conn).await?;
         if let Some(collection) = now.collection(&relation.collection) {
@@ -217,6 +235,12 @@ pub(super) async fn after_explicit_number(conn: &mut Conn<'_>, table: &str, colu
                 WHERE $1 > greatest(coalesce(pg_sequence_last_value(s.name), 0), 0)";
     let values = vec![Bind::from(key), Bind::from(quoted(table)), Bind::from(column)];
     conn.select(&Sql::raw(text, values), &[FieldType::BigInteger]).await.map(drop)
+}
+
+/// What happens to the tables of others is up to them.
+fn made_by_others(name: &str) -> Error {
+    let message = format!("The table `{name}` wasn't made here: it is served as it is, and changed where it was made");
+    Error::new(ErrorCode::Conflict, message)
 }
 
 /// A name as SQL.

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::index::index_name;
-use super::{quoted, rewrite};
+use super::{made_by_others, quoted, rewrite};
 use crate::db::query::{Filter, Op, Query};
 use crate::db::relation::{OnDelete, Relation, relation_row};
 use crate::db::{Collection, Conn, Dialect, Field, Schema, Sql, schema, sql, system};
@@ -29,6 +29,10 @@ pub async fn create_relation(conn: &mut Conn<'_>, schema: &Schema, relation: &Re
         let message = format!("`{}` in `{}` refers to something already", relation.field, relation.collection);
         return Err(Error::new(ErrorCode::Conflict, message).with_field(&relation.field));
     }
+    if !collection.described && relation.on_delete.is_some() {
+        let message = format!("`{}` wasn't made here and can't get a foreign key: send `schema: null`", collection.name);
+        return Err(Error::payload(message).with_field("schema"));
+    }
     check_one_field(schema, relation)?;
     if let (Some(_), Some(related)) = (relation.on_delete, &relation.related) {
         check_rows(conn, schema, &collection, relation, related).await?;
@@ -50,12 +54,19 @@ pub async fn alter_relation(conn: &mut Conn<'_>, schema: &Schema, relation: &Rel
     let old = schema.relation(&relation.collection, &relation.field).ok_or_else(|| no_relation(relation))?;
     let collection = check_relation(schema, relation)?;
     check_one_field(schema, relation)?;
+    if !collection.described && relation.on_delete != old.on_delete {
+        return Err(made_by_others(&collection.name));
+    }
     if relation.on_delete != old.on_delete
         && let (None, Some(_), Some(related)) = (old.on_delete, relation.on_delete, &relation.related)
     {
         check_rows(conn, schema, &collection, relation, related).await?;
     }
     let mut row = relation_row(relation);
+    if !old.is_described() {
+        // Only the database knew of it so far.
+        return conn.execute(&sql::insert(conn.dialect(), &system::relations_table(), &row, &[])?).await.map(drop);
+    }
     let of = where_many(&relation.collection, &relation.field);
     row.shift_remove("many_collection");
     row.shift_remove("many_field");
@@ -77,11 +88,15 @@ pub async fn alter_relation(conn: &mut Conn<'_>, schema: &Schema, relation: &Rel
 /// # Errors
 /// `NotFound` when there is none; what the database refuses.
 pub async fn drop_relation(conn: &mut Conn<'_>, schema: &Schema, relation: &Relation) -> Result<()> {
+    let kept = relation.on_delete.is_some() && schema.collection(&relation.collection).is_some_and(|c| !c.described);
+    if !relation.is_described() {
+        return Err(made_by_others(&relation.collection));
+    }
     let of = where_many(&relation.collection, &relation.field);
     if conn.execute(&sql::delete_where(conn.dialect(), &system::relations_table(), &of)?).await? == 0 {
         return Err(no_relation(relation));
     }
-    if relation.on_delete.is_some() {
+    if relation.on_delete.is_some() && !kept {
         drop_foreign_key(conn, &relation.collection, &relation.field).await?;
         if let Some(collection) = schema.collection(&relation.collection) {
             rewrite(conn, collection).await?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use self::shape::column_to_json;
 pub use self::shape::{Definition, alias_to_json, from_json, to_json};
 pub(super) use self::shape::{only, section};
 
@@ -140,7 +141,38 @@ pub(super) async fn apply_update(conn: &mut Conn<'_>, schema: &Schema, collectio
             _ => merged[key] = value.clone(),
         }
     }
-    let definition = from_json(&merged, sort)?;
+    put(conn, collection, name, from_json(&merged, sort)?).await
+}
+
+/// The same with all of the field, as [`to_json`] showed it, within a change that is under way.
+pub(super) async fn apply_put(conn: &mut Conn<'_>, schema: &Schema, collection: &str, name: &str, raw: &Value) -> Result<()> {
+    let collection = known(schema, collection)?;
+    if collection.field(name).is_none() && collection.alias(name).is_none() {
+        return Err(unknown(collection, name));
+    }
+    put(conn, collection, name, from_json(raw, 0)?).await
+}
+
+/// A field that somebody sent, as [`to_json`] would show it; `place` is its place where neither it nor what is there says one.
+pub(super) fn normal(schema: &Schema, collection: &str, raw: &Value, place: i32) -> Result<Value> {
+    let here = schema.collection(collection).zip(raw.get("field").and_then(Value::as_str));
+    let sort = here.and_then(|(found, name)| found.field(name).map(|f| f.sort).or_else(|| found.alias(name).map(|a| a.sort)));
+    let definition = from_json(raw, sort.unwrap_or(place));
+    Ok(match definition.map_err(|error| Error::payload(format!("collection `{}`, field {}", clip(collection), error.message())))? {
+        Definition::Column(field, primary) => column_to_json(schema, collection, &field, primary),
+        Definition::Alias(alias) => alias_to_json(collection, &alias),
+    })
+}
+
+/// The fields of a collection that users made, by name.
+pub(super) fn own(schema: &Schema, collection: &Collection) -> Vec<(String, Value)> {
+    let columns = collection.fields.iter().filter(|_| !collection.system);
+    let aliases = collection.aliases.iter().filter(|alias| own_alias(collection, &alias.name).is_ok());
+    let columns = columns.map(|field| (field.name.clone(), to_json(schema, collection, field)));
+    columns.chain(aliases.map(|alias| (alias.name.clone(), alias_to_json(&collection.name, alias)))).collect()
+}
+
+async fn put(conn: &mut Conn<'_>, collection: &Collection, name: &str, definition: Definition) -> Result<()> {
     if definition.name() != name {
         return Err(Error::payload(format!("`{name}` can't be renamed")).with_field(name));
     }

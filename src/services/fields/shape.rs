@@ -50,12 +50,16 @@ impl Definition {
 
 /// A field as the API shows it.
 pub fn to_json(schema: &Schema, collection: &Collection, field: &Field) -> Value {
-    let primary = collection.primary_key().name == field.name;
+    column_to_json(schema, &collection.name, field, collection.primary_key().name == field.name)
+}
+
+/// The same, of a collection that need not be there.
+pub(super) fn column_to_json(schema: &Schema, collection: &str, field: &Field, primary: bool) -> Value {
     let (precision, scale) = match field.ty {
         FieldType::Decimal { precision, scale } => (Some(precision), Some(scale)),
         _ => (None, None),
     };
-    let target = schema.relation(&collection.name, &field.name).filter(|relation| relation.on_delete.is_some());
+    let target = schema.relation(collection, &field.name).filter(|relation| relation.on_delete.is_some());
     let target = target.and_then(|relation| schema.collection(relation.related.as_deref()?));
     let mut meta = field.meta.clone();
     meta.insert("special".to_owned(), json!(field.special.iter().map(Special::name).collect::<Vec<_>>()));
@@ -64,13 +68,13 @@ pub fn to_json(schema: &Schema, collection: &Collection, field: &Field) -> Value
     meta.insert("validation".to_owned(), json!(field.validation));
     meta.insert("sort".to_owned(), json!(field.sort));
     json!({
-        "collection": collection.name,
+        "collection": collection,
         "field": field.name,
         "type": field.ty.name(),
         "meta": meta,
         "schema": {
             "name": field.name,
-            "table": collection.name,
+            "table": collection,
             "default_value": field.default,
             "max_length": field.length_limit(),
             "numeric_precision": precision,
@@ -157,6 +161,26 @@ pub fn from_json(raw: &Value, sort: i32) -> Result<Definition> {
         })
     })?;
     let mut special = special;
+    if ty == FieldType::Hash && !special.contains(&Special::Hash) {
+        special.push(Special::Hash);
+    }
+    for special in &special {
+        let fits: &[&str] = match special {
+            Special::CastJson => &["json"],
+            Special::CastBoolean => &["boolean"],
+            Special::CastCsv => &["csv"],
+            Special::CastTimestamp => &["timestamp", "dateTime"],
+            Special::DateCreated | Special::DateUpdated => &["timestamp", "dateTime", "date", "time"],
+            _ => continue,
+        };
+        if !fits.contains(&ty.name()) {
+            let fits = fits.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            return Err(bad(format!("the special `{}` is for fields of type {fits}, not `{}`", special.name(), ty.name())));
+        }
+    }
+    if schema.get("is_generated").is_some_and(|flag| flag == true) {
+        return Err(bad("`is_generated`: columns that the database computes can't be made here".to_owned()));
+    }
     if primary && ty == FieldType::Uuid && !special.contains(&Special::Uuid) {
         // A key that nobody gives: it is made like any other.
         special.push(Special::Uuid);
