@@ -202,6 +202,11 @@ pub async fn drop_collection(conn: &mut Conn<'_>, name: &str) -> Result<()> {
         }
     }
     relation::forget_collection(conn, &schema, name).await?;
+    // On SQLite a table that refers to itself keeps its rows from being dropped: the keys go first.
+    let own = schema.relations().any(|r| r.collection == name && r.related.as_deref() == Some(name) && r.on_delete.is_some());
+    if let Some(collection) = schema.collection(name).filter(|_| own) {
+        rewrite(conn, collection).await?;
+    }
     let of = Filter::field("collection", Op::Eq(Value::from(name)));
     conn.execute(&sql::delete_where(dialect, &system::fields_table(), &of)?).await?;
     conn.execute(&sql::delete_where(dialect, &system::collections_table(), &of)?).await?;
