@@ -161,7 +161,7 @@ both!(documents_that_cannot_be_are_refused_by_name, async |app| {
         (with(&|d| d["directus"] = "10.1.0".into()), "force=true"),
         (with(&|d| d["collections"] = json!({})), "`collections` must be an array"),
         (with(&|d| d["fields"] = json!([1])), "`fields` must hold objects"),
-        (with(&|d| d["fields"][0]["type"] = "geometry.Point".into()), "no type `geometry.Point`"),
+        (with(&|d| d["fields"][1]["type"] = "geometry.Point".into()), "no type `geometry.Point`"),
         (with(&|d| d["fields"][0]["field"] = Value::Null), "`field`"),
         (with(&|d| d["fields"][1] = d["fields"][0].clone()), "twice"),
         (with(&|d| d["collections"][1] = d["collections"][0].clone()), "twice"),
