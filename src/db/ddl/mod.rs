@@ -299,7 +299,10 @@ async fn rewrite(conn: &mut Conn<'_>, collection: &Collection) -> Result<()> {
     let present = conn.select(&present, &[FieldType::String]).await?;
     let columns = present.iter().flatten().map(|name| {
         let name = name.as_str().unwrap_or_default();
-        collection.field(name).ok_or_else(|| Error::internal(format!("column {name} of {} is not described", collection.name)))
+        collection.field(name).ok_or_else(|| {
+            let message = format!("The table `{}` has a column that wasn't made here, `{name}`: it can't be changed with it", collection.name);
+            Error::new(ErrorCode::Conflict, message)
+        })
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let keys = foreign_keys(conn, &collection.name).await?;

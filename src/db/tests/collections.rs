@@ -166,6 +166,7 @@ async fn names_and_types_that_cannot_be_are_refused() {
                 meta: Map::new(),
                 primary: 0,
                 fields,
+                aliases: Vec::new(),
                 created_at: Clock::system().now(),
             };
             let made = ddl_job(&db, move |conn| {
