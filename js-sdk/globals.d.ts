@@ -1,23 +1,66 @@
 /**
  * What is global in the sandbox besides ECMAScript itself: the web platform's classes, without a document, files or a process.
  *
- * For projects without the DOM library. What isn't here isn't there: no `crypto`, `process`, `require` or `eval`.
+ * For projects without the DOM library. What isn't here isn't there: no `process`, `Buffer`, `Intl`, `require` or `eval`.
+ * docs/WEB.md of the host says what each supports.
  */
 
 declare var self: typeof globalThis;
 
-/** Lines of the host's log. `%s %d %i %f %j %o %O` in a first text are filled in. */
+/**
+ * Lines of the host's log. `%s %d %i %f %j %o %O %c` in a first text are filled in. Groups, counts and timers belong to one call.
+ */
 declare var console: {
   log(...values: unknown[]): void;
   info(...values: unknown[]): void;
   warn(...values: unknown[]): void;
   error(...values: unknown[]): void;
   debug(...values: unknown[]): void;
+  /** An error with the values, if `condition` doesn't hold. */
+  assert(condition?: unknown, ...values: unknown[]): void;
+  /** Ends all groups. */
+  clear(): void;
+  count(label?: string): void;
+  countReset(label?: string): void;
+  dir(value?: unknown): void;
+  dirxml(...values: unknown[]): void;
+  group(...values: unknown[]): void;
+  groupCollapsed(...values: unknown[]): void;
+  groupEnd(): void;
+  /** A line for each row: of a list, or of an object's members. */
+  table(rows?: unknown, columns?: string[]): void;
+  time(label?: string): void;
+  timeEnd(label?: string): void;
+  timeLog(label?: string, ...values: unknown[]): void;
+  trace(...values: unknown[]): void;
 };
 
+interface PerformanceEntry {
+  readonly name: string;
+  readonly entryType: 'mark' | 'measure';
+  readonly startTime: number;
+  readonly duration: number;
+  readonly detail: any;
+}
+
+/** Times in milliseconds, with a fraction. Entries are kept for the call, the last 1,000. */
 declare var performance: {
-  /** Milliseconds, with a fraction, since some moment before the call. */
+  /** Since the call began. */
   now(): number;
+  /** When the call began, since 1970. */
+  readonly timeOrigin: number;
+  mark(name: string, options?: { startTime?: number; detail?: unknown }): PerformanceEntry;
+  measure(name: string, start?: string | number, end?: string | number): PerformanceEntry;
+  measure(
+    name: string,
+    options: { start?: string | number; end?: string | number; duration?: number; detail?: unknown },
+  ): PerformanceEntry;
+  getEntries(): PerformanceEntry[];
+  getEntriesByName(name: string, type?: string): PerformanceEntry[];
+  getEntriesByType(type: string): PerformanceEntry[];
+  clearMarks(name?: string): void;
+  clearMeasures(name?: string): void;
+  toJSON(): { timeOrigin: number };
 };
 
 // Timers belong to the call that set them: its end takes them away. None can be set while a transaction is open.
@@ -29,7 +72,10 @@ declare function setInterval<A extends unknown[]>(callback: (...rest: A) => void
 declare function clearTimeout(id: number | string | undefined): void;
 declare function clearInterval(id: number | string | undefined): void;
 declare function queueMicrotask(callback: () => void): void;
-declare function structuredClone<T>(value: T): T;
+/** Says in the log what nobody caught, as an error that a callback throws is said. */
+declare function reportError(error: unknown): void;
+/** An `ArrayBuffer` in `transfer` is empty afterwards. */
+declare function structuredClone<T>(value: T, options?: { transfer?: Iterable<ArrayBuffer> }): T;
 /** Asks another server, where the host's `EXTENSION_ALLOWED_DOMAINS` lets it; the same as `services.fetch`. Only while a handler runs. */
 declare function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
 declare function atob(base64: string): string;
@@ -358,6 +404,22 @@ declare class TransformStreamDefaultController<O = any> {
   terminate(): void;
 }
 
+/** `gzip`; `deflate`, which is zlib's format; or `deflate-raw`. */
+type CompressionFormat = 'gzip' | 'deflate' | 'deflate-raw';
+
+/** At most 16 streams of a call compress or decompress at the same time. */
+declare class CompressionStream {
+  constructor(format: CompressionFormat);
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<ArrayBuffer | ArrayBufferView>;
+}
+
+declare class DecompressionStream {
+  constructor(format: CompressionFormat);
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<ArrayBuffer | ArrayBufferView>;
+}
+
 // Files and forms
 
 type BlobPart = string | Blob | ArrayBuffer | ArrayBufferView;
@@ -481,3 +543,132 @@ declare class Response {
   readonly headers: Headers;
   clone(): Response;
 }
+
+// Cryptography
+
+type BufferSource = ArrayBuffer | ArrayBufferView;
+type KeyUsage = 'encrypt' | 'decrypt' | 'sign' | 'verify' | 'deriveKey' | 'deriveBits' | 'wrapKey' | 'unwrapKey';
+type HashName = 'SHA-1' | 'SHA-256' | 'SHA-384' | 'SHA-512';
+type HashIdentifier = HashName | { name: HashName };
+type NamedCurve = 'P-256' | 'P-384';
+type RsaName = 'RSASSA-PKCS1-v1_5' | 'RSA-PSS' | 'RSA-OAEP';
+type AesName = 'AES-GCM' | 'AES-CBC' | 'AES-CTR' | 'AES-KW';
+/** For names that the types don't know: they are known in any case. */
+type OtherName = string & {};
+
+interface JsonWebKey {
+  kty?: string;
+  use?: string;
+  key_ops?: string[];
+  alg?: string;
+  ext?: boolean;
+  crv?: string;
+  k?: string;
+  x?: string;
+  y?: string;
+  d?: string;
+  n?: string;
+  e?: string;
+  p?: string;
+  q?: string;
+  dp?: string;
+  dq?: string;
+  qi?: string;
+}
+
+interface KeyAlgorithm {
+  name: string;
+  length?: number;
+  hash?: { name: string };
+  namedCurve?: string;
+  modulusLength?: number;
+  publicExponent?: Uint8Array;
+}
+
+/** What a key may be used for is settled when it is made, whatever is done to this object. */
+declare class CryptoKey {
+  private constructor();
+  readonly type: 'secret' | 'public' | 'private';
+  readonly extractable: boolean;
+  readonly algorithm: KeyAlgorithm;
+  readonly usages: KeyUsage[];
+}
+
+interface CryptoKeyPair {
+  publicKey: CryptoKey;
+  privateKey: CryptoKey;
+}
+
+type SignParams = 'HMAC' | 'Ed25519' | 'RSASSA-PKCS1-v1_5' | OtherName
+  | { name: 'HMAC' | 'Ed25519' | 'RSASSA-PKCS1-v1_5' }
+  | { name: 'RSA-PSS'; saltLength: number }
+  | { name: 'ECDSA'; hash: HashIdentifier };
+type CipherParams = 'RSA-OAEP' | OtherName
+  | { name: 'AES-GCM'; /** 12 bytes, or 16 */ iv: BufferSource; additionalData?: BufferSource; tagLength?: number }
+  | { name: 'AES-CBC'; iv: BufferSource }
+  | { name: 'AES-CTR'; counter: BufferSource; length: number }
+  | { name: 'RSA-OAEP'; label?: BufferSource };
+type DeriveParams = { name: 'HKDF'; hash: HashIdentifier; salt: BufferSource; info: BufferSource }
+  | { name: 'PBKDF2'; hash: HashIdentifier; salt: BufferSource; iterations: number }
+  | { name: 'ECDH' | 'X25519'; public: CryptoKey };
+type ImportParams = 'HKDF' | 'PBKDF2' | AesName | 'Ed25519' | 'X25519' | OtherName
+  | { name: 'HKDF' | 'PBKDF2' | AesName | 'Ed25519' | 'X25519'; length?: number }
+  | { name: 'HMAC'; hash: HashIdentifier; length?: number }
+  | { name: RsaName; hash: HashIdentifier }
+  | { name: 'ECDSA' | 'ECDH'; namedCurve: NamedCurve };
+type PairParams = 'Ed25519' | 'X25519'
+  | { name: 'Ed25519' | 'X25519' }
+  | { name: RsaName; /** 1024 to 4096 */ modulusLength: number; publicExponent: Uint8Array; hash: HashIdentifier }
+  | { name: 'ECDSA' | 'ECDH'; namedCurve: NamedCurve };
+type SecretParams = { name: AesName; length: 128 | 192 | 256 } | { name: 'HMAC'; hash: HashIdentifier; length?: number };
+
+/** `crypto.subtle`. Refusals are `DOMException`s with the names of the standard. */
+declare class SubtleCrypto {
+  private constructor();
+  digest(algorithm: HashIdentifier | OtherName, data: BufferSource): Promise<ArrayBuffer>;
+  generateKey(algorithm: PairParams, extractable: boolean, usages: Iterable<KeyUsage>): Promise<CryptoKeyPair>;
+  generateKey(algorithm: SecretParams, extractable: boolean, usages: Iterable<KeyUsage>): Promise<CryptoKey>;
+  importKey(format: 'jwk', key: JsonWebKey, algorithm: ImportParams, extractable: boolean, usages: Iterable<KeyUsage>): Promise<CryptoKey>;
+  importKey(
+    format: 'raw' | 'spki' | 'pkcs8',
+    key: BufferSource,
+    algorithm: ImportParams,
+    extractable: boolean,
+    usages: Iterable<KeyUsage>,
+  ): Promise<CryptoKey>;
+  exportKey(format: 'jwk', key: CryptoKey): Promise<JsonWebKey>;
+  exportKey(format: 'raw' | 'spki' | 'pkcs8', key: CryptoKey): Promise<ArrayBuffer>;
+  sign(algorithm: SignParams, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer>;
+  /** Compares in a time that doesn't depend on where a difference is. */
+  verify(algorithm: SignParams, key: CryptoKey, signature: BufferSource, data: BufferSource): Promise<boolean>;
+  encrypt(algorithm: CipherParams, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer>;
+  decrypt(algorithm: CipherParams, key: CryptoKey, data: BufferSource): Promise<ArrayBuffer>;
+  deriveBits(algorithm: DeriveParams, key: CryptoKey, length?: number | null): Promise<ArrayBuffer>;
+  deriveKey(
+    algorithm: DeriveParams,
+    key: CryptoKey,
+    derived: SecretParams | ImportParams,
+    extractable: boolean,
+    usages: Iterable<KeyUsage>,
+  ): Promise<CryptoKey>;
+  wrapKey(format: 'raw' | 'spki' | 'pkcs8' | 'jwk', key: CryptoKey, wrapping: CryptoKey, algorithm: CipherParams | 'AES-KW'): Promise<ArrayBuffer>;
+  unwrapKey(
+    format: 'raw' | 'spki' | 'pkcs8' | 'jwk',
+    wrapped: BufferSource,
+    unwrapping: CryptoKey,
+    algorithm: CipherParams | 'AES-KW',
+    key: ImportParams,
+    extractable: boolean,
+    usages: Iterable<KeyUsage>,
+  ): Promise<CryptoKey>;
+}
+
+declare class Crypto {
+  private constructor();
+  readonly subtle: SubtleCrypto;
+  /** Fills an array of integers, of at most 65,536 bytes. */
+  getRandomValues<T extends ArrayBufferView>(array: T): T;
+  randomUUID(): string;
+}
+
+declare var crypto: Crypto;

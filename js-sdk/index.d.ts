@@ -10,12 +10,14 @@ export * from './errors.js';
 export * from './events.js';
 export * from './query.js';
 export * from './routes.js';
+export * from './schedules.js';
 export * from './services.js';
 export * from './supabase.js';
 
 import type { Emitter } from './events.js';
 import type { Item } from './query.js';
 import type { RouteGroup } from './routes.js';
+import type { ScheduleHandler, ScheduleOptions } from './schedules.js';
 import type { ItemsService, ServiceOptions } from './services.js';
 
 /**
@@ -37,4 +39,10 @@ export interface RegisterSdk {
 
   /** Adds routes under `/api/ext` + `basePath`. Only within `register`. */
   registerRoutes(group: RouteGroup): void;
+
+  /**
+   * Runs a handler by the clock: five fields (minute hour day month weekday) or `@daily` and its kin. Each tick runs once, on however many servers
+   * share the database. Only within `register`.
+   */
+  schedule(schedule: string, handler: ScheduleHandler, options?: ScheduleOptions): void;
 }

@@ -11,6 +11,8 @@ export interface Services {
 
   /** What fields collections have. */
   fields(): Promise<FieldsService>;
+  /** How collections refer to each other. */
+  relations(): Promise<RelationsService>;
 
   /** A raw client over the same database, past permissions and hooks. */
   readonly supabase: SupabaseClient;
@@ -127,13 +129,17 @@ export interface CollectionsService {
   readMany(collections: readonly string[]): Promise<CollectionInfo[]>;
   /** Makes a collection with its fields and answers its name. */
   createOne(data: NewCollection): Promise<string>;
+  /** Changes the members of `meta` that `changes` names. */
+  updateOne(collection: string, changes: CollectionChanges): Promise<string>;
+  /** Drops a collection, with the fields of others that refer to it and with the permissions on it. */
   deleteOne(collection: string): Promise<string>;
 }
 
 /** A collection as the REST API shows it. */
 export interface CollectionInfo {
   collection: string;
-  meta: { collection: string; singleton: boolean; note: string | null; system: boolean; [member: string]: any };
+  /** Null for tables that somebody else made in the same database. */
+  meta: { collection: string; singleton: boolean; note: string | null; system: boolean; [member: string]: any } | null;
   schema: { name: string };
 }
 
@@ -143,6 +149,11 @@ export interface NewCollection {
   meta?: Item | null;
   schema?: Item;
   fields?: NewField[] | null;
+}
+
+/** What of a collection can be changed. */
+export interface CollectionChanges {
+  meta?: Item | null;
 }
 
 /** Fields. The rules of {@link CollectionsService} hold. */
@@ -166,21 +177,88 @@ export type FieldType =
   | 'uuid'
   | 'dateTime'
   | 'timestamp'
-  | 'json';
+  | 'date'
+  | 'time'
+  | 'json'
+  | 'csv'
+  | 'hash'
+  | 'binary';
 
 /** A field as the REST API shows it. */
 export interface FieldInfo {
   collection: string;
   field: string;
-  type: FieldType;
-  meta: { special: string[]; note: string | null; required: boolean; validation: any; sort: number; [member: string]: any };
-  schema: FieldSchema & { name: string; table: string };
+  /** `alias` where there is no column. */
+  type: FieldType | 'alias';
+  meta: { special: string[]; note: string | null; required?: boolean; validation?: any; sort: number; [member: string]: any };
+  schema: (FieldSchema & { name: string; table: string; foreign_key_table: string | null; foreign_key_column: string | null }) | null;
+}
+
+/** Relations. The rules of {@link CollectionsService} hold. */
+export interface RelationsService {
+  readAll(collection?: string): Promise<RelationInfo[]>;
+  readOne(collection: string, field: string): Promise<RelationInfo>;
+  createOne(data: NewRelation): Promise<RelationInfo>;
+  /** What `changes` doesn't say stays. */
+  updateOne(collection: string, field: string, changes: RelationChanges): Promise<RelationInfo>;
+  /** Drops the foreign key; the fields and their values stay. */
+  deleteOne(collection: string, field: string): Promise<string>;
+}
+
+export type OnDelete = 'NO ACTION' | 'RESTRICT' | 'CASCADE' | 'SET NULL' | 'SET DEFAULT';
+
+/** A relation as the REST API shows it. */
+export interface RelationInfo {
+  collection: string;
+  field: string;
+  /** Null where `meta.one_collection_field` tells it per item. */
+  related_collection: string | null;
+  meta: RelationMeta | null;
+  schema: ForeignKey | null;
+}
+
+export interface RelationMeta {
+  id: number | null;
+  many_collection: string;
+  many_field: string;
+  one_collection: string | null;
+  one_field: string | null;
+  one_collection_field: string | null;
+  one_allowed_collections: string[] | null;
+  junction_field: string | null;
+  sort_field: string | null;
+  one_deselect_action: 'nullify' | 'delete';
+  [member: string]: any;
+}
+
+export interface ForeignKey {
+  table: string;
+  column: string;
+  foreign_key_table: string;
+  foreign_key_column: string;
+  constraint_name: string | null;
+  on_update: OnDelete;
+  on_delete: OnDelete;
+}
+
+/** A relation to be made. Without `schema` deleting what is referred to empties the field; with `schema: null` there is no foreign key. */
+export interface NewRelation extends RelationChanges {
+  collection: string;
+  field: string;
+  related_collection?: string | null;
+}
+
+/** What of a relation can be changed. */
+export interface RelationChanges {
+  meta?: Partial<RelationMeta> | null;
+  schema?: Partial<ForeignKey> | null;
 }
 
 /** A field to be made. */
 export interface NewField {
   field: string;
-  type: FieldType;
+  /** `alias` makes a field without a column. */
+  type: FieldType | 'alias';
   meta?: { special?: string[] | string | null; note?: string | null; required?: boolean; [member: string]: any } | null;
   schema?: Partial<FieldSchema> | null;
 }

@@ -17,12 +17,13 @@ use crate::config::{Config, Secret};
 use crate::cron::Cron;
 use crate::db::{Db, DbOptions};
 use crate::error::{Error, ErrorCode, Result};
-use crate::extensions::Extensions;
 use crate::extensions::rate_limit::RateLimiter;
 use crate::extensions::watch::{self, Watch};
+use crate::extensions::{Extensions, host_name};
 use crate::hooks::dispatcher::{Execute, Verdict};
 use crate::hooks::outbox::Delivery;
 use crate::http::{self, Api};
+use crate::mcp;
 use crate::sandbox::{self, Pool, PoolOptions};
 use crate::services::sessions::Sessions;
 use crate::services::setup::{self, NewAdmin};
@@ -44,6 +45,9 @@ pub struct App {
     dispatching: JoinHandle<()>,
     flushing: JoinHandle<()>,
     ticking: JoinHandle<()>,
+    following: JoinHandle<()>,
+    /// Told when nobody is answered any more.
+    served: watch_channel::Sender<bool>,
     stop: watch_channel::Sender<bool>,
     /// Who was created by this start, if it was the first.
     pub new_admin: Option<NewAdmin>,
@@ -77,7 +81,7 @@ impl App {
         let db = open_database(&config, &clock).await?;
         let sealer = Sealer::new(&secret, config.secret_previous.as_ref());
         let signer = Signer::new(&secret, clock.clone());
-        let core = Core::new(db, clock, Arc::clone(&config), signer, sealer).await?;
+        let core = Core::new(db, clock, Arc::clone(&config), signer, sealer, host_name()).await?;
         mail::seal_settings_anew(&core).await?;
         let defaults = PoolOptions::default();
         let pool = Pool::start(PoolOptions {
@@ -102,6 +106,9 @@ impl App {
         };
         extensions.reload().await?;
         extensions.load_folders().await?;
+        // From here on the others wait for this host; what they changed before is looked at once more.
+        extensions.flush().await;
+        core.catch_up().await?;
         if config.safe_mode {
             tracing::warn!("EXTENSIONS_SAFE_MODE is on: no extension runs");
         }
@@ -121,8 +128,11 @@ impl App {
         }
         let flushing = tokio::spawn(flush(Arc::clone(&extensions), stopped.clone()));
         let ticking = tokio::spawn(Arc::clone(&cron).run(stopped));
+        // Until the last request is answered, which is longer than until no new ones are taken.
+        let (served, end) = watch_channel::channel(false);
+        let following = tokio::spawn(Arc::clone(&core).follow(end));
         let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions, cron, limiter: RateLimiter::default() });
-        Ok(Self { api, pool, dispatching, flushing, ticking, stop, new_admin })
+        Ok(Self { api, pool, dispatching, flushing, ticking, following, served, stop, new_admin })
     }
 
     /// Serves until `asked` resolves, then ends in order: no new requests, what runs ends, what is owed is given back, counters are
@@ -130,7 +140,8 @@ impl App {
     pub async fn serve(self, listener: TcpListener, asked: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         let mut drained = self.stop.subscribe();
         let (stop, extensions) = (self.stop.clone(), Arc::clone(&self.api.extensions));
-        let server = http::serve(listener, Arc::clone(&self.api), async move {
+        let doors = mcp::routes(&self.api.core.config);
+        let server = http::serve(listener, Arc::clone(&self.api), doors, async move {
             asked.await;
             tracing::info!("ending: no new requests are taken");
             stop.send_replace(true);
@@ -148,14 +159,17 @@ impl App {
             }
         };
         self.stop.send_replace(true);
-        let Self { api, pool, dispatching, flushing, ticking, .. } = self;
-        for (what, task) in [("the ticker", ticking), ("the dispatcher", dispatching), ("the counters", flushing)] {
+        self.served.send_replace(true);
+        let Self { api, pool, dispatching, flushing, ticking, following, .. } = self;
+        let tasks =
+            [("the ticker", ticking), ("the dispatcher", dispatching), ("the counters", flushing), ("what follows other hosts", following)];
+        for (what, task) in tasks {
             if let Err(error) = task.await {
                 tracing::error!(%error, what, "a task of the host ended badly");
             }
         }
         api.extensions.flush().await;
-        api.extensions.leave().await;
+        api.core.changes.hosts.leave().await;
         pool.shutdown().await;
         api.core.db.close().await;
         served.map_err(|e| Error::internal(format!("the HTTP server failed: {e}")))

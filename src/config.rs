@@ -31,6 +31,11 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting { name: "DATABASE_POOL_SIZE", default: "10", doc: "connections to Postgres, 1 to 1000" },
     Setting {
+        name: "DATABASE_LISTEN",
+        default: "true",
+        doc: "`false` where connections to Postgres go through a pooler that doesn't let LISTEN through, such as PgBouncer per transaction; it takes one connection more",
+    },
+    Setting {
         name: "DATA_PATH",
         default: "data",
         doc: "directory for what the host keeps outside the database, such as the generated secret",
@@ -78,6 +83,13 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting { name: "CRON_ENABLED", default: "true", doc: "`false` runs no job, neither by the clock nor by hand" },
     Setting { name: "CRON_HISTORY_RETENTION", default: "100", doc: "runs of each job that its history keeps, 1 to 10000" },
+    Setting { name: "MCP_ENABLED", default: "true", doc: "`false` takes `/api/mcp`, the door for agents, away" },
+    Setting { name: "MCP_ALLOW_DELETES", default: "false", doc: "`true` lets agents delete, as far as their users may" },
+    Setting {
+        name: "MCP_ACTIVATION",
+        default: "direct",
+        doc: "`approve` has what agents change about active extensions wait until a person confirms it over REST",
+    },
     Setting {
         name: "SMTP_ENABLED",
         default: "false",
@@ -219,6 +231,8 @@ pub struct Config {
     pub database_url: Secret,
     /// `DATABASE_POOL_SIZE`.
     pub database_pool_size: u32,
+    /// `DATABASE_LISTEN`.
+    pub database_listen: bool,
     /// `DATA_PATH`.
     pub data_path: PathBuf,
     /// `HOST`.
@@ -271,6 +285,12 @@ pub struct Config {
     pub cron_enabled: bool,
     /// `CRON_HISTORY_RETENTION`, in runs of each job.
     pub cron_history_retention: u64,
+    /// `MCP_ENABLED`.
+    pub mcp_enabled: bool,
+    /// `MCP_ALLOW_DELETES`.
+    pub mcp_allow_deletes: bool,
+    /// `MCP_ACTIVATION=approve`.
+    pub mcp_approve: bool,
     /// `SMTP_*`, as far as no setting in the database says otherwise.
     pub smtp: SmtpConfig,
     /// `SANDBOX=degraded`.
@@ -303,6 +323,7 @@ impl Config {
                 known.then(|| v.to_owned())
             })),
             database_pool_size: reader.number("DATABASE_POOL_SIZE", 1, 1000) as u32,
+            database_listen: reader.flag("DATABASE_LISTEN"),
             data_path: PathBuf::from(reader.text("DATA_PATH")),
             host: reader.text("HOST"),
             port: reader.number("PORT", 0, u64::from(u16::MAX)) as u16,
@@ -335,6 +356,9 @@ impl Config {
             event_samples: reader.flag("EVENT_SAMPLES"),
             cron_enabled: reader.flag("CRON_ENABLED"),
             cron_history_retention: reader.number("CRON_HISTORY_RETENTION", 1, 10_000),
+            mcp_enabled: reader.flag("MCP_ENABLED"),
+            mcp_allow_deletes: reader.flag("MCP_ALLOW_DELETES"),
+            mcp_approve: reader.choice("MCP_ACTIVATION", &["direct", "approve"]) == "approve",
             smtp: SmtpConfig {
                 enabled: reader.flag("SMTP_ENABLED"),
                 host: reader

@@ -1,7 +1,7 @@
 //! Trellis: a data platform in one binary, extended with sandboxed JavaScript.
 //!
 //! Layers, each importing only from those to its right:
-//! `main, app` → `http` → `cron` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, config, outbound, error, json, clock, log`.
+//! `main, app` → `http, mcp` → `cron` → `extensions` → `bridge` → `services, sandbox` → `hooks, auth` → `db, config, outbound, error, json, clock, log`.
 
 pub mod app;
 pub mod auth;
@@ -18,6 +18,7 @@ pub mod hooks;
 pub mod http;
 pub mod json;
 pub mod log;
+pub mod mcp;
 pub mod outbound;
 pub mod sandbox;
 pub mod services;

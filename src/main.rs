@@ -44,7 +44,7 @@ enum Command {
 enum Ext {
     /// Lists extensions: status, type, event, name.
     List,
-    /// Sets an extension to inactive. A running server takes it up at its next start or at the next change over REST.
+    /// Sets an extension to inactive. A running server takes it up within a second.
     Disable {
         /// Its name.
         name: String,
@@ -176,7 +176,8 @@ async fn ext(config: &Config, command: Ext) -> Result<()> {
 }
 
 fn start_log(config: &Config) {
-    let filter = EnvFilter::new(&config.log_level);
+    // The MCP library logs whole messages; `/api/mcp` says itself what is worth a line. Who wants to read it all the same names it.
+    let filter = EnvFilter::new(format!("rmcp=off,{}", config.log_level));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
     match config.log_format {

@@ -31,6 +31,22 @@ export async function fetched(): Promise<string> {
   return (await fetch(new Request('http://localhost'))).ok ? answer.text() : '';
 }
 
+export async function signed(secret: string, body: string): Promise<string> {
+  const key = await crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
+  const mac: ArrayBuffer = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(body));
+  const fits: boolean = await crypto.subtle.verify('HMAC', key, mac, new Uint8Array(1));
+  const { publicKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+  const jwk: JsonWebKey = await crypto.subtle.exportKey('jwk', publicKey);
+  const random: Uint32Array = crypto.getRandomValues(new Uint32Array(1));
+  const small = new Blob([body]).stream().pipeThrough(new CompressionStream('gzip')).pipeThrough(new DecompressionStream('gzip'));
+  console.group('group %s', jwk.kty, fits);
+  console.table([{ a: 1 }], ['a']);
+  performance.measure('m', { start: performance.mark('a').startTime });
+  structuredClone(random.buffer as ArrayBuffer, { transfer: [mac] });
+  reportError(new Error('x'));
+  return (await new Response(small).text()) + crypto.randomUUID();
+}
+
 export function absent(): void {
   // @ts-expect-error not there
   process.exit();
@@ -39,11 +55,11 @@ export function absent(): void {
   // @ts-expect-error not there
   document.title;
   // @ts-expect-error not there
-  crypto.randomUUID();
-  // @ts-expect-error not there
   Buffer.from('');
-  // @ts-expect-error not there
-  console.table([]);
+  // @ts-expect-error made by crypto.subtle only
+  new CryptoKey();
+  // @ts-expect-error no such digest
+  crypto.subtle.importKey('raw', new Uint8Array(1), { name: 'HMAC', hash: 'MD5' }, false, ['sign']);
   // @ts-expect-error made by a controller only
   new AbortSignal();
   // @ts-expect-error readers that bring their own buffer aren't there

@@ -46,6 +46,17 @@ export const register: Register = (sdk) => {
   // @ts-expect-error filters aren't delivered
   emitter.onFilter('articles.items.create', (payload) => payload, { durable: false });
 
+  sdk.schedule('0 3 * * *', async ({ scheduledAt, triggeredBy, services }) => {
+    const at: Date = new Date(scheduledAt);
+    // @ts-expect-error it runs for one of three reasons
+    if (triggeredBy === 'chance') return;
+    await (await services.items('log')).createOne({ at });
+  }, { name: 'log', timezone: 'Europe/Berlin', timeout_ms: 60_000 });
+  // @ts-expect-error a schedule needs a handler
+  sdk.schedule('@daily');
+  // @ts-expect-error there is no such option
+  sdk.schedule('@daily', () => {}, { memory_limit_mb: 128 });
+
   emitter.onAction('articles.items.create', async (meta) => {
     const key: Key = meta.key;
     const id: string = meta.delivery.id;

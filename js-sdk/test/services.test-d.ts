@@ -61,6 +61,12 @@ export async function others({ services }: EventContext): Promise<number> {
     collection: 'products',
     fields: [{ field: 'sku', type: 'string', schema: { is_unique: true }, meta: { required: true } }],
   });
+  const relations = await services.relations();
+  await relations.createOne({ collection: made, field: 'shop', related_collection: 'shops', meta: { one_field: 'products' }, schema: { on_delete: 'CASCADE' } });
+  // @ts-expect-error there is no such action
+  await relations.updateOne(made, 'shop', { schema: { on_delete: 'VANISH' } });
+  await (await services.fields()).createField('shops', { field: 'products', type: 'alias', meta: { special: ['o2m'] } });
+  await (await services.collections()).updateOne(made, { meta: { note: 'sold here' } });
   // @ts-expect-error there is no such type
   await (await services.fields()).createField(made, { field: 'colour', type: 'enum' });
   services.log.info('made', { made });

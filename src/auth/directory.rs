@@ -176,12 +176,18 @@ async fn load_grants(look: &mut Lookup<'_, '_>, user: Option<&str>, roles: &[Str
     if all.is_empty() {
         return Ok(grants);
     }
-    let policies = look.rows("daas_policies", &["id", "admin_access", "app_access"], Filter::field("id", Op::In(all.clone())), &[]).await?;
+    let policies = look
+        .rows("daas_policies", &["id", "admin_access", "app_access", "module_access"], Filter::field("id", Op::In(all.clone())), &[])
+        .await?;
     for policy in &policies {
         // What everybody has can't be admin rights, whatever the row says.
         let is_own = text(policy, 0).is_some_and(|id| own.contains(&id));
         grants.admin |= is_own && policy[1] == true;
         grants.app |= policy[2] == true;
+        // Nor can it be the management of the host.
+        if is_own {
+            grants.add_modules(&policy[3]);
+        }
     }
     let permissions = look
         .rows(

@@ -76,6 +76,15 @@ impl FieldSet {
     }
 }
 
+/// How much of a module somebody may manage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Module {
+    /// All of it.
+    All,
+    /// What these entries name.
+    Only(BTreeSet<String>),
+}
+
 /// The rights of one caller.
 #[derive(Debug, Default)]
 pub struct Grants {
@@ -84,12 +93,13 @@ pub struct Grants {
     /// May use the app.
     pub app: bool,
     by_collection: HashMap<String, [Option<FieldSet>; Action::ALL.len()]>,
+    modules: HashMap<String, Module>,
 }
 
 impl Grants {
     /// Every right.
     pub fn everything() -> Self {
-        Self { admin: true, app: true, by_collection: HashMap::new() }
+        Self { admin: true, app: true, ..Self::default() }
     }
 
     /// Adds one permission to what is allowed already: fields are united.
@@ -99,6 +109,28 @@ impl Grants {
             Some(set) => set.unite(fields),
             None => *slot = Some(fields),
         }
+    }
+
+    /// Adds what one policy's `module_access` gives: lists are united, and `true` is all.
+    pub fn add_modules(&mut self, access: &Value) {
+        for (key, value) in access.as_object().into_iter().flatten() {
+            let more = match value {
+                Value::Bool(true) => Module::All,
+                Value::Array(entries) => Module::Only(entries.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+                // Nothing that the API stores.
+                _ => continue,
+            };
+            match (self.modules.get_mut(key), more) {
+                (Some(Module::All), _) => {}
+                (Some(Module::Only(entries)), Module::Only(more)) => entries.extend(more),
+                (_, more) => drop(self.modules.insert(key.clone(), more)),
+            }
+        }
+    }
+
+    /// How much of the module with this key may be managed; `None` where nothing may. Admins manage all of every module.
+    pub fn module(&self, key: &str) -> Option<&Module> {
+        if self.admin { Some(&Module::All) } else { self.modules.get(key) }
     }
 
     /// The fields that `action` may touch in `collection`, or 403.
@@ -131,6 +163,20 @@ mod tests {
         assert!(grants.check(Action::Update, "articles").is_err());
         grants.add("articles", Action::Read, FieldSet::parse(&json!(["*"])));
         assert!(grants.check(Action::Read, "articles").expect("granted").has("body"));
+    }
+
+    #[test]
+    fn modules_are_united_and_true_is_all() {
+        let mut grants = Grants::default();
+        assert_eq!(grants.module("system:cron"), None);
+        grants.add_modules(&json!({ "system:extensions": ["mail"], "system:cron": false }));
+        grants.add_modules(&json!({ "system:extensions": ["items:a", "mail"] }));
+        let both = Module::Only(["items:a", "mail"].map(str::to_owned).into());
+        assert_eq!((grants.module("system:extensions"), grants.module("system:cron")), (Some(&both), None));
+        grants.add_modules(&json!({ "system:extensions": true }));
+        grants.add_modules(&json!({ "system:extensions": ["mail"] }));
+        assert_eq!(grants.module("system:extensions"), Some(&Module::All));
+        assert_eq!(Grants::everything().module("system:logs"), Some(&Module::All));
     }
 
     #[test]

@@ -12,4 +12,4 @@ pub mod token;
 
 pub use accountability::{Accountability, User, Who};
 pub use directory::Directory;
-pub use grants::{Action, FieldSet, Grants};
+pub use grants::{Action, FieldSet, Grants, Module};

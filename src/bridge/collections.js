@@ -9,6 +9,7 @@
       return host('collections.readMany', scope, collections);
     },
     createOne: async (data) => host('collections.createOne', scope, data),
+    updateOne: async (collection, changes) => host('collections.updateOne', scope, collection, changes),
     deleteOne: async (collection) => host('collections.deleteOne', scope, collection),
   });
 }

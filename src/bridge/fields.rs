@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use super::collections::may_change;
+use super::collections::{may_change, settled};
 use super::{Call, Method, Service};
 use crate::error::Result;
 use crate::services::{Ctx, fields};
@@ -44,20 +44,17 @@ async fn read_one(ctx: &Ctx, call: &Call) -> Result<Value> {
 
 async fn create_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
-    let collection = ctx.core.collection(call.text(0, "collection")?)?;
-    fields::create(&ctx.core, &collection, call.arg(1)).await
+    settled(ctx, fields::create(&ctx.core, call.text(0, "collection")?, call.arg(1)).await?).await
 }
 
 async fn update_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
-    let collection = ctx.core.collection(call.text(0, "collection")?)?;
-    fields::update(&ctx.core, &collection, call.text(1, "field")?, call.arg(2)).await
+    settled(ctx, fields::update(&ctx.core, call.text(0, "collection")?, call.text(1, "field")?, call.arg(2)).await?).await
 }
 
 async fn delete_field(ctx: &Ctx, call: &Call) -> Result<Value> {
     may_change(ctx)?;
-    let collection = ctx.core.collection(call.text(0, "collection")?)?;
     let name = call.text(1, "field")?;
-    fields::delete(&ctx.core, &collection, name).await?;
-    Ok(json!(name))
+    fields::delete(&ctx.core, call.text(0, "collection")?, name).await?;
+    settled(ctx, json!(name)).await
 }

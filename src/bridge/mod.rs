@@ -3,7 +3,6 @@
 //! The JavaScript half checks arguments kindly and shapes the call; the host half checks them for real, calls the service and answers
 //! by value. No rule lives in JavaScript, no SQL lives here. Adding a service means one pair of files and one row of [`SERVICES`].
 
-mod capability;
 mod collections;
 mod cron;
 mod custom;
@@ -14,6 +13,7 @@ mod items;
 mod log;
 mod mail;
 mod meta;
+mod relations;
 mod scope;
 mod secrets;
 mod session;
@@ -23,7 +23,7 @@ mod transaction;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-pub use capability::{Capabilities, RAW_SYSTEM};
+pub use crate::services::capability::{Capabilities, RAW_SYSTEM};
 pub use fetch::Mocks;
 pub use scope::{Call, Scope};
 pub use secrets::Secrets;
@@ -62,6 +62,7 @@ pub const SERVICES: &[Service] = &[
     items::SERVICE,
     collections::SERVICE,
     fields::SERVICE,
+    relations::SERVICE,
     cron::SERVICE,
     mail::SERVICE,
     supabase::SERVICE,

@@ -47,7 +47,14 @@
     put(entry, 'routes', told);
     registrar.add(entry);
   };
+  const schedule = (text, handler, options) => {
+    registrar.check('schedule()');
+    if (typeof text !== 'string') return registrar.problem('schedule: the first argument is a schedule such as "0 3 * * *", not ' + type(text));
+    if (typeof handler !== 'function') return registrar.problem("schedule('" + text + "'): the second argument is the handler, a function, not " + type(handler));
+    if (options !== undefined && (!isObject(options) || ArrayIsArray(options))) return registrar.problem("schedule('" + text + "'): the options are an object, not " + type(options));
+    registrar.add({ kind: 'schedule', schedule: text, handler: registrar.keep(handler), options: options ?? {} });
+  };
   const items = registrar.service('items');
   const createItemsService = (collection, options) => items(collection, options);
-  return ObjectFreeze({ emitter, registerRoutes, createItemsService });
+  return ObjectFreeze({ emitter, registerRoutes, schedule, createItemsService });
 }

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::capability::RAW_SYSTEM;
+use super::RAW_SYSTEM;
 use super::{Call, Method, Service};
 use crate::error::{Error, Result};
 use crate::services::Ctx;

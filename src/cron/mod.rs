@@ -43,6 +43,11 @@ impl Cron {
         Arc::new(Self { core, pool, extensions, host, slots, alive: Mutex::default(), changed: Notify::new() })
     }
 
+    /// The jobs of extensions that this host has the handlers of.
+    fn able(&self) -> Arc<[String]> {
+        self.extensions.current().jobs().into()
+    }
+
     /// What runs here: its locks aren't stale, however far the wall clock has jumped meanwhile.
     fn alive(&self) -> Arc<[Uuid]> {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()

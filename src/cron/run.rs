@@ -31,15 +31,7 @@ impl Cron {
     /// Runs it to its end, and writes that down. Answers how it ended.
     pub(super) async fn execute(&self, run: Run) -> Ended {
         let _alive = Alive::new(self, run.id);
-        let began = std::time::Instant::now();
-        let unit = self.unit_of(&run.job);
-        let end = match self.invoke(&run, &unit).await {
-            Ok((outcome, record)) => ended(&run.job, outcome, &record),
-            Err(error) => {
-                End { how: Ended::Error, error: Some(error.to_string()), logs: json!([]), millis: began.elapsed().as_secs_f64() * 1000.0 }
-            }
-        };
-        self.pool.retire(unit.id);
+        let end = if run.job.is_registered { self.execute_registered(&run).await } else { self.execute_code(&run).await };
         if let Some(error) = &end.error {
             let (job, run) = (run.job.name.as_str(), run.id.to_string());
             tracing::warn!(job, run, request = run, how = end.how.name(), error, "a cron job's run failed");
@@ -47,6 +39,29 @@ impl Cron {
         let how = end.how;
         self.write_end(&run, end).await;
         how
+    }
+
+    async fn execute_code(&self, run: &Run) -> End {
+        let began = std::time::Instant::now();
+        let unit = self.unit_of(&run.job);
+        let end = match self.invoke(run, &unit).await {
+            Ok((outcome, record)) => ended(&run.job, outcome, &record),
+            Err(error) => {
+                End { how: Ended::Error, error: Some(error.to_string()), logs: json!([]), millis: began.elapsed().as_secs_f64() * 1000.0 }
+            }
+        };
+        self.pool.retire(unit.id);
+        end
+    }
+
+    /// In the workers of the extension whose handler it is.
+    async fn execute_registered(&self, run: &Run) -> End {
+        let ticked = self.extensions.current().tick(run, about(run)).await;
+        let (how, error) = match ticked.end {
+            Ok(()) => (Ended::Success, None),
+            Err((how, error)) => (how, Some(error.chars().take(MAX_ERROR).collect())),
+        };
+        End { how, error, logs: logs(&ticked.lines), millis: ticked.elapsed.as_secs_f64() * 1000.0 }
     }
 
     async fn invoke(&self, run: &Run, unit: &Arc<Unit>) -> Result<(Outcome, Record)> {
@@ -90,16 +105,10 @@ impl Cron {
 
     fn context(&self, run: &Run, who: &Accountability) -> Result<Box<RawValue>> {
         let env: Item = self.core.config.extension_env.iter().map(|(name, value)| (name.clone(), json!(value.reveal()))).collect();
-        let context = json!({
-            "jobId": run.job.id,
-            "jobName": run.job.name,
-            "triggeredBy": run.trigger.name(),
-            "runId": run.id.to_string(),
-            "scheduledAt": timestamp(run.scheduled_at),
-            "accountability": who.to_json(),
-            "requestId": run.request_id,
-            "env": env,
-        });
+        let mut context = about(run);
+        context["accountability"] = who.to_json();
+        context["requestId"] = json!(run.request_id);
+        context["env"] = Value::Object(env);
         to_raw_value(&context).map_err(|e| Error::internal(format!("a cron job's context: {e}")))
     }
 
@@ -142,11 +151,26 @@ impl Drop for Alive<'_> {
     }
 }
 
-/// What workers load.
+/// What `context` has of a run.
+fn about(run: &Run) -> Value {
+    json!({
+        "jobId": run.job.id,
+        "jobName": run.job.name,
+        "triggeredBy": run.trigger.name(),
+        "runId": run.id.to_string(),
+        "scheduledAt": timestamp(run.scheduled_at),
+    })
+}
+
+/// What a run wrote to its console, for the history.
+fn logs(lines: &[(LogLevel, String)]) -> Value {
+    lines.iter().map(|(level, message)| json!({ "level": name_of(*level), "message": message.replace('\0', "\u{fffd}") })).collect()
+}
+
+/// What the end of a run of code means.
 fn ended(job: &Job, outcome: Outcome, record: &Record) -> End {
     let millis = outcome.elapsed.as_secs_f64() * 1000.0;
-    let logs =
-        record.lines.iter().map(|(level, message)| json!({ "level": name_of(*level), "message": message.replace('\0', "\u{fffd}") }));
+    let logs = logs(&record.lines);
     let (how, error) = match outcome.result {
         Ok(_) => (Ended::Success, None),
         Err(failure) => {
@@ -155,7 +179,7 @@ fn ended(job: &Job, outcome: Outcome, record: &Record) -> End {
             (how, Some(text.chars().take(MAX_ERROR).collect()))
         }
     };
-    End { how, error, logs: Value::Array(logs.collect()), millis }
+    End { how, error, logs, millis }
 }
 
 fn name_of(level: LogLevel) -> &'static str {

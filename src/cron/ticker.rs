@@ -77,11 +77,12 @@ impl Cron {
     async fn tick(self: &Arc<Self>) -> Result<Option<DateTime<Utc>>> {
         let (db, now, free) = (&self.core.db, self.core.clock.now(), self.slots.available_permits());
         let alive = self.alive();
-        let known = Arc::clone(&alive);
+        let (known, able) = (Arc::clone(&alive), self.able());
+        let have = Arc::clone(&able);
         let look = db
             .read(move |conn| {
-                let alive = Arc::clone(&known);
-                Box::pin(async move { store::look(conn, now, &alive).await })
+                let (alive, able) = (Arc::clone(&known), Arc::clone(&have));
+                Box::pin(async move { store::look(conn, now, &alive, &able).await })
             })
             .await?;
         if !look.anything || free == 0 {
@@ -91,8 +92,8 @@ impl Cron {
         let host = self.host.clone();
         let claimed = db
             .write(move |conn| {
-                let (host, alive) = (host.clone(), Arc::clone(&alive));
-                Box::pin(async move { store::claim(conn, now, free, &host, &alive).await })
+                let (host, alive, able) = (host.clone(), Arc::clone(&alive), Arc::clone(&able));
+                Box::pin(async move { store::claim(conn, now, free, &host, &alive, &able).await })
             })
             .await?;
         let Claimed { runs, skipped, abandoned, unreadable } = claimed;

@@ -61,8 +61,10 @@ impl Aggregate {
     pub fn fits(self, ty: FieldType) -> bool {
         match self {
             Self::Count | Self::CountAll => true,
-            Self::CountDistinct => ty != FieldType::Json,
-            Self::Min | Self::Max => !matches!(ty, FieldType::Json | FieldType::Boolean | FieldType::Uuid),
+            Self::CountDistinct => !matches!(ty, FieldType::Json | FieldType::Binary),
+            Self::Min | Self::Max => {
+                !matches!(ty, FieldType::Json | FieldType::Boolean | FieldType::Uuid | FieldType::Csv | FieldType::Hash | FieldType::Binary)
+            }
             Self::Sum | Self::SumDistinct | Self::Avg | Self::AvgDistinct => {
                 matches!(ty, FieldType::Integer | FieldType::BigInteger | FieldType::Float | FieldType::Decimal { .. })
             }

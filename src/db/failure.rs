@@ -18,6 +18,8 @@ pub(super) fn sqlite(error: rusqlite::Error) -> Error {
     let mapped = match code.extended_code {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => not_unique(named),
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => foreign_key(),
+        // `ON DELETE RESTRICT` is a trigger of SQLite's own.
+        ffi::SQLITE_CONSTRAINT_TRIGGER if message.starts_with("FOREIGN KEY") => foreign_key(),
         ffi::SQLITE_CONSTRAINT_NOTNULL => missing(named),
         ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_DATATYPE | ffi::SQLITE_CONSTRAINT_TRIGGER => rule(),
         _ => match code.code {
@@ -32,6 +34,7 @@ pub(super) fn sqlite(error: rusqlite::Error) -> Error {
     let state = match code.extended_code {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => "23505",
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => "23503",
+        ffi::SQLITE_CONSTRAINT_TRIGGER if message.starts_with("FOREIGN KEY") => "23503",
         ffi::SQLITE_CONSTRAINT_NOTNULL => "23502",
         ffi::SQLITE_CONSTRAINT_CHECK | ffi::SQLITE_CONSTRAINT_DATATYPE => "23514",
         ffi::SQLITE_CONSTRAINT_TRIGGER => "P0001",

@@ -43,6 +43,9 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0008_custom_services",
     "0009_deliveries",
     "0010_relations",
+    "0011_changes",
+    "0012_schedules",
+    "0016_mcp",
 ];
 
 /// See [`Db::migrate`].

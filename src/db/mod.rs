@@ -6,12 +6,14 @@
 
 pub mod aggregate;
 mod call;
+pub mod changes;
 mod conn;
 pub mod ddl;
 mod decimal;
 pub mod deliveries;
 mod failure;
 mod fold;
+mod introspect;
 mod migrate;
 mod moment;
 mod pattern;
@@ -24,6 +26,7 @@ pub mod schema;
 pub mod sql;
 mod sqlite;
 pub mod system;
+mod system_relations;
 #[cfg(test)]
 mod tests;
 mod tx;
@@ -37,7 +40,7 @@ pub use self::aggregate::Aggregate;
 pub use self::conn::{Conn, JobFn, Sql};
 pub use self::fold::fold;
 pub use self::query::{Filter, Op, Query, Sort, TextMatch, TextPlace};
-pub use self::relation::{Link, Relation};
+pub use self::relation::{Deselect, Link, OnDelete, Relation};
 pub use self::schema::{AliasField, Collection, Field, Schema, Special};
 pub use self::tx::Tx;
 pub use self::value::{FieldType, timestamp};
@@ -50,6 +53,9 @@ use crate::error::{Error, ErrorCode, Result};
 
 /// A read ends after this in any case; the caller's own deadline is usually much shorter.
 const READ_MAX: Duration = Duration::from_secs(60);
+
+/// A change of the schema may convert every value of a large table.
+const SCHEMA_MAX: Duration = Duration::from_secs(60);
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +165,14 @@ impl Db {
     /// `tx_max`; `ServiceUnavailable` when the writer or a connection wasn't free in time.
     pub async fn write<T: Send + 'static, F: JobFn<T>>(&self, job: F) -> Result<T> {
         self.write_within(self.0.tx_max, job).await
+    }
+
+    /// As [`Db::write`], for a change of the schema, which may take up to a minute.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn change_schema<T: Send + 'static, F: JobFn<T>>(&self, job: F) -> Result<T> {
+        self.write_within(SCHEMA_MAX.max(self.0.tx_max), job).await
     }
 
     /// Runs statements as one transaction.

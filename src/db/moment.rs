@@ -1,6 +1,6 @@
 //! Dates and times as text, in the one form that both databases keep: to the millisecond, years 0001 to 9999.
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 
 /// Reads `YYYY-MM-DD`, optionally followed by `T` or a space, `HH:MM`, `:SS`, `.fraction` and `Z` or an offset; answers it in UTC.
 /// Text without an offset is taken as it stands; digits beyond milliseconds are dropped. None: not of that form, or out of range.
@@ -64,19 +64,26 @@ pub(super) fn parse(text: &str) -> Option<NaiveDateTime> {
     in_range(local.checked_sub_signed(TimeDelta::minutes(offset))?)
 }
 
+/// Reads `HH:MM`, optionally followed by `:SS` and `.fraction`, or the time of what [`parse`] reads; digits beyond milliseconds are dropped.
+pub(super) fn parse_time(text: &str) -> Option<NaiveTime> {
+    let clock = text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit() || b == b':' || b == b'.');
+    // As the time of some day, so that there is one grammar of times.
+    if clock { parse(&format!("2000-01-01T{text}")) } else { parse(text).filter(|_| text.len() > 10) }.map(|at| at.time())
+}
+
 /// `YYYY-MM-DDTHH:MM:SS.mmm`, which sorts by time.
 pub(super) fn sortable(at: NaiveDateTime) -> String {
-    let (date, time) = (at.date(), at.time());
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}",
-        date.year(),
-        date.month(),
-        date.day(),
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.nanosecond() / 1_000_000 % 1000
-    )
+    format!("{}T{}", day(at.date()), sortable_time(at.time()))
+}
+
+/// `YYYY-MM-DD`, which sorts by time.
+pub(super) fn day(day: NaiveDate) -> String {
+    format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day())
+}
+
+/// `HH:MM:SS.mmm`, which sorts by time.
+pub(super) fn sortable_time(at: NaiveTime) -> String {
+    format!("{:02}:{:02}:{:02}.{:03}", at.hour(), at.minute(), at.second(), at.nanosecond() / 1_000_000 % 1000)
 }
 
 fn in_range(at: NaiveDateTime) -> Option<NaiveDateTime> {

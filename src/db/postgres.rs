@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use bigdecimal::BigDecimal;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use futures_util::{FutureExt, TryStreamExt};
 use sea_query::{ArrayType, Value as Bind};
 use serde_json::Value;
@@ -18,8 +18,8 @@ use sqlx::{Arguments, AssertSqlSafe, Column, Connection, Postgres, Row, TypeInfo
 use tokio::time::{Instant, timeout_at};
 
 use super::call::panicked;
-use super::value::{date_time, float_json, integer_json, timestamp};
-use super::{Conn, DbOptions, FieldType, JobFn, Sql, failure};
+use super::value::{binary_json, csv_json, date_time, float_json, integer_json, time_of_day, timestamp};
+use super::{Conn, DbOptions, FieldType, JobFn, Sql, failure, moment};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Runs of a job at most, where concurrent transactions get in its way.
@@ -233,6 +233,8 @@ fn bind(to: &mut PgArguments, value: &Bind) -> std::result::Result<char, BindErr
         Bind::Uuid(v) => to.add(*v).map(|()| 'u')?,
         Bind::ChronoDateTime(v) => to.add(*v).map(|()| 'n')?,
         Bind::ChronoDateTimeUtc(v) => to.add(*v).map(|()| 't')?,
+        Bind::ChronoDate(v) => to.add(*v).map(|()| 'e')?,
+        Bind::ChronoTime(v) => to.add(*v).map(|()| 'c')?,
         Bind::BigDecimal(v) => to.add(v.as_deref()).map(|()| 'm')?,
         Bind::Json(v) => to.add(v.as_ref().map(|j| JsonText(j.to_string()))).map(|()| 'j')?,
         Bind::Array(ty, items) => bind_array(to, ty, items.as_deref().map_or(&[], Vec::as_slice))?,
@@ -256,6 +258,8 @@ fn bind_array(to: &mut PgArguments, ty: &ArrayType, items: &[Bind]) -> std::resu
         ArrayType::Uuid => to.add(items!(Uuid)).map(|()| 'U')?,
         ArrayType::ChronoDateTime => to.add(items!(ChronoDateTime)).map(|()| 'N')?,
         ArrayType::ChronoDateTimeUtc => to.add(items!(ChronoDateTimeUtc)).map(|()| 'T')?,
+        ArrayType::ChronoDate => to.add(items!(ChronoDate)).map(|()| 'E')?,
+        ArrayType::ChronoTime => to.add(items!(ChronoTime)).map(|()| 'C')?,
         ArrayType::BigDecimal => to.add(items!(BigDecimal).into_iter().map(|v| *v).collect::<Vec<BigDecimal>>()).map(|()| 'M')?,
         other => return Err(format!("no Postgres array of {other:?}").into()),
     })
@@ -286,7 +290,9 @@ fn json(ty: FieldType, row: &PgRow, at: usize) -> Result<Value> {
     // The types of the columns are ours, except in counts and sums; a table of another maker may be wider or narrower.
     let stored = row.column(at).type_info().name();
     let json = match (ty, stored) {
-        (FieldType::String | FieldType::Text, "TEXT" | "VARCHAR" | "CHAR" | "NAME") => get::<String>(row, at)?.map(Value::String),
+        (FieldType::String | FieldType::Text | FieldType::Hash, "TEXT" | "VARCHAR" | "CHAR" | "NAME") => {
+            get::<String>(row, at)?.map(Value::String)
+        }
         (FieldType::Integer | FieldType::BigInteger, "INT2") => get::<i16>(row, at)?.map(Value::from),
         (FieldType::Integer | FieldType::BigInteger, "INT4") => get::<i32>(row, at)?.map(Value::from),
         (FieldType::Integer | FieldType::BigInteger, "INT8") => get::<i64>(row, at)?.map(integer_json),
@@ -299,6 +305,10 @@ fn json(ty: FieldType, row: &PgRow, at: usize) -> Result<Value> {
         (FieldType::Uuid, "UUID") => get::<uuid::Uuid>(row, at)?.map(|id| Value::String(id.to_string())),
         (FieldType::DateTime, "TIMESTAMP") => get::<NaiveDateTime>(row, at)?.map(|t| Value::String(date_time(t))),
         (FieldType::Timestamp, "TIMESTAMPTZ") => get::<DateTime<Utc>>(row, at)?.map(|t| Value::String(timestamp(t))),
+        (FieldType::Date, "DATE") => get::<NaiveDate>(row, at)?.map(|day| Value::String(moment::day(day))),
+        (FieldType::Time, "TIME") => get::<NaiveTime>(row, at)?.map(|t| Value::String(time_of_day(t))),
+        (FieldType::Csv, "TEXT" | "VARCHAR") => get::<String>(row, at)?.map(|text| csv_json(&text)),
+        (FieldType::Binary, "BYTEA") => get::<Vec<u8>>(row, at)?.map(|bytes| binary_json(&bytes)),
         (FieldType::Json, "JSON") => {
             let text = get::<&str>(row, at)?;
             text.map(|t| serde_json::from_str(t).map_err(|e| Error::internal(format!("a json column can't be read: {e}")))).transpose()?

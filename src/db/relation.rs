@@ -73,6 +73,8 @@ impl Deselect {
 /// many-to-many relation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relation {
+    /// The number of the row that stores it; `None` where the host declares it, or before it is stored.
+    pub id: Option<i64>,
     /// The collection whose items refer.
     pub collection: String,
     /// The field that holds the key of what is referred to.
@@ -97,6 +99,13 @@ pub struct Relation {
     pub system: bool,
     /// What else its maker sent.
     pub meta: Map<String, Value>,
+}
+
+impl Relation {
+    /// Whether the host keeps a description of it, or declares it; else only the database knows of it.
+    pub fn is_described(&self) -> bool {
+        self.system || self.id.is_some()
+    }
 }
 
 /// What stands behind a field that leads to other items.
@@ -137,6 +146,7 @@ pub(super) fn stored_relation(mut row: Map<String, Value>) -> Result<Relation> {
     };
     let allowed = row.get("one_allowed_collections").and_then(Value::as_array).into_iter().flatten();
     Ok(Relation {
+        id: row.get("id").and_then(Value::as_i64),
         related: text(&row, "one_collection"),
         one_field: text(&row, "one_field"),
         one_collection_field: text(&row, "one_collection_field"),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::query::{Query, Sort};
 use super::relation::{Link, Relation, stored_relation};
-use super::{Conn, FieldType, Sql, sql, system};
+use super::{Conn, FieldType, Sql, introspect, sql, system, system_relations};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Every collection that items can be read from: those of the user and those of the system.
@@ -18,15 +18,21 @@ pub struct Schema {
     collections: BTreeMap<String, Arc<Collection>>,
     /// By (collection, field) of the many side.
     relations: BTreeMap<(String, String), Arc<Relation>>,
-    /// By (collection, alias field) of the one side: the many side.
-    lists: HashMap<(String, String), (String, String)>,
+    /// Tables that can't be served, and why not.
+    unserved: BTreeMap<String, String>,
+    /// By (collection, alias field) of the one side.
+    lists: HashMap<(String, String), Arc<Relation>>,
 }
 
 impl Schema {
     /// The system collections alone.
     pub fn system() -> Self {
         let collections = system::collections().into_iter().map(|c| (c.name.clone(), Arc::new(c))).collect();
-        Self { collections, ..Self::default() }
+        let mut schema = Self { collections, ..Self::default() };
+        for relation in system_relations::all() {
+            schema.add_relation(relation);
+        }
+        schema
     }
 
     /// All relations, sorted by collection and field of their many side.
@@ -46,15 +52,40 @@ impl Schema {
             let relation = Arc::clone(relation);
             return Some(if relation.related.is_some() { Link::ManyToOne(relation) } else { Link::ManyToAny(relation) });
         }
-        self.lists.get(&here).and_then(|many| self.relations.get(many)).map(|relation| Link::OneToMany(Arc::clone(relation)))
+        self.lists.get(&here).map(|relation| Link::OneToMany(Arc::clone(relation)))
     }
 
     fn add_relation(&mut self, relation: Relation) {
-        let many = (relation.collection.clone(), relation.field.clone());
-        if let (Some(one), Some(field)) = (&relation.related, &relation.one_field) {
-            self.lists.insert((one.clone(), field.clone()), many.clone());
+        let relation = Arc::new(relation);
+        // A list without a field of that name can't be asked for.
+        if let (Some(one), Some(field)) = (&relation.related, &relation.one_field)
+            && self.collections.get(one).is_some_and(|collection| collection.alias(field).is_some())
+        {
+            self.lists.insert((one.clone(), field.clone()), Arc::clone(&relation));
         }
-        self.relations.insert(many, Arc::new(relation));
+        // One side may list the same items under several names; the first is the relation's own.
+        self.relations.entry((relation.collection.clone(), relation.field.clone())).or_insert(relation);
+    }
+
+    /// A relation that the database alone knows of: what is described comes first.
+    fn add_foreign_key(&mut self, relation: Relation) {
+        let target = relation.related.as_ref().and_then(|related| self.collections.get(related));
+        let fits = target.is_some() && self.collections.get(&relation.collection).is_some_and(|c| c.field(&relation.field).is_some());
+        if fits && self.relation(&relation.collection, &relation.field).is_none() {
+            self.add_relation(relation);
+        }
+    }
+
+    /// The tables of others that can't be served, with the reason, which completes "the table …".
+    pub fn unserved(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.unserved.iter().map(|(name, why)| (name.as_str(), why.as_str()))
+    }
+
+    pub(super) fn add_table(&mut self, table: std::result::Result<Collection, (String, String)>) {
+        match table {
+            Ok(collection) => drop(self.collections.insert(collection.name.clone(), Arc::new(collection))),
+            Err((name, why)) => drop(self.unserved.insert(name, why)),
+        }
     }
 
     /// The collection of that name.
@@ -80,6 +111,8 @@ pub struct Collection {
     pub name: String,
     /// Declared by the host, not by a user.
     pub system: bool,
+    /// The host made its table, or declares it. The tables of others are served as they are.
+    pub described: bool,
     /// Holds one item, read and written without a key.
     pub singleton: bool,
     /// What it is for.
@@ -116,13 +149,19 @@ impl Collection {
     /// `code` (`InvalidQuery`, `InvalidPayload`) when there is none.
     pub fn known_field(&self, name: &str, code: ErrorCode) -> Result<&Field> {
         self.field(name).ok_or_else(|| {
-            let nearest = self.fields.iter().map(|f| (strsim::damerau_levenshtein(&f.name, name), &f.name)).min();
-            let hint = match nearest {
-                Some((distance, near)) if distance <= 3.min(near.len() / 2) => format!("; did you mean `{near}`?"),
-                _ => String::new(),
-            };
+            let hint = nearest(name, self.fields.iter().map(|f| f.name.as_str()));
             Error::new(code, format!("There is no field `{name}` in `{}`{hint}", self.name)).with_field(name)
         })
+    }
+}
+
+/// The end of a message about a name that isn't there: the one that was probably meant, if any is near.
+pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
+    // Nobody mistypes a name that is this long, and the distance takes time.
+    let nearest = names.filter(|_| name.len() <= 128).map(|known| (strsim::damerau_levenshtein(known, name), known)).min();
+    match nearest {
+        Some((distance, near)) if distance <= 3.min(near.len() / 2) => format!("; did you mean `{near}`?"),
+        _ => String::new(),
     }
 }
 
@@ -289,6 +328,18 @@ specials! {
     NoData = "no-data";
     /// Has no column.
     Alias = "alias";
+    /// Has no column: holds other fields together where a form is shown.
+    Group = "group";
+    /// Has no column: lists texts in other languages.
+    Translations = "translations";
+}
+
+impl Special {
+    /// Whether it is for fields without a column, and for those alone.
+    pub fn is_alias(self) -> bool {
+        use Special::{Alias, Files, Group, ManyToAny, ManyToMany, NoData, OneToMany, Translations};
+        matches!(self, Alias | NoData | OneToMany | ManyToMany | ManyToAny | Files | Group | Translations)
+    }
 }
 
 /// Reads the whole schema.
@@ -331,6 +382,7 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
         };
         let collection = Collection {
             system: false,
+            described: true,
             singleton: flag(&row, "singleton"),
             note: text(&mut row, "note"),
             meta: object(&mut row, "meta"),
@@ -341,9 +393,19 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
         };
         schema.collections.insert(collection.name.clone(), Arc::new(collection));
     }
-    let (statement, types, names) = read(&system::relations_table(), &[])?;
+    let foreign_keys = introspect::tables_of_others(conn, &mut schema).await?;
+    // Fields without a column may be added to collections of the system, and to the tables of others.
+    for (name, added) in aliases {
+        if let Some(collection) = schema.collections.get_mut(&name) {
+            Arc::make_mut(collection).aliases.extend(added);
+        }
+    }
+    let (statement, types, names) = read(&system::relations_table(), &["id"])?;
     for row in conn.select(&statement, &types).await? {
         schema.add_relation(stored_relation(names.iter().cloned().zip(row).collect())?);
+    }
+    for relation in foreign_keys {
+        schema.add_foreign_key(relation);
     }
     Ok(schema)
 }

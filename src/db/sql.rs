@@ -361,7 +361,10 @@ impl Conditions<'_> {
         if json && !matches!(op, Op::Null | Op::NotNull | Op::Empty | Op::NotEmpty) {
             return Err(refuse("isn't possible: a json field can only be tested with _null, _nnull, _empty and _nempty"));
         }
-        if matches!(op, Op::Text(_) | Op::Regex(_)) && !field.ty.is_text() {
+        if field.ty == FieldType::Binary && !matches!(op, Op::Null | Op::NotNull | Op::Empty | Op::NotEmpty | Op::Eq(_) | Op::Neq(_)) {
+            return Err(refuse("isn't possible: bytes can only be tested with _eq, _neq, _null, _nnull, _empty and _nempty"));
+        }
+        if matches!(op, Op::Text(_) | Op::Regex(_)) && !field.ty.holds_text() {
             return Err(refuse(&format!("isn't possible: its type is {}, not string or text", field.ty.name())));
         }
         if field.ty == FieldType::Uuid
@@ -431,7 +434,7 @@ impl Conditions<'_> {
 
     fn empty(&self, field: &Field, column: Expr) -> Expr {
         let null = column.clone().is_null();
-        if field.ty.is_text() {
+        if field.ty.holds_text() {
             null.or(column.eq(""))
         } else if field.ty == FieldType::Json {
             let text = if self.dialect == Dialect::Postgres { column.cast_as("text") } else { column };
@@ -488,7 +491,7 @@ fn plain(value: Bind) -> Value {
 
 fn array_type(ty: FieldType) -> ArrayType {
     match ty {
-        FieldType::String | FieldType::Text | FieldType::Json => ArrayType::String,
+        FieldType::String | FieldType::Text | FieldType::Json | FieldType::Csv | FieldType::Hash => ArrayType::String,
         FieldType::Integer => ArrayType::Int,
         FieldType::BigInteger => ArrayType::BigInt,
         FieldType::Float => ArrayType::Double,
@@ -497,5 +500,8 @@ fn array_type(ty: FieldType) -> ArrayType {
         FieldType::Uuid => ArrayType::Uuid,
         FieldType::DateTime => ArrayType::ChronoDateTime,
         FieldType::Timestamp => ArrayType::ChronoDateTimeUtc,
+        FieldType::Date => ArrayType::ChronoDate,
+        FieldType::Time => ArrayType::ChronoTime,
+        FieldType::Binary => ArrayType::Bytes,
     }
 }

@@ -15,7 +15,7 @@ use sea_query::Value as Bind;
 use serde_json::Value;
 
 use super::call::Ticket;
-use super::value::{float_json, integer_json};
+use super::value::{binary_json, csv_json, float_json, integer_json};
 use super::{FieldType, Sql, decimal, failure, fold};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -283,10 +283,12 @@ fn json(ty: FieldType, stored: ValueRef<'_>) -> Value {
         (FieldType::Float, ValueRef::Integer(n)) => float_json(n as f64),
         (FieldType::Decimal { scale, .. }, ValueRef::Integer(n)) => Value::String(decimal::text(n, scale)),
         (FieldType::Boolean, ValueRef::Integer(n)) => Value::Bool(n != 0),
-        (FieldType::DateTime, ValueRef::Text(t)) => {
+        (FieldType::DateTime | FieldType::Time, ValueRef::Text(t)) => {
             let text = text(t);
             Value::String(text.strip_suffix(".000").map_or_else(|| text.clone(), str::to_owned))
         }
+        (FieldType::Csv, ValueRef::Text(t)) => csv_json(&text(t)),
+        (FieldType::Binary, ValueRef::Blob(bytes) | ValueRef::Text(bytes)) => binary_json(bytes),
         (FieldType::Json, ValueRef::Text(t)) => serde_json::from_slice(t).unwrap_or_else(|_| Value::String(text(t))),
         (_, ValueRef::Integer(n)) => integer_json(n),
         (_, ValueRef::Real(n)) => float_json(n),

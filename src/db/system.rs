@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Collection, Field, FieldType, Special};
+use super::{Collection, Field, FieldType, Special, system_relations};
 use FieldType::{BigInteger, Boolean, Float, Integer, Json, String as Str, Text, Timestamp, Uuid};
 
 /// What can be said about a column in one line.
@@ -42,14 +42,15 @@ fn collection(name: &str, mut fields: Vec<Field>) -> Collection {
         field.required = !field.nullable && field.default.is_none() && field.special.is_empty() && !field.auto_increment;
     }
     Collection {
+        aliases: system_relations::aliases(name, fields.len()),
         name: name.to_owned(),
         system: true,
+        described: true,
         singleton: false,
         note: None,
         meta: Map::new(),
         primary: 0,
         fields,
-        aliases: Vec::new(),
     }
 }
 
@@ -177,6 +178,7 @@ pub fn collections() -> Vec<Collection> {
                 field("created_by", Uuid, vec![Is::Special(Special::UserCreated)]),
                 updated_at(),
                 field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
+                field("pending", Json, vec![]),
             ],
         ),
         cron_jobs_table(),
@@ -209,6 +211,8 @@ pub fn cron_jobs_table() -> Collection {
             field("created_by", Uuid, vec![Is::Special(Special::UserCreated)]),
             updated_at(),
             field("updated_by", Uuid, vec![Is::Special(Special::UserUpdated)]),
+            field("extension", Uuid, vec![Indexed]),
+            field("slot", Str, vec![]),
         ],
     )
 }
@@ -413,6 +417,7 @@ pub fn extension_versions_table() -> Collection {
             field("request_id", Str, vec![Required]),
             field("at", Timestamp, vec![Required]),
             field("definition", Json, vec![Required]),
+            field("proposed_by", Uuid, vec![]),
         ],
     )
 }
@@ -448,8 +453,14 @@ pub fn hosts_table() -> Collection {
             field("started_at", Timestamp, vec![Required]),
             field("seen_at", Timestamp, vec![Required, Indexed]),
             field("extensions", Json, vec![Required]),
+            field("live", Json, vec![Required, Default(json!({}))]),
         ],
     )
+}
+
+/// How often something of each kind has changed.
+pub fn changes_table() -> Collection {
+    collection("daas_changes", vec![field("kind", Str, vec![]), field("version", BigInteger, vec![Required])])
 }
 
 /// The secrets of extensions. `value` is encrypted.

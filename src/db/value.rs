@@ -3,7 +3,9 @@
 //! Both databases answer the same JSON for the same value, to the byte: what one of them can't hold exactly is stored in a form that
 //! both can (`dialect.rs` has the column types). Knows nothing of collections; the SQL builders and both drivers call it.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
 use sea_query::Value as Bind;
 use serde_json::{Number, Value};
 
@@ -43,14 +45,40 @@ pub enum FieldType {
     DateTime,
     /// A moment, in UTC.
     Timestamp,
+    /// A day.
+    Date,
+    /// A time of day, to the millisecond.
+    Time,
     /// Any JSON.
     Json,
+    /// A list of texts without commas, stored with commas between them.
+    Csv,
+    /// A password's hash: what is written is hashed, and nobody reads it.
+    Hash,
+    /// Bytes, in base64 in JSON.
+    Binary,
 }
 
 impl FieldType {
     /// The names of all types, as in a field's `type`.
-    pub const NAMES: &[&str] =
-        &["string", "text", "integer", "bigInteger", "float", "decimal", "boolean", "uuid", "dateTime", "timestamp", "json"];
+    pub const NAMES: &[&str] = &[
+        "string",
+        "text",
+        "integer",
+        "bigInteger",
+        "float",
+        "decimal",
+        "boolean",
+        "uuid",
+        "dateTime",
+        "timestamp",
+        "date",
+        "time",
+        "json",
+        "csv",
+        "hash",
+        "binary",
+    ];
 
     /// The largest number of digits that a decimal may have on SQLite, where it is a scaled 64-bit integer.
     pub const SQLITE_PRECISION: u8 = 18;
@@ -76,7 +104,12 @@ impl FieldType {
             "uuid" => Self::Uuid,
             "dateTime" => Self::DateTime,
             "timestamp" => Self::Timestamp,
+            "date" => Self::Date,
+            "time" => Self::Time,
             "json" => Self::Json,
+            "csv" => Self::Csv,
+            "hash" => Self::Hash,
+            "binary" => Self::Binary,
             _ => return None,
         })
     }
@@ -94,7 +127,12 @@ impl FieldType {
             Self::Uuid => "uuid",
             Self::DateTime => "dateTime",
             Self::Timestamp => "timestamp",
+            Self::Date => "date",
+            Self::Time => "time",
             Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Hash => "hash",
+            Self::Binary => "binary",
         }
     }
 
@@ -114,6 +152,11 @@ impl FieldType {
     /// Whether its values are text that can be searched: string and text.
     pub fn is_text(&self) -> bool {
         matches!(self, Self::String | Self::Text)
+    }
+
+    /// Whether its values are stored as text, so that operators on text apply: those that can be searched, and lists.
+    pub fn holds_text(&self) -> bool {
+        matches!(self, Self::String | Self::Text | Self::Csv | Self::Hash)
     }
 
     /// The value to bind for this JSON. JSON null becomes a NULL of the type.
@@ -193,6 +236,25 @@ impl FieldType {
                     (_, false) => Bind::ChronoDateTimeUtc(Some(moment.and_utc())),
                 }
             }
+            Self::Date => {
+                let what = "a day such as 2026-01-31, in the years 0001 to 9999";
+                let day = value.as_str().and_then(moment::parse).ok_or_else(|| expected(what, value))?.date();
+                if sqlite { Bind::String(Some(moment::day(day))) } else { Bind::ChronoDate(Some(day)) }
+            }
+            Self::Time => {
+                let time = value.as_str().and_then(moment::parse_time).ok_or_else(|| expected("a time of day such as 12:30:00", value))?;
+                if sqlite { Bind::String(Some(moment::sortable_time(time))) } else { Bind::ChronoTime(Some(time)) }
+            }
+            Self::Csv => Bind::String(Some(csv_text(value)?)),
+            Self::Hash => {
+                let text = value.as_str().ok_or_else(|| expected("a string", value))?;
+                no_nul(text)?;
+                Bind::String(Some(text.to_owned()))
+            }
+            Self::Binary => {
+                let bytes = value.as_str().and_then(|text| BASE64.decode(text).ok());
+                Bind::Bytes(Some(bytes.ok_or_else(|| expected("bytes in base64", value))?))
+            }
             Self::Json => {
                 check_json(value, JSON_DEPTH)?;
                 if sqlite { Bind::String(Some(value.to_string())) } else { Bind::Json(Some(Box::new(value.clone()))) }
@@ -204,14 +266,17 @@ impl FieldType {
     pub fn null(&self, dialect: Dialect) -> Bind {
         let sqlite = dialect == Dialect::Sqlite;
         match self {
-            Self::String | Self::Text => Bind::String(None),
+            Self::String | Self::Text | Self::Csv | Self::Hash => Bind::String(None),
             Self::Integer => Bind::Int(None),
             Self::BigInteger => Bind::BigInt(None),
             Self::Float => Bind::Double(None),
             Self::Decimal { .. } if sqlite => Bind::BigInt(None),
             Self::Decimal { .. } => Bind::BigDecimal(None),
             Self::Boolean => Bind::Bool(None),
-            Self::Uuid | Self::DateTime | Self::Timestamp | Self::Json if sqlite => Bind::String(None),
+            Self::Uuid | Self::DateTime | Self::Timestamp | Self::Date | Self::Time | Self::Json if sqlite => Bind::String(None),
+            Self::Date => Bind::ChronoDate(None),
+            Self::Time => Bind::ChronoTime(None),
+            Self::Binary => Bind::Bytes(None),
             Self::Uuid => Bind::Uuid(None),
             Self::DateTime => Bind::ChronoDateTime(None),
             Self::Timestamp => Bind::ChronoDateTimeUtc(None),
@@ -229,6 +294,42 @@ pub fn timestamp(at: DateTime<Utc>) -> String {
 pub(super) fn date_time(at: NaiveDateTime) -> String {
     let text = moment::sortable(at);
     text.strip_suffix(".000").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// A time of day as JSON text: milliseconds only where there are any.
+pub(super) fn time_of_day(at: NaiveTime) -> String {
+    let text = moment::sortable_time(at);
+    text.strip_suffix(".000").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// A stored list as JSON.
+pub(super) fn csv_json(text: &str) -> Value {
+    if text.is_empty() { Value::Array(Vec::new()) } else { text.split(',').map(Value::from).collect() }
+}
+
+/// Bytes as JSON.
+pub(super) fn binary_json(bytes: &[u8]) -> Value {
+    Value::String(BASE64.encode(bytes))
+}
+
+/// A list as it is stored. A text is one that somebody has put together already.
+fn csv_text(value: &Value) -> Result<String, String> {
+    let what = "an array of texts without commas, or such texts with commas between them";
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(|item| item.as_str().filter(|text| !text.contains(','))).collect();
+            let items = items.ok_or_else(|| expected(what, value))?;
+            // Alone, it would come back as no text at all.
+            if items == [""] {
+                return Err("must not hold an empty text alone".to_owned());
+            }
+            items.join(",")
+        }
+        _ => return Err(expected(what, value)),
+    };
+    no_nul(&text)?;
+    Ok(text)
 }
 
 /// A whole number as JSON: a string where a JSON number would lose digits.

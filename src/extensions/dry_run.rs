@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::authors::Author;
 use super::customs::named_in;
 use super::definition::{Definition, Trigger, check_members};
 use super::failed_run::calls_json;
@@ -17,7 +18,7 @@ use super::logs::level_name;
 use super::routes::{RouteEvent, RouteMethod};
 use super::run::{action_input, change_needs, context, filter_input, parse, raw};
 use super::set::{Extension, Origin};
-use super::store::{Extensions, admin, invalid_code};
+use super::store::{Extensions, invalid_code};
 use super::trouble::Trouble;
 use crate::auth::Accountability;
 use crate::bridge::{Mocks, Record, Session};
@@ -51,6 +52,8 @@ const MEMBERS: &[&str] = &[
 
 /// What is to be run.
 pub struct TestRequest {
+    /// As it was sent.
+    row: Item,
     definition: Definition,
     payload: Value,
     meta: Item,
@@ -83,14 +86,19 @@ impl TestRequest {
         raw.entry("name").or_insert_with(|| json!("test"));
         check_members(&raw)?;
         let definition = Definition::from_row(&raw)?;
-        Ok(Self { definition, payload, meta, who, mocks })
+        Ok(Self { row: raw, definition, payload, meta, who, mocks })
     }
 }
 
 impl Extensions {
     /// Runs it in the real sandbox on the real database, in a transaction that is always undone. The answer tells everything.
     pub async fn test(&self, start: Start, request: TestRequest) -> Result<Value> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
+        author.check(&request.row)?;
+        if !author.is_admin() && request.who.as_ref().is_some_and(|who| !who.is_null()) {
+            let why = "Only admins run a test as somebody else: leave `accountability` out, and it runs as you";
+            return Err(Error::forbidden(why).with_field("accountability"));
+        }
         let who = self.test_caller(&start, request.who.as_ref()).await?;
         let trigger = request.definition.trigger.clone();
         let extension = Extension::of_row(request.definition, &self.current().customs, &self.shared.pool, self.shared.core.clock.now());

@@ -74,6 +74,7 @@ fn folder_row(name: &str, state: &FolderState, kept: Option<&Item>) -> Item {
         ("capabilities".to_owned(), json!(settings.capabilities.list())),
         ("hooks".to_owned(), hooks(state)),
         ("routes".to_owned(), routes(state)),
+        ("schedules".to_owned(), schedules(state)),
         ("problems".to_owned(), json!(state.problems)),
     ]);
     for member in COUNTED {
@@ -102,4 +103,13 @@ fn routes(state: &FolderState) -> Value {
     let all = state.serving.iter().flat_map(|extension| &extension.routes);
     all.map(|route| json!({ "method": route.method.to_string(), "path": route.pattern.to_string(), "description": route.description }))
         .collect()
+}
+
+fn schedules(state: &FolderState) -> Value {
+    let all = state.serving.iter().flat_map(|extension| &extension.schedules);
+    all.map(|scheduled| {
+        let (schedule, timezone) = (&scheduled.schedule, &scheduled.timezone);
+        json!({ "job": scheduled.job, "name": scheduled.name, "schedule": schedule, "timezone": timezone })
+    })
+    .collect()
 }

@@ -246,6 +246,7 @@ impl Extensions {
                 Looked::Off { settings, description, fingerprint } => {
                     tracing::info!(extension = name, "extension folder is switched off");
                     self.note_folder(&name, None, kept).await;
+                    self.stop_schedules(&settings.id).await;
                     let state = FolderState {
                         settings,
                         description,
@@ -282,6 +283,7 @@ impl Extensions {
             // From now on every worker of this version gets what the first got.
             folder.close();
             self.note_folder(&name, Some(&registrations), kept).await;
+            self.keep_schedules(&extension).await;
             loaded.push((name.clone(), Arc::clone(&extension)));
             let state = FolderState {
                 settings: extension.settings.clone(),
@@ -341,6 +343,7 @@ impl Extensions {
         let this = Filter::field("id", Op::Eq(json!(id)));
         self.write(sql::delete_where(core.db.dialect(), &system::extension_folders_table(), &this)?).await?;
         self.forget_runs(&id, false).await;
+        self.forget_schedules(&id).await?;
         self.write(outbox::give_up(core.db.dialect(), &id, core.clock.now())?).await
     }
 

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::authors::Author;
 use super::definition::WRITABLE;
+use super::pending;
 use super::rows::{self, Page};
-use super::store::{Extensions, admin};
+use super::store::Extensions;
 use crate::db::{Collection, Conn, Dialect, Filter, Op, Query, sql, system, timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::items::Listing;
@@ -39,7 +41,7 @@ pub enum Change {
 }
 
 impl Change {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Update => "update",
@@ -50,6 +52,14 @@ impl Change {
             Self::Earlier => "earlier",
         }
     }
+
+    /// The version that it goes back to.
+    pub(super) fn of_version(self) -> Option<i64> {
+        match self {
+            Self::Rollback(number) => Some(number),
+            _ => None,
+        }
+    }
 }
 
 /// What an author set, of a row.
@@ -58,9 +68,9 @@ pub(super) fn definition_of(row: &Item) -> Item {
     set.map(|name| ((*name).to_owned(), row.get(*name).cloned().unwrap_or_default())).collect()
 }
 
-/// The version of a row, for `ETag`: what was set, and when it was saved. Counters and errors are no part of it.
+/// The version of a row, for `ETag`: what was set, when it was saved, and what waits to be confirmed. Counters and errors are no part of it.
 pub fn version_of(row: &Item) -> String {
-    let members = WRITABLE.iter().chain(&["created_at", "updated_at", "updated_by"]);
+    let members = WRITABLE.iter().chain(&["created_at", "updated_at", "updated_by", "pending"]);
     precondition::version(members.map(|name| (*name, row.get(*name).unwrap_or(&Value::Null))))
 }
 
@@ -71,24 +81,23 @@ struct Version {
     user: Value,
     at: Value,
     definition: Item,
+    /// Who proposed it, where somebody else confirmed it.
+    proposed_by: Value,
 }
 
 impl Version {
     fn row(&self, number: i64, request_id: &str) -> Item {
-        let of = match self.change {
-            Change::Rollback(of) => Some(of),
-            _ => None,
-        };
         Item::from_iter([
             ("id".to_owned(), json!(Uuid::now_v7().to_string())),
             ("extension".to_owned(), self.extension.clone()),
             ("version".to_owned(), json!(number)),
             ("change".to_owned(), json!(self.change.name())),
-            ("of_version".to_owned(), json!(of)),
+            ("of_version".to_owned(), json!(self.change.of_version())),
             ("user".to_owned(), self.user.clone()),
             ("request_id".to_owned(), json!(request_id)),
             ("at".to_owned(), self.at.clone()),
             ("definition".to_owned(), Value::Object(self.definition.clone())),
+            ("proposed_by".to_owned(), self.proposed_by.clone()),
         ])
     }
 }
@@ -123,7 +132,8 @@ impl Save {
     }
 }
 
-/// Writes the version that `row` is now, in the transaction of `ctx`. `before` is the row as it was.
+/// Writes the version that `row` is now, in the transaction of `ctx`. `before` is the row as it was; what waited there and waits no more
+/// was confirmed, so its author is the one who proposed this.
 pub(super) async fn record(ctx: &Ctx, row: &Item, before: Option<&Item>, change: Change) -> Result<()> {
     let member = |row: &Item, name: &str| row.get(name).cloned().unwrap_or_default();
     let either = |row: &Item, one: &str, other: &str| row.get(one).filter(|value| !value.is_null()).unwrap_or(&member(row, other)).clone();
@@ -133,6 +143,7 @@ pub(super) async fn record(ctx: &Ctx, row: &Item, before: Option<&Item>, change:
         user: ctx.user_value(),
         at: json!(timestamp(ctx.core.clock.now())),
         definition: definition_of(row),
+        proposed_by: before.filter(|_| !pending::waits(row)).map(pending::author).unwrap_or_default(),
     };
     let before = before.map(|row| Version {
         extension: member(row, "id"),
@@ -140,6 +151,7 @@ pub(super) async fn record(ctx: &Ctx, row: &Item, before: Option<&Item>, change:
         user: either(row, "updated_by", "created_by"),
         at: either(row, "updated_at", "created_at"),
         definition: definition_of(row),
+        proposed_by: Value::Null,
     });
     let (dialect, request_id) = (ctx.core.db.dialect(), Arc::clone(&ctx.op.request_id));
     let save = Arc::new(Save { dialect, table: system::extension_versions_table(), new, before, request_id });
@@ -167,15 +179,21 @@ impl Extensions {
     /// # Errors
     /// 400 for another parameter or value and for what lies in a folder, 404 where there is no such extension.
     pub async fn history(&self, start: Start, id: &str, query: &Item) -> Result<Listing> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
         let page = Page::parse(query, "Versions")?;
         self.is_row(id)?;
-        let row = self.stored(start, id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        let row = self.stored(start, id, &Item::new()).await?;
+        author.check(&row)?;
         let these = Filter::field("extension", Op::Eq(row.get("id").cloned().unwrap_or_default()));
         let table = system::extension_versions_table();
         let (mut items, total) = page.read(&self.shared.core.db, &table, these, rows::descending(&["version"])).await?;
         for version in &mut items {
             version.retain(|name, _| !["id", "extension"].contains(&name.as_str()));
+            // One that did more than they may manage is known by its number only.
+            let is_theirs = version.get("definition").and_then(Value::as_object).is_some_and(|definition| author.manages(definition));
+            if !is_theirs {
+                version.insert("definition".to_owned(), Value::Null);
+            }
         }
         Ok(page.listing((items, total)))
     }

@@ -3,6 +3,8 @@
 //! Bounded in every direction: lines and bytes of one extension, bytes of all, listeners, and what waits for one of them. Who listens too
 //! slowly gets fewer lines and is told how many are missing. Knows no HTTP; `run` hands lines in, `http` reads them.
 
+mod overview;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -370,15 +372,15 @@ impl Drop for Listening {
 mod tests {
     use super::*;
 
-    fn logs() -> Arc<Logs> {
+    pub(super) fn logs() -> Arc<Logs> {
         Arc::new(Logs::new(Clock::system()))
     }
 
-    fn write(logs: &Logs, extension: &str, level: LogLevel, message: &str) {
+    pub(super) fn write(logs: &Logs, extension: &str, level: LogLevel, message: &str) {
         logs.add(extension, level, message, &Arc::from("a.items.create"), &Arc::from("r"));
     }
 
-    fn wanted(query: Value) -> Wanted {
+    pub(super) fn wanted(query: Value) -> Wanted {
         Wanted::parse(query.as_object().expect("an object")).expect("a query")
     }
 

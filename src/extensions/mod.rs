@@ -3,6 +3,7 @@
 //! Sits above services, bridge and sandbox and joins them: [`set::ExtensionSet`] is the [`crate::services::runner::Snapshot`] that
 //! services run hooks through. `http` manages extensions through [`Extensions`]; `app` starts it.
 
+mod authors;
 mod breaker;
 mod customs;
 mod definition;
@@ -22,6 +23,7 @@ mod limits_table;
 mod live;
 mod logs;
 pub mod pattern;
+mod pending;
 pub mod rate_limit;
 mod registered;
 pub mod route_path;
@@ -32,6 +34,7 @@ mod run;
 mod runs;
 mod samples;
 mod save;
+mod schedules;
 mod secrets;
 mod serve;
 mod set;

@@ -1,4 +1,4 @@
-//! What a folder's `register` registered, read: hooks and routes, or everything that is wrong with them.
+//! What a folder's `register` registered, read: hooks, routes and schedules, or everything that is wrong with them.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::definition::Settings;
 use super::route_registration::routes_of;
 use super::routes::Route;
+use super::schedules;
 use crate::hooks::{EventName, Hook, HookKind};
 use crate::sandbox::Problem;
 use crate::services::Item;
+use crate::services::cron::registered::Scheduled;
 use crate::services::query::{clip, nearest, show};
 
 /// What an extension does.
@@ -19,6 +21,8 @@ pub struct Registered {
     pub hooks: Vec<Hook>,
     /// What it answers.
     pub routes: Vec<Route>,
+    /// What it does by the clock.
+    pub schedules: Vec<Scheduled>,
 }
 
 /// Reads the registrations of the extension with these settings.
@@ -58,6 +62,10 @@ pub fn read(settings: &Settings, registrations: &[Value]) -> Result<Registered, 
                     Err(found) => problems.extend(found),
                 }
             }
+            "schedule" => match schedules::read(settings, entry, &registered.schedules) {
+                Ok(scheduled) => registered.schedules.push(scheduled),
+                Err(found) => problems.extend(found.into_iter().map(|message| at(entry, message))),
+            },
             _ => {
                 let told = entry.get("message").and_then(Value::as_str).filter(|text| !text.trim().is_empty());
                 problems.push(at(entry, told.unwrap_or("Something was registered that can't be read").to_owned()));

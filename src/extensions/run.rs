@@ -33,6 +33,8 @@ pub(super) struct Run<'a> {
     pub event: &'a str,
     /// Its leave to run, to be told how it ended.
     pub admission: Admission,
+    /// How long it might have taken.
+    pub limit: Duration,
     /// How long it took.
     pub elapsed: Duration,
     /// What it did.
@@ -89,7 +91,7 @@ impl Snapshot for ExtensionSet {
             let left = ctx.op.deadline.saturating_duration_since(tokio::time::Instant::now());
             let timeout = extension.settings.timeout.min(left);
             let (outcome, record) = self.invoke(extension, input, timeout, ctx.depth > 0, session, None).await;
-            let run = Run { ctx, event: meta.event(), admission, elapsed: outcome.elapsed, record };
+            let run = Run { ctx, event: meta.event(), admission, limit: extension.settings.timeout, elapsed: outcome.elapsed, record };
             match outcome.result {
                 Ok(answer) => {
                     self.ran(extension, run);
@@ -134,7 +136,7 @@ impl Snapshot for ExtensionSet {
                 return;
             };
             let (outcome, record) = self.invoke(extension, input, extension.settings.timeout, false, session, None).await;
-            let run = Run { ctx: &ctx, event: &event, admission, elapsed: outcome.elapsed, record };
+            let run = Run { ctx: &ctx, event: &event, admission, limit: extension.settings.timeout, elapsed: outcome.elapsed, record };
             match outcome.result {
                 Ok(_) => self.ran(extension, run),
                 Err(failure) => drop(self.failed(extension, run, failure)),
@@ -230,7 +232,7 @@ impl ExtensionSet {
             Err(error) => return Verdict::Hopeless(error.to_string()),
         };
         let (outcome, record) = self.invoke(extension, input, extension.settings.timeout, false, session, None).await;
-        let run = Run { ctx: &ctx, event: &delivery.event, admission, elapsed: outcome.elapsed, record };
+        let run = Run { ctx: &ctx, event: &delivery.event, admission, limit: extension.settings.timeout, elapsed: outcome.elapsed, record };
         match outcome.result {
             Ok(_) => {
                 self.ran(extension, run);
@@ -288,12 +290,12 @@ impl ExtensionSet {
 
     /// Counts a failed run, writes it down, and answers what it means.
     pub(super) fn failed(&self, extension: &Extension, run: Run<'_>, failure: Failure) -> Failed {
-        let (settings, Run { ctx, event, admission, elapsed, record }) = (&extension.settings, run);
+        let (settings, Run { ctx, event, admission, limit, elapsed, record }) = (&extension.settings, run);
         let (is_load, is_busy) = (matches!(failure, Failure::Load(_)), matches!(failure, Failure::Busy { .. }));
         // What the operation cut short is the operation's limit, not the extension's fault.
         let Told { error, trouble, end, could_not_run } = match failure {
-            Failure::Timeout { cut } if elapsed < settings.timeout => failure::cut_by_operation(&settings.name, cut),
-            failure => failure::tell(failure, &settings.name, &ctx.who, settings.timeout),
+            Failure::Timeout { cut } if elapsed < limit => failure::cut_by_operation(&settings.name, cut),
+            failure => failure::tell(failure, &settings.name, &ctx.who, limit),
         };
         let now = self.shared.core.clock.now();
         let run = FailedRun::new(&settings.id, event, &ctx.op.request_id, ctx.who.user_id(), trouble, now).after(record, elapsed);

@@ -5,44 +5,53 @@
 
 use serde_json::{Value, json};
 
+use super::authors::Author;
 use super::definition::{self, Definition, Status, check_members};
 use super::history::{self, Change, definition_of, version_of};
 use super::rows;
 use super::set::Extension;
-use super::store::{Extensions, TABLE, admin, invalid_code};
+use super::store::{Extensions, TABLE, invalid_code};
 use crate::db::{Filter, Op, Schema};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::outbox;
-use crate::services::Item;
 use crate::services::ctx::Hold;
 use crate::services::items::ItemsService;
 use crate::services::members::MAX_NAME;
 use crate::services::operation::Start;
 use crate::services::precondition::IfMatch;
 use crate::services::query::clip;
+use crate::services::{Ctx, Item};
 
 /// How often a save is begun anew because somebody else's came between its check and its transaction.
-const MAX_ATTEMPTS: u32 = 5;
+pub(super) const MAX_ATTEMPTS: u32 = 5;
+/// What waits at a new row, once it is known in which operation.
+pub(super) type Waiting<'w> = dyn Fn(&Ctx) -> Value + Send + Sync + 'w;
 /// Names that a copy is given before its author must choose one.
 const MAX_NAMES: usize = 1_000;
 
 impl Extensions {
     /// Stores a new extension: checked, compiled, live.
     pub async fn create(&self, start: Start, item: Item) -> Result<Item> {
-        self.insert(start, item, Change::Create).await
+        self.insert(start, item, Change::Create, None).await
     }
 
-    async fn insert(&self, start: Start, item: Item, change: Change) -> Result<Item> {
-        admin(&start.who)?;
+    /// Stores a new extension, with what waits there for a person, if anything.
+    pub(super) async fn insert(&self, start: Start, item: Item, change: Change, waiting: Option<&Waiting<'_>>) -> Result<Item> {
+        let author = Author::of(&start.who)?;
         check_members(&item)?;
+        author.check(&item)?;
         self.check(&item, None).await?;
-        let _one = self.change.lock().await;
+        let lagging = start.lagging.clone();
+        let one = self.change.lock().await;
         let row = self
             .shared
             .core
             .operate(start, |ctx| {
-                let (ctx, item) = (ctx.joining(), item.clone());
+                let (ctx, mut item) = (ctx.with(true, true).joining(), item.clone());
                 async move {
+                    if let Some(waiting) = waiting {
+                        item.insert("pending".to_owned(), waiting(&ctx));
+                    }
                     let made = ItemsService::by_own_door(&ctx, TABLE).create(vec![item]).await?;
                     let row = made.into_iter().next().ok_or_else(|| Error::internal("a new extension has no row"))?;
                     history::record(&ctx, &row, None, change).await?;
@@ -52,6 +61,8 @@ impl Extensions {
             .await?;
         self.swap().await?;
         self.look_at_conflicting().await;
+        drop(one);
+        self.settle(&lagging).await;
         Ok(row)
     }
 
@@ -60,14 +71,18 @@ impl Extensions {
     /// # Errors
     /// 404 where there is no such extension, 412 where `expected` names another version, 409 where others change it all the time.
     pub async fn update(&self, start: Start, id: &str, mut changes: Item, change: Change, expected: &IfMatch) -> Result<Item> {
-        admin(&start.who)?;
+        Author::of(&start.who)?;
         self.is_row(id)?;
-        check_members(&changes)?;
-        if changes.shift_remove("id").is_some_and(|new| new != id) {
-            return Err(Error::payload("`id` can't be changed").with_field("id"));
-        }
+        check_changes(id, &mut changes)?;
+        self.save(start, id, changes, change, expected).await
+    }
+
+    /// Saves changes whose members were looked at.
+    pub(super) async fn save(&self, start: Start, id: &str, changes: Item, change: Change, expected: &IfMatch) -> Result<Item> {
+        let author = Author::of(&start.who)?;
         for _ in 0..MAX_ATTEMPTS {
             let old = self.stored(start.clone(), id, &Item::new()).await?;
+            author.check(&old)?;
             expected.check(&version_of(&old))?;
             let (mut merged, mut changes) = (old.clone(), changes.clone());
             merged.extend(changes.clone());
@@ -76,10 +91,15 @@ impl Extensions {
                 merged.insert("status".to_owned(), json!("active"));
                 changes.insert("status".to_owned(), json!("active"));
             }
+            author.check(&merged)?;
             self.check(&merged, Some(&old)).await?;
-            let _one = self.change.lock().await;
+            let one = self.change.lock().await;
             if let Some(row) = self.store(start.clone(), &old, changes, change, expected).await? {
-                return self.take_over(id, row).await;
+                self.swap().await?;
+                self.look_at_conflicting().await;
+                drop(one);
+                self.settle(&start.lagging).await;
+                return Ok(self.saved_row(id, row).await);
             }
         }
         Err(Error::new(ErrorCode::Conflict, "It is being changed by somebody else all the time: read it again, and try once more"))
@@ -91,7 +111,7 @@ impl Extensions {
         self.shared
             .core
             .operate(start, |ctx| {
-                let (ctx, key, changes) = (ctx.joining(), key.clone(), changes.clone());
+                let (ctx, key, changes) = (ctx.with(true, true).joining(), key.clone(), changes.clone());
                 async move {
                     let items = ItemsService::by_own_door(&ctx, TABLE);
                     let now = items.read_one(&key, &Item::new(), Hold::Lock).await?;
@@ -108,10 +128,9 @@ impl Extensions {
             .await
     }
 
-    /// What follows a save.
-    async fn take_over(&self, id: &str, row: Item) -> Result<Item> {
-        self.swap().await?;
-        self.look_at_conflicting().await;
+    /// A row that was saved, with what it is now.
+    async fn saved_row(&self, id: &str, row: Item) -> Item {
+        // Two saves may fall into one millisecond.
         if let Some(extension) = self.current().by_id.get(id) {
             extension.breaker.reset();
             extension.route_breaker.reset();
@@ -122,7 +141,7 @@ impl Extensions {
             tracing::warn!(%error, extension = id, "what an extension is now could not be told");
         }
         let [row] = row;
-        Ok(row)
+        row
     }
 
     /// Makes an extension what it was in one of its versions, its status included: checked and compiled as any other save.
@@ -130,7 +149,13 @@ impl Extensions {
     /// # Errors
     /// As [`Extensions::update`]; 404 for a version that isn't kept.
     pub async fn rollback(&self, start: Start, id: &str, body: &Item, expected: &IfMatch) -> Result<Item> {
-        admin(&start.who)?;
+        let (changes, number) = self.changes_back(&start, id, body).await?;
+        self.update(start, id, changes, Change::Rollback(number), expected).await
+    }
+
+    /// What would make an extension what it was in the version that the body names, and that version's number.
+    pub(super) async fn changes_back(&self, start: &Start, id: &str, body: &Item) -> Result<(Item, i64)> {
+        let author = Author::of(&start.who)?;
         self.is_row(id)?;
         only(body, "A rollback", "version")?;
         let number = match body.get("version") {
@@ -139,13 +164,14 @@ impl Extensions {
         };
         let wrong = || Error::payload("`version` must be the number of a version, as the history shows it").with_field("version");
         let number = number.ok_or_else(wrong)?;
-        let row = self.stored(start.clone(), id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        let row = self.stored(start.clone(), id, &Item::new()).await?;
+        author.check(&row)?;
         let mut changes = self.saved(row.get("id").unwrap_or(&Value::Null), number).await?;
         // The host's word about code that didn't load then: whether it does now is found out.
         if changes.get("status") == Some(&json!("error")) {
             changes.shift_remove("status");
         }
-        self.update(start, id, changes, Change::Rollback(number), expected).await
+        Ok((changes, number))
     }
 
     /// Makes an inactive copy of an extension, under the name that the body asks for or one with a suffix.
@@ -153,14 +179,16 @@ impl Extensions {
     /// # Errors
     /// 404 where there is no such extension, 409 where the name that was asked for is taken, and as [`Extensions::create`].
     pub async fn duplicate(&self, start: Start, id: &str, body: &Item) -> Result<Item> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
         self.is_row(id)?;
         only(body, "A copy", "name")?;
-        let mut copy = definition_of(&self.stored(start.clone(), id, &Item::new()).await?);
+        let original = self.stored(start.clone(), id, &Item::new()).await?;
+        author.check(&original)?;
+        let mut copy = definition_of(&original);
         copy.insert("status".to_owned(), json!("inactive"));
         if let Some(name) = body.get("name").filter(|name| !name.is_null()) {
             copy.insert("name".to_owned(), name.clone());
-            return self.insert(start, copy, Change::Clone).await;
+            return self.insert(start, copy, Change::Clone, None).await;
         }
         let original = copy.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         for nth in 1..=MAX_NAMES {
@@ -169,7 +197,7 @@ impl Extensions {
                 continue;
             }
             copy.insert("name".to_owned(), json!(name));
-            match self.insert(start.clone(), copy.clone(), Change::Clone).await {
+            match self.insert(start.clone(), copy.clone(), Change::Clone, None).await {
                 // Somebody else took it meanwhile.
                 Err(error) if error.code() == ErrorCode::RecordNotUnique => {}
                 made => return made,
@@ -189,17 +217,19 @@ impl Extensions {
     /// # Errors
     /// 404 where there is no such extension, 412 where `expected` names another version.
     pub async fn delete(&self, start: Start, id: &str, expected: &IfMatch) -> Result<()> {
-        admin(&start.who)?;
+        let author = &Author::of(&start.who)?;
         self.is_row(id)?;
-        let _one = self.change.lock().await;
+        let lagging = start.lagging.clone();
+        let one = self.change.lock().await;
         let key = json!(id);
         self.shared
             .core
             .operate(start, |ctx| {
-                let (ctx, key) = (ctx.joining(), key.clone());
+                let (ctx, key) = (ctx.with(true, true).joining(), key.clone());
                 async move {
                     let items = ItemsService::by_own_door(&ctx, TABLE);
                     let now = items.read_one(&key, &Item::new(), Hold::Lock).await?;
+                    author.check(&now)?;
                     expected.check(&version_of(&now))?;
                     let key = now.get("id").cloned().unwrap_or_default();
                     history::forget(&ctx, &key).await?;
@@ -212,11 +242,14 @@ impl Extensions {
         let core = &self.shared.core;
         self.forget_runs(id, true).await;
         self.forget_secrets(id, None).await?;
-        self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await
+        self.write(outbox::give_up(core.db.dialect(), id, core.clock.now())?).await?;
+        drop(one);
+        self.settle(&lagging).await;
+        Ok(())
     }
 
     /// Checks a row as it is about to be stored, and that its code compiles under its limits, in a worker.
-    async fn check(&self, row: &Item, old: Option<&Item>) -> Result<()> {
+    pub(super) async fn check(&self, row: &Item, old: Option<&Item>) -> Result<()> {
         let unchanged = |members: &[&str]| old.is_some_and(|old| members.iter().all(|member| old.get(*member) == row.get(*member)));
         // Switching off is always possible, whatever else is wrong with the row.
         if row.get("status") == Some(&json!("inactive")) && unchanged(&definition::CHECKED) {
@@ -233,6 +266,15 @@ impl Extensions {
         // A version of its own, which ends with this check: what is stored gets its workers when it is first called.
         let candidate = Extension::of_row(definition, &self.current().customs, &self.shared.pool, self.shared.core.clock.now());
         self.shared.pool.check(&candidate.unit).await.map_err(invalid_code).map(drop)
+    }
+}
+
+/// Refuses members that no author may change.
+pub(super) fn check_changes(id: &str, changes: &mut Item) -> Result<()> {
+    check_members(changes)?;
+    match changes.shift_remove("id") {
+        Some(new) if new != id => Err(Error::payload("`id` can't be changed").with_field("id")),
+        _ => Ok(()),
     }
 }
 

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::authors::Author;
 use super::rows;
-use super::store::{Extensions, admin};
+use super::store::Extensions;
 use crate::bridge::Secrets;
 use crate::config::Secret;
 use crate::db::{Db, Filter, Op, Query, Sort, sql, system, timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::Item;
+use crate::services::changes::{self, Kind};
 use crate::services::operation::Start;
 use crate::services::query::clip;
 
@@ -46,8 +48,7 @@ fn owner(extension: &str, name: &str) -> String {
 impl Extensions {
     /// The names of an extension's secrets, and when each was set.
     pub async fn secrets(&self, start: Start, id: &str) -> Result<Vec<Item>> {
-        admin(&start.who)?;
-        self.known(start, id).await?;
+        self.managed(&start, id).await?;
         let rows = stored(&self.shared.core.db, Some(id)).await?;
         let shown = |row: &Row| {
             let is_readable = self.shared.core.sealer.open(&row.owner(), &row.value).is_some();
@@ -65,7 +66,7 @@ impl Extensions {
     /// # Errors
     /// 400 for a name or a value that can't be one, 404 where there is no such extension, 409 where a variable of the host has that name.
     pub async fn set_secret(&self, start: Start, id: &str, name: &str, body: &Item) -> Result<Item> {
-        admin(&start.who)?;
+        Author::of(&start.who)?;
         let is_name = name.len() <= MAX_NAME
             && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -84,13 +85,14 @@ impl Extensions {
             // What was sent is never shown: it may be the right value in the wrong shape.
             _ => return Err(Error::payload(format!("`value` must be a text of 1 to {MAX_VALUE} bytes without NUL")).with_field("value")),
         };
-        self.known(start, id).await?;
+        self.managed(&start, id).await?;
+        let lagging = start.lagging.clone();
         let core = &self.shared.core;
         if core.config.extension_env.contains_key(name) {
             let why = format!("The host gives every extension a variable `{name}`: choose another name for the secret");
             return Err(Error::new(ErrorCode::Conflict, why).with_field("name"));
         }
-        let _one = self.change.lock().await;
+        let one = self.change.lock().await;
         let others = stored(&core.db, Some(id)).await?.iter().filter(|row| row.name != name).count();
         if others >= MAX_SECRETS {
             return Err(Error::new(ErrorCode::Conflict, format!("An extension has at most {MAX_SECRETS} secrets")));
@@ -104,8 +106,11 @@ impl Extensions {
             ("value".to_owned(), json!(self.shared.core.sealer.seal(&owner(id, name), value)?)),
             ("updated_at".to_owned(), json!(at)),
         ]);
-        core.db.write_all(vec![sql::delete_where(dialect, &table, &of(id, Some(name)))?, sql::insert(dialect, &table, &row, &[])?]).await?;
+        let (old, new) = (sql::delete_where(dialect, &table, &of(id, Some(name)))?, sql::insert(dialect, &table, &row, &[])?);
+        core.db.write_all(vec![old, new, changes::noted(dialect, Kind::Extensions)]).await?;
         self.swap().await?;
+        drop(one);
+        self.settle(&lagging).await;
         Ok(Item::from_iter([("name".to_owned(), json!(name)), ("updated_at".to_owned(), json!(at)), ("readable".to_owned(), json!(true))]))
     }
 
@@ -114,21 +119,25 @@ impl Extensions {
     /// # Errors
     /// 404 where there is no such extension or no such secret.
     pub async fn delete_secret(&self, start: Start, id: &str, name: &str) -> Result<()> {
-        admin(&start.who)?;
-        self.known(start, id).await?;
+        self.managed(&start, id).await?;
+        let lagging = start.lagging.clone();
         let core = &self.shared.core;
-        let _one = self.change.lock().await;
+        let one = self.change.lock().await;
         if !stored(&core.db, Some(id)).await?.iter().any(|row| row.name == name) {
             return Err(Error::new(ErrorCode::NotFound, format!("The extension has no secret `{}`", clip(name))));
         }
         self.forget_secrets(id, Some(name)).await?;
-        self.swap().await
+        self.swap().await?;
+        drop(one);
+        self.settle(&lagging).await;
+        Ok(())
     }
 
     /// Deletes the secrets of an extension, or one of them.
     pub(super) async fn forget_secrets(&self, id: &str, name: Option<&str>) -> Result<()> {
         let db = &self.shared.core.db;
-        db.write_all(vec![sql::delete_where(db.dialect(), &system::extension_secrets_table(), &of(id, name))?]).await
+        let gone = sql::delete_where(db.dialect(), &system::extension_secrets_table(), &of(id, name))?;
+        db.write_all(vec![gone, changes::noted(db.dialect(), Kind::Extensions)]).await
     }
 
     /// The secrets of every extension that has some. Those that were sealed with the secret before are sealed anew.
@@ -159,14 +168,6 @@ impl Extensions {
             db.write_all(anew).await?;
         }
         Ok(by_extension.into_iter().map(|(id, values)| (id, Arc::new(Secrets::new(values)))).collect())
-    }
-
-    /// 404 unless there is such an extension, in a row or in a folder.
-    async fn known(&self, start: Start, id: &str) -> Result<()> {
-        if self.folder_of(id).await?.is_none() {
-            self.stored(start, id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
-        }
-        Ok(())
     }
 }
 

@@ -87,7 +87,7 @@ impl ExtensionSet {
         self.keep_lines(&session, extension, &event, &ctx);
         let exchange = Exchange { body, answer, gone, stream_timeout: extension.settings.stream_timeout };
         let (outcome, record) = self.invoke(extension, input, extension.settings.timeout, false, session, Some(exchange)).await;
-        let run = Run { ctx: &ctx, event: &event, admission, elapsed: outcome.elapsed, record };
+        let run = Run { ctx: &ctx, event: &event, admission, limit: extension.settings.timeout, elapsed: outcome.elapsed, record };
         match outcome.result {
             Ok(_) => {
                 self.ran(extension, run);

@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use super::breaker::Breaker;
 use super::customs::Customs;
 use super::definition::{Definition, Settings, Status, Trigger};
-use super::hosts::Hosts;
 use super::logs::Logs;
 use super::registered::Registered;
 use super::routes::{Access, Route, Table};
@@ -19,6 +18,7 @@ use super::stats::Stats;
 use crate::bridge::{Capabilities, Identity};
 use crate::hooks::{Hook, Registry};
 use crate::sandbox::{Parts, Pool, Source, Unit};
+use crate::services::cron::registered::Scheduled;
 use crate::services::{Core, Item};
 
 /// What all snapshots share.
@@ -35,8 +35,6 @@ pub struct Shared {
     pub logs: Arc<Logs>,
     /// What callers sent to what they guard.
     pub samples: Samples,
-    /// This host among others.
-    pub hosts: Hosts,
 }
 
 /// Where an extension comes from.
@@ -58,6 +56,8 @@ pub struct Extension {
     pub hooks: Vec<Hook>,
     /// What it answers.
     pub routes: Vec<Route>,
+    /// What it does by the clock.
+    pub schedules: Vec<Scheduled>,
     /// What workers load.
     pub unit: Arc<Unit>,
     /// Who its calls come from, and what they may ask.
@@ -116,20 +116,22 @@ impl Extension {
             }),
             Trigger::Filter(_) | Trigger::Action { .. } => None,
         };
-        let (settings, hooks) = (definition.settings.clone(), definition.hook().into_iter().collect());
-        Self::new(settings, Origin::Row(definition), (hooks, route.into_iter().collect()), unit, pool, now)
+        let settings = definition.settings.clone();
+        let does =
+            Registered { hooks: definition.hook().into_iter().collect(), routes: route.into_iter().collect(), schedules: Vec::new() };
+        Self::new(settings, Origin::Row(definition), does, unit, pool, now)
     }
 
     /// A version of a folder.
     pub fn of_folder(settings: Settings, does: Registered, unit: Arc<Unit>, pool: &Arc<Pool>, now: DateTime<Utc>) -> Arc<Self> {
-        Self::new(settings, Origin::Folder, (does.hooks, does.routes), unit, pool, now)
+        Self::new(settings, Origin::Folder, does, unit, pool, now)
     }
 
     /// The same version of a folder with other parts to load.
     fn with_parts(&self, parts: Parts, now: DateTime<Utc>) -> Arc<Self> {
         let Unit { name, source, memory_limit, warm, .. } = &*self.unit;
         let unit = Unit::with_parts(name.clone(), source.clone(), *memory_limit, *warm, parts);
-        let does = (self.hooks.clone(), self.routes.clone());
+        let does = Registered { hooks: self.hooks.clone(), routes: self.routes.clone(), schedules: self.schedules.clone() };
         let extension = Self::new(self.settings.clone(), Origin::Folder, does, unit, &self.pool, now);
         if let Some((why, since)) = self.broken_since() {
             extension.set_broken(&why, since);
@@ -140,7 +142,7 @@ impl Extension {
     fn new(
         settings: Settings,
         origin: Origin,
-        (hooks, routes): (Vec<Hook>, Vec<Route>),
+        Registered { hooks, routes, schedules }: Registered,
         unit: Arc<Unit>,
         pool: &Arc<Pool>,
         since: DateTime<Utc>,
@@ -154,6 +156,7 @@ impl Extension {
             origin,
             hooks,
             routes,
+            schedules,
             unit,
             breaker: Arc::default(),
             route_breaker: Arc::default(),

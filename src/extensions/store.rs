@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::authors::Author;
 use super::folders::{self, Folders};
 use super::history::version_of;
-use super::hosts::Hosts;
 use super::logs::{Lines, Listening, Logs, Wanted};
 use super::rows;
 use super::rows::Page;
@@ -22,15 +22,17 @@ use super::set::{Extension, ExtensionSet, Origin, Shared};
 use super::stats::{self, Stats};
 use super::trouble::load_report;
 use crate::auth::Accountability;
+use crate::bridge::Secrets;
 use crate::db::{Db, Filter, Op, Query, Schema, Sql, sql, timestamp};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::{Execute, Verdict};
 use crate::hooks::outbox::{self, Delivery};
 use crate::sandbox::{LoadFailure, Pool};
+use crate::services::changes::{self, Kind, Lagging};
 use crate::services::items::{ItemsService, Listing};
 use crate::services::operation::Start;
 use crate::services::runner::{Runner, Snapshot};
-use crate::services::{Core, Item};
+use crate::services::{Core, Ctx, Item, module_access};
 
 pub(super) const TABLE: &str = "daas_extensions";
 
@@ -62,6 +64,8 @@ pub struct Extensions {
     pub(super) started: DateTime<Utc>,
     /// Deliveries could not be let go on at the last change. Set by whoever saw that, taken by the flush.
     still_held: AtomicBool,
+    /// The secrets of every extension, also of those that don't run. Set with the snapshot.
+    all_secrets: ArcSwap<Vec<Arc<Secrets>>>,
     /// Rows are being looked at, whether their code compiles: set and taken by whoever does.
     pub(super) inspecting: AtomicBool,
 }
@@ -69,6 +73,18 @@ pub struct Extensions {
 impl Runner for Extensions {
     fn snapshot(&self) -> Arc<dyn Snapshot> {
         self.current.load_full()
+    }
+
+    fn reload(&self, version: i64) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let _one = self.change.lock().await;
+            if !self.shared.core.changes.has(Kind::Extensions, version) {
+                self.swap().await?;
+                self.look_at_conflicting().await;
+                self.describe_to_hosts();
+            }
+            Ok(())
+        })
     }
 }
 
@@ -80,8 +96,7 @@ impl Extensions {
         let (runs, started) = (Runs::new(core.db.clone(), core.clock.clone()), core.clock.now());
         let logs = Arc::new(Logs::new(core.clock.clone()));
         let samples = Samples::new(core.db.clone(), core.clock.clone(), core.config.event_samples);
-        let hosts = Hosts::new(core.db.clone(), core.clock.clone(), runs.host().to_owned());
-        let shared = Arc::new(Shared { core, pool, stats, runs, logs, samples, hosts });
+        let shared = Arc::new(Shared { core, pool, stats, runs, logs, samples });
         let empty = ExtensionSet::build(&shared, Vec::new(), Vec::new(), Arc::default(), None, safe_mode);
         Arc::new(Self {
             shared,
@@ -91,6 +106,7 @@ impl Extensions {
             safe_mode,
             started,
             still_held: AtomicBool::new(false),
+            all_secrets: ArcSwap::default(),
             inspecting: AtomicBool::new(false),
         })
     }
@@ -114,6 +130,8 @@ impl Extensions {
 
     /// Builds the next snapshot of the rows and these versions of folders.
     pub(super) async fn swap_in(&self, folders: Vec<Arc<Extension>>) -> Result<()> {
+        // First: what is read after it is at least as new.
+        let version = self.shared.core.changes.version(Kind::Extensions).await?;
         let rows = list(&self.shared.core.db).await?;
         let (secrets, customs) = (self.all_secrets().await?, self.load_customs().await?);
         let previous = self.current.load_full();
@@ -121,8 +139,16 @@ impl Extensions {
         for (id, extension) in &next.by_id {
             extension.identity.secrets.store(secrets.get(id).cloned().unwrap_or_default());
         }
+        self.all_secrets.store(Arc::new(secrets.into_values().collect()));
+        // Saving an extension ends its cool-down, on whichever host it was saved.
+        for (id, extension) in next.by_id.iter().filter(|(id, _)| previous.saved.get(*id) != next.saved.get(*id)) {
+            tracing::debug!(extension = id, "it was saved: what cooled down may go on");
+            extension.breaker.reset();
+            extension.route_breaker.reset();
+        }
         let live: HashSet<u64> = next.by_id.values().map(|extension| extension.unit.id).collect();
         self.current.store(Arc::new(next));
+        self.shared.core.changes.took(Kind::Extensions, version);
         // Calls of versions that are not in use any more come to their end, in 30 s at most: also those that hold their snapshot for longer.
         for old in previous.by_id.values().filter(|old| !live.contains(&old.unit.id)) {
             self.shared.pool.retire(old.unit.id);
@@ -132,6 +158,14 @@ impl Extensions {
             self.still_held.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// After a change is live here: waits until it is on the other hosts. Not to be called under the lock on changes.
+    pub(super) async fn settle(&self, lagging: &Lagging) {
+        self.describe_to_hosts();
+        if let Err(error) = self.shared.core.settle(Kind::Extensions, lagging).await {
+            tracing::warn!(%error, "whether a change of extensions is live on the other hosts is not known");
+        }
     }
 
     /// Writes the counters, the failed runs and the samples, and tells the other hosts what the extensions are here. Called once a second, and at the end.
@@ -147,10 +181,23 @@ impl Extensions {
 
     /// A page of rows with what is known of them beyond the row.
     pub async fn list(&self, start: Start, query: &Item) -> Result<Listing> {
-        admin(&start.who)?;
-        let mut listing =
-            self.shared.core.operate(start, |ctx| async move { ItemsService::by_own_door(&ctx, TABLE).list(query).await }).await?;
+        let author = Author::of(&start.who)?;
+        author.check_query(query)?;
+        // What somebody may know of a row is told by all of it.
+        let mut whole = query.clone();
+        if !author.is_admin() {
+            whole.shift_remove("fields");
+        }
+        let whole = &whole;
+        let page = |ctx: Ctx| async move { ItemsService::by_own_door(&ctx.with(true, true), TABLE).list(whole).await };
+        let mut listing = self.shared.core.operate(start, page).await?;
         self.add_live(&mut listing.items).await?;
+        if !author.is_admin() {
+            for row in &mut listing.items {
+                author.veil(row);
+                keep_fields(row, query);
+            }
+        }
         // Folders aren't rows, so a filter can't be asked of them; without one they stand behind the last row, on its page and no other.
         let narrowed = ["filter", "search", "aggregate", "groupBy"].iter().any(|name| query.contains_key(*name));
         if !narrowed && ends_here(&listing, query, list(&self.shared.core.db).await?.len() as u64) {
@@ -158,7 +205,10 @@ impl Extensions {
             for count in [&mut listing.total_count, &mut listing.filter_count].into_iter().flatten() {
                 *count += folders.len() as u64;
             }
-            folders.iter_mut().for_each(|row| keep_fields(row, query));
+            for row in &mut folders {
+                author.veil(row);
+                keep_fields(row, query);
+            }
             listing.items.extend(folders);
         }
         Ok(listing)
@@ -166,15 +216,25 @@ impl Extensions {
 
     /// One row with what is known of it beyond the row, and its last failed runs; and its version, which a folder has none of.
     pub async fn read(&self, start: Start, id: &str, query: &Item) -> Result<(Item, Option<String>)> {
-        admin(&start.who)?;
+        let author = Author::of(&start.who)?;
         let (mut row, version) = match self.folder_of(id).await? {
             Some(mut row) => {
+                author.veil(&mut row);
                 keep_fields(&mut row, query);
+                if !author.is_admin() {
+                    return Ok((row, None));
+                }
                 (row, None)
             }
             None => {
                 // The version first: should the row change between the two, a write that builds on it is refused, not let through.
-                let version = version_of(&self.stored(start.clone(), id, &Item::new()).await?);
+                let mut whole = self.stored(start.clone(), id, &Item::new()).await?;
+                if !author.manages(&whole) {
+                    author.veil(&mut whole);
+                    keep_fields(&mut whole, query);
+                    return Ok((whole, None));
+                }
+                let version = version_of(&whole);
                 let mut row = [self.stored(start, id, query).await?];
                 self.add_live(&mut row).await?;
                 let [row] = row;
@@ -191,11 +251,9 @@ impl Extensions {
     /// # Errors
     /// 400 for another parameter or value, 404 where there is no such extension.
     pub async fn failed_runs(&self, start: Start, id: &str, query: &Item) -> Result<Listing> {
-        admin(&start.who)?;
+        Author::of(&start.who)?;
         let page = Page::parse(query, "Failed runs")?;
-        if self.folder_of(id).await?.is_none() {
-            self.stored(start, id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
-        }
+        self.managed(&start, id).await?;
         Ok(page.listing(self.shared.runs.page(id, page).await?))
     }
 
@@ -204,11 +262,11 @@ impl Extensions {
     /// # Errors
     /// 400 for another parameter or value, 404 where there is no such extension.
     pub async fn lines_wanted(&self, start: &Start, id: &str, query: &Item) -> Result<Wanted> {
-        admin(&start.who)?;
-        let wanted = Wanted::parse(query)?;
-        if self.folder_of(id).await?.is_none() {
-            self.stored(start.clone(), id, &Item::from_iter([("fields".to_owned(), json!(["id"]))])).await?;
+        if start.who.grants.module(module_access::LOGS).is_none() {
+            Author::of(&start.who)?;
         }
+        let wanted = Wanted::parse(query)?;
+        self.may_listen(start, id).await?;
         Ok(wanted)
     }
 
@@ -225,6 +283,13 @@ impl Extensions {
         self.shared.logs.listen(id, wanted)
     }
 
+    /// Takes the secrets of all extensions out of a value that leaves the host by a door where they have no business.
+    pub fn redact(&self, value: &mut Value) {
+        for secrets in self.all_secrets.load().iter() {
+            secrets.redact_value(value);
+        }
+    }
+
     /// Ends every stream of lines: the host is ending.
     pub fn close_streams(&self) {
         self.shared.logs.close();
@@ -233,18 +298,6 @@ impl Extensions {
     /// Whether there still is such an extension. When in doubt, yes.
     pub async fn is_there(&self, id: &str) -> bool {
         self.folders.find(id).is_some() || self.current().exists(id).await
-    }
-
-    /// The row as it is stored.
-    pub(super) async fn stored(&self, start: Start, id: &str, query: &Item) -> Result<Item> {
-        let key = json!(id);
-        self.shared
-            .core
-            .operate(start, |ctx| {
-                let key = &key;
-                async move { ItemsService::by_own_door(&ctx, TABLE).read_one(key, query, crate::services::ctx::Hold::No).await }
-            })
-            .await
     }
 
     /// The folder with this id, in the shape of a row.
@@ -366,7 +419,9 @@ pub async fn disable(db: &Db, name: &str) -> Result<()> {
     let found = find(db, Filter::field("name", Op::Eq(json!(name)))).await?;
     let id = found.first().and_then(|row| row.get("id")?.as_str());
     let id = id.ok_or_else(|| Error::new(ErrorCode::NotFound, format!("There is no extension `{name}` in the database; one in a folder is switched off by `\"enabled\": false` in its `extension.json`")))?;
-    set_status(db, &Filter::field("id", Op::Eq(json!(id))), "inactive").await
+    let change = Item::from_iter([("status".to_owned(), json!("inactive"))]);
+    let statement = update(db, &Filter::field("id", Op::Eq(json!(id))), &change)?;
+    db.write_all(vec![statement, changes::noted(db.dialect(), Kind::Extensions)]).await
 }
 
 async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
@@ -375,12 +430,12 @@ async fn find(db: &Db, filter: Filter) -> Result<Vec<Item>> {
     rows::find(db, table, &Query { filter: Some(filter), ..Query::default() }).await
 }
 
-async fn set_status(db: &Db, these: &Filter, status: &str) -> Result<()> {
-    set(db, these, Item::from_iter([("status".to_owned(), json!(status))])).await
+async fn set(db: &Db, these: &Filter, changes: Item) -> Result<()> {
+    db.write_all(vec![update(db, these, &changes)?]).await
 }
 
-async fn set(db: &Db, these: &Filter, changes: Item) -> Result<()> {
+fn update(db: &Db, these: &Filter, changes: &Item) -> Result<Sql> {
     let schema = Schema::system();
     let table = schema.collection(TABLE).ok_or_else(|| Error::internal("daas_extensions is not declared"))?;
-    db.write_all(vec![sql::update_where(db.dialect(), table, these, &changes)?]).await
+    sql::update_where(db.dialect(), table, these, changes)
 }

@@ -5,15 +5,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::App;
 use super::error::ApiError;
 use super::items::answered;
 use super::request::{Call, data, detached};
-use crate::auth::Who;
+use super::{Api, App};
+use crate::auth::{Accountability, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::Item;
 use crate::services::ctx::Hold;
 use crate::services::items::ItemsService;
+use crate::services::operation::Start;
 use crate::services::query::show;
 use crate::services::sessions::Tokens;
 
@@ -48,17 +49,17 @@ pub async fn read_me(State(api): App, call: Call) -> Result<Response, ApiError> 
     let Call { start, mut query, .. } = call;
     // What everybody may do for themself is reading, not searching.
     query.retain(|name, _| name == "fields");
-    let item = api
-        .core
-        .operate(start, |ctx| {
-            let (id, query) = (&id, &query);
-            async move {
-                let ctx = ctx.with(true, true);
-                ItemsService::new(&ctx, "daas_users").read_one(id, query, Hold::No).await
-            }
+    Ok(data(myself(&api, start, &id, &query).await?))
+}
+
+/// The row of a user as they may read it themself.
+pub async fn myself(api: &Api, start: Start, id: &Value, query: &Item) -> Result<Item> {
+    api.core
+        .operate(start, |ctx| async move {
+            let ctx = ctx.with(true, true);
+            ItemsService::new(&ctx, "daas_users").read_one(id, query, Hold::No).await
         })
-        .await?;
-    Ok(data(item))
+        .await
 }
 
 /// `PATCH /api/users/me`: the caller's own name, address and password; anything else as their policies say.
@@ -85,7 +86,12 @@ pub async fn update_me(State(api): App, call: Call) -> Result<Response, ApiError
 }
 
 fn me(call: &Call) -> Result<Value> {
-    match &call.who().who {
+    key_of(call.who())
+}
+
+/// The key of a signed-in caller.
+pub fn key_of(who: &Accountability) -> Result<Value> {
+    match &who.who {
         Who::User(user) => Ok(json!(user.id)),
         Who::System | Who::Anonymous => Err(Error::new(ErrorCode::Unauthorized, "Sign in first: there is nobody behind this request")),
     }

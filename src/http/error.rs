@@ -31,26 +31,35 @@ impl ApiError {
         }
     }
 
+    /// What the caller is told besides the message: the code, the field, and more where there is more. `full` as in [`ApiError::answer`].
+    pub fn told(&self, full: bool) -> Map<String, Value> {
+        let error = &self.0;
+        let mut told = Map::new();
+        told.insert("code".to_owned(), json!(error.wire_code()));
+        if let Some(field) = error.field() {
+            told.insert("field".to_owned(), json!(field));
+        }
+        if let Some(extra) = error.extra() {
+            told.extend(extra.clone());
+        }
+        if let Some(detail) = error.detail().filter(|_| full) {
+            told.insert("detail".to_owned(), json!(detail));
+        }
+        told
+    }
+
     /// The answer. `full` tells the caller what only the log should know: for development.
     pub fn answer(&self, full: bool) -> Response {
         let error = &self.0;
-        let mut extensions = Map::new();
-        extensions.insert("code".to_owned(), json!(error.wire_code()));
-        if let Some(field) = error.field() {
-            extensions.insert("field".to_owned(), json!(field));
-        }
-        if let Some(extra) = error.extra() {
-            extensions.extend(extra.clone());
-        }
-        if let Some(detail) = error.detail().filter(|_| full) {
-            extensions.insert("detail".to_owned(), json!(detail));
-        }
-        let body = json!({ "errors": [{ "message": error.message(), "extensions": Value::Object(extensions) }] });
+        let body = json!({ "errors": [{ "message": error.message(), "extensions": self.told(full) }] });
         let status = StatusCode::from_u16(error.class()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(body)).into_response();
         if status == StatusCode::PAYLOAD_TOO_LARGE {
             // The rest of the body was not read, so this connection can't carry another request.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"trellis\""));
         }
         if let Some(secs) = error.retry_after_secs() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));

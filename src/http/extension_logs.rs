@@ -129,12 +129,16 @@ impl Flow {
 
     /// Why the stream must end, if it must.
     async fn over(&self) -> Option<String> {
-        match self.credentials.owner(&self.api).await {
-            Ok(who) if !who.is_admin() => Some("You may not manage extensions any more".to_owned()),
+        let may = match self.credentials.owner(&self.api).await {
+            Ok(who) => self.api.extensions.may_go_on_listening(who, &self.id).await,
             // A database that doesn't answer for a moment says nothing about rights.
-            Err(error) if error.class() < 500 => Some(error.message().to_owned()),
-            _ if !self.api.extensions.is_there(&self.id).await => Some("The extension was deleted".to_owned()),
-            _ => None,
+            Err(error) if error.class() >= 500 => true,
+            Err(error) => return Some(error.message().to_owned()),
+        };
+        match (may, self.api.extensions.is_there(&self.id).await) {
+            (false, _) => Some("You may not manage the extension any more".to_owned()),
+            (true, false) => Some("The extension was deleted".to_owned()),
+            (true, true) => None,
         }
     }
 }

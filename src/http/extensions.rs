@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
-use serde_json::json;
 
 use super::error::ApiError;
 use super::etag::{Expected, tagged};
@@ -33,6 +32,8 @@ pub fn routes() -> Router<Arc<Api>> {
         .route("/api/extensions/{id}/secrets/{name}", put(set_secret).delete(delete_secret))
         .route("/api/extensions/{id}/activate", post(activate))
         .route("/api/extensions/{id}/deactivate", post(deactivate))
+        .route("/api/extensions/{id}/confirm", post(confirm))
+        .route("/api/extensions/{id}/decline", post(decline))
         .route("/api/extensions/{id}/clone", post(clone))
         .route("/api/extensions/{id}/history", get(history))
         .route("/api/extensions/{id}/rollback", post(rollback))
@@ -74,42 +75,42 @@ async fn delete_secret(State(api): App, Key((id, name)): Key<(String, String)>, 
 }
 
 async fn create(State(api): App, call: Call) -> Answer {
-    call.admin("manage extensions")?;
+    api.extensions.admit(call.who())?;
     let body = call.object()?;
     let row = detached(async move { api.extensions.create(call.start, body).await }).await?;
     Ok((StatusCode::CREATED, saved(row)).into_response())
 }
 
-async fn update(State(api): App, Key(id): Key<String>, expected: Expected, call: Call) -> Answer {
-    call.admin("manage extensions")?;
+async fn update(State(api): App, Key(id): Key<String>, Expected(expected): Expected, call: Call) -> Answer {
+    api.extensions.admit(call.who())?;
     let changes = call.object()?;
-    change(api, id, expected, call, changes, Change::Update).await
+    Ok(saved(detached(async move { api.extensions.update(call.start, &id, changes, Change::Update, &expected).await }).await?))
 }
 
-async fn activate(State(api): App, Key(id): Key<String>, expected: Expected, call: Call) -> Answer {
-    change(api, id, expected, call, status("active"), Change::Activate).await
+async fn activate(State(api): App, Key(id): Key<String>, Expected(expected): Expected, call: Call) -> Answer {
+    Ok(saved(detached(async move { api.extensions.activate(call.start, &id, &expected).await }).await?))
 }
 
-async fn deactivate(State(api): App, Key(id): Key<String>, expected: Expected, call: Call) -> Answer {
-    change(api, id, expected, call, status("inactive"), Change::Deactivate).await
+async fn deactivate(State(api): App, Key(id): Key<String>, Expected(expected): Expected, call: Call) -> Answer {
+    Ok(saved(detached(async move { api.extensions.deactivate(call.start, &id, &expected).await }).await?))
 }
 
-fn status(status: &str) -> Item {
-    Item::from_iter([("status".to_owned(), json!(status))])
+async fn confirm(State(api): App, Key(id): Key<String>, Expected(expected): Expected, call: Call) -> Answer {
+    Ok(saved(detached(async move { api.extensions.confirm(call.start, &id, &expected).await }).await?))
 }
 
-async fn change(api: Arc<Api>, id: String, Expected(expected): Expected, call: Call, changes: Item, change: Change) -> Answer {
-    Ok(saved(detached(async move { api.extensions.update(call.start, &id, changes, change, &expected).await }).await?))
+async fn decline(State(api): App, Key(id): Key<String>, Expected(expected): Expected, call: Call) -> Answer {
+    Ok(saved(detached(async move { api.extensions.decline(call.start, &id, &expected).await }).await?))
 }
 
 async fn rollback(State(api): App, Key(id): Key<String>, Expected(expected): Expected, call: Call) -> Answer {
-    call.admin("manage extensions")?;
+    api.extensions.admit(call.who())?;
     let body = call.object()?;
     Ok(saved(detached(async move { api.extensions.rollback(call.start, &id, &body, &expected).await }).await?))
 }
 
 async fn clone(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
-    call.admin("manage extensions")?;
+    api.extensions.admit(call.who())?;
     let body = if call.has_body() { call.object()? } else { Item::new() };
     let row = detached(async move { api.extensions.duplicate(call.start, &id, &body).await }).await?;
     Ok((StatusCode::CREATED, saved(row)).into_response())
@@ -127,7 +128,7 @@ fn saved(row: Item) -> Response {
 }
 
 async fn test(State(api): App, call: Call) -> Answer {
-    call.admin("test extensions")?;
+    api.extensions.admit(call.who())?;
     let request = TestRequest::parse(call.json()?)?;
     Ok(data(detached(async move { api.extensions.test(call.start, request).await }).await?))
 }

@@ -15,6 +15,7 @@ use super::{Api, App};
 use crate::error::{Error, Result};
 use crate::services::ctx::Hold;
 use crate::services::items::{ItemsService, Listing, as_item};
+use crate::services::operation::Start;
 use crate::services::query::{clip, show};
 use crate::services::{Ctx, Item};
 
@@ -98,6 +99,12 @@ async fn list(api: Arc<Api>, name: String, call: Call) -> Answer {
 
 /// `{ "data": [...], "meta": { page, limit, … } }`.
 pub fn listed(listing: Listing) -> Response {
+    let meta = meta_of(&listing);
+    axum::Json(json!({ "data": listing.items, "meta": meta })).into_response()
+}
+
+/// `{ page, limit, … }`.
+pub fn meta_of(listing: &Listing) -> Value {
     let mut meta = json!({ "page": listing.page, "limit": listing.limit });
     if let Some(total) = listing.total_count {
         meta["total_count"] = json!(total);
@@ -106,7 +113,7 @@ pub fn listed(listing: Listing) -> Response {
         meta["filter_count"] = json!(count);
         meta["total"] = json!(count);
     }
-    axum::Json(json!({ "data": listing.items, "meta": meta })).into_response()
+    meta
 }
 
 async fn read(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
@@ -124,11 +131,8 @@ async fn read(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
 async fn create(api: Arc<Api>, name: String, call: Call) -> Answer {
     let body = call.json()?;
     let many = body.is_array();
-    let items = match body {
-        Value::Array(items) => items.into_iter().map(as_item).collect::<Result<Vec<_>>>()?,
-        one => vec![as_item(one)?],
-    };
-    let mut rows = write(api, name, call, move |items_of| {
+    let items = as_items(body)?;
+    let mut rows = write(api, name, call.start, call.query, move |items_of| {
         let items = items.clone();
         Box::pin(async move { items_of.create(items).await })
     })
@@ -137,9 +141,17 @@ async fn create(api: Arc<Api>, name: String, call: Call) -> Answer {
     Ok((StatusCode::CREATED, data(body)).into_response())
 }
 
+/// One item, or an array of them.
+pub fn as_items(body: Value) -> Result<Vec<Item>> {
+    match body {
+        Value::Array(items) => items.into_iter().map(as_item).collect(),
+        one => Ok(vec![as_item(one)?]),
+    }
+}
+
 async fn update(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
     let changes = call.object()?;
-    let mut rows = write(api, name, call, move |items_of| {
+    let mut rows = write(api, name, call.start, call.query, move |items_of| {
         let (key, changes) = (json!(id), changes.clone());
         Box::pin(async move { items_of.update(vec![key], changes).await })
     })
@@ -150,7 +162,12 @@ async fn update(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
 /// `{ keys, data }`, `{ query, data }`, or an array of rows with their keys.
 async fn update_many(api: Arc<Api>, name: String, call: Call) -> Answer {
     let change = Change::parse(call.json()?)?;
-    let rows = write(api, name, call, move |items_of| {
+    Ok(data(changed(api, name, call.start, call.query, change).await?))
+}
+
+/// Makes a change as one operation, and answers what the caller gets to see of the rows.
+pub async fn changed(api: Arc<Api>, name: String, start: Start, query: Item, change: Change) -> Result<Vec<Item>> {
+    write(api, name, start, query, move |items_of| {
         let change = change.clone();
         Box::pin(async move {
             match change {
@@ -163,19 +180,23 @@ async fn update_many(api: Arc<Api>, name: String, call: Call) -> Answer {
             }
         })
     })
-    .await?;
-    Ok(data(rows))
+    .await
 }
 
+/// Which rows are changed, and how.
 #[derive(Clone)]
-enum Change {
+pub enum Change {
+    /// Those with these keys get this.
     Keys(Vec<Value>, Item),
+    /// Those that this finds get this.
     Query(Item, Item),
+    /// Each, by the key in it, gets what else is in it.
     Rows(Vec<Item>),
 }
 
 impl Change {
-    fn parse(body: Value) -> Result<Self> {
+    /// Reads `{ keys, data }`, `{ query, data }`, or an array of rows with their keys.
+    pub fn parse(body: Value) -> Result<Self> {
         let mut object = match body {
             Value::Array(rows) => return Ok(Self::Rows(rows.into_iter().map(as_item).collect::<Result<_>>()?)),
             Value::Object(object) => object,
@@ -198,7 +219,8 @@ impl Change {
 }
 
 async fn delete(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
-    remove(api, name, call, Doomed::Keys(vec![json!(id)])).await
+    removed(api, name, call.start, Doomed::Keys(vec![json!(id)])).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// `{ keys }`, `{ query }`, an array of keys, or `?filter=`. A bare DELETE of everything is refused.
@@ -220,19 +242,24 @@ async fn delete_many(api: Arc<Api>, name: String, call: Call) -> Answer {
     } else {
         return Err(nothing().into());
     };
-    remove(api, name, call, doomed).await
+    removed(api, name, call.start, doomed).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Which rows are deleted.
 #[derive(Clone)]
-enum Doomed {
+pub enum Doomed {
+    /// Those with these keys.
     Keys(Vec<Value>),
+    /// Those that this finds.
     Query(Item),
 }
 
-async fn remove(api: Arc<Api>, name: String, call: Call, doomed: Doomed) -> Answer {
+/// Deletes rows as one operation, and answers the keys that went.
+pub async fn removed(api: Arc<Api>, name: String, start: Start, doomed: Doomed) -> Result<Vec<Value>> {
     detached(async move {
         api.core
-            .operate(call.start, |ctx| {
+            .operate(start, |ctx| {
                 let (name, doomed) = (&name, doomed.clone());
                 async move {
                     let items = ItemsService::new(&ctx, name);
@@ -245,19 +272,17 @@ async fn remove(api: Arc<Api>, name: String, call: Call, doomed: Doomed) -> Answ
             })
             .await
     })
-    .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    .await
 }
 
 /// Runs a write as one operation, to its end, and answers what the caller gets to see of the rows.
 ///
 /// What the answer is to hold is checked before anything is written; where read hooks may refuse it, they run before the commit.
-async fn write<F>(api: Arc<Api>, name: String, call: Call, work: F) -> Result<Vec<Item>>
+pub async fn write<F>(api: Arc<Api>, name: String, start: Start, query: Item, work: F) -> Result<Vec<Item>>
 where
     F: for<'a> Fn(ItemsService<'a>) -> futures_util::future::BoxFuture<'a, Result<Vec<Item>>> + Send + Sync + 'static,
 {
     detached(async move {
-        let Call { start, query, .. } = call;
         api.core
             .operate(start, |ctx| {
                 let (name, query, work) = (&name, &query, &work);

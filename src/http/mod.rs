@@ -1,12 +1,13 @@
 //! The REST door: routes, bodies, answers. The only place, with `mcp`, that knows HTTP.
 //!
-//! A handler reads the request into a `request::Call`, asks a service, and shapes the answer. Rules live in the services.
+//! A handler reads the request into a `request::Call`, asks a service, and shapes the answer. Rules live in the services. Other doors, which
+//! `app` hands in, stand behind the same middleware and read requests the same way.
 
-mod auth;
+pub(crate) mod auth;
 mod collections;
 mod cron;
 mod deliveries;
-mod error;
+pub(crate) mod error;
 mod etag;
 mod ext;
 mod ext_headers;
@@ -14,9 +15,12 @@ mod extension_logs;
 mod extensions;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-mod items;
+pub(crate) mod items;
+mod late;
 mod page;
-mod request;
+mod relations;
+pub(crate) mod request;
+mod schema;
 mod services;
 mod settings;
 
@@ -39,6 +43,7 @@ use crate::error::{Error, ErrorCode};
 use crate::extensions::Extensions;
 use crate::extensions::rate_limit::RateLimiter;
 use crate::services::Core;
+use crate::services::changes::Lagging;
 use crate::services::sessions::Sessions;
 use error::ApiError;
 use request::RequestId;
@@ -59,14 +64,14 @@ pub struct Api {
 
 /// Where the server listens.
 #[derive(Debug, Clone, Copy)]
-struct Listening(SocketAddr);
+pub(crate) struct Listening(pub(crate) SocketAddr);
 
 type App = State<Arc<Api>>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Every route of the host, which listens at `address`.
-pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
+/// Every route of the host, which listens at `address`, and those of the other doors.
+pub fn router(api: Arc<Api>, address: SocketAddr, doors: Router<Arc<Api>>) -> Router {
     let system = |name: &'static str| items::system(name);
     Router::new()
         .route("/", get(page::home))
@@ -84,12 +89,15 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
         .merge(items::user_roles())
         .merge(items::routes())
         .merge(collections::routes())
+        .merge(relations::routes())
+        .merge(schema::routes())
         .merge(extensions::routes())
         .merge(deliveries::routes())
         .merge(services::routes())
         .merge(cron::routes())
         .merge(settings::routes())
         .merge(ext::routes())
+        .merge(doors)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(Extension(Listening(address)))
@@ -99,9 +107,16 @@ pub fn router(api: Arc<Api>, address: SocketAddr) -> Router {
 }
 
 /// Serves until `stop` resolves, then finishes what runs.
-pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    api: Arc<Api>,
+    doors: Router<Arc<Api>>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     let address = listener.local_addr()?;
-    axum::serve(listener, router(api, address).into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(api, address, doors).into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop)
+        .await
 }
 
 /// Around every request: its id, and one log line when it has been answered.
@@ -111,7 +126,12 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
     let id: Arc<str> = given.map_or_else(|| uuid::Uuid::now_v7().to_string().into(), Arc::from);
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
+    let lagging = Lagging::default();
+    request.extensions_mut().insert(lagging.clone());
+    let mut response = match up_to_date(&api, &path).await {
+        Ok(()) => next.run(request).await,
+        Err(error) => ApiError::from(error).into_response(),
+    };
     if let Some(failed) = response.extensions_mut().remove::<ApiError>() {
         failed.log(&id);
         // Which methods there are is known where the route is, and belongs to a 405.
@@ -119,12 +139,25 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
         response = failed.answer(api.core.config.full_errors);
         response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
     }
+    let behind = lagging.names();
+    if !behind.is_empty() {
+        tracing::warn!(request = &*id, hosts = ?behind, "a change isn't known on every host yet");
+        response = late::tell(response, &behind).await;
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let (status, ms) = (response.status().as_u16(), began.elapsed().as_secs_f64() * 1000.0);
     tracing::info!(request = &*id, %method, path, status, ms, "answered");
     response
+}
+
+/// Nobody is answered by what doesn't hold any more; whether the host is there is told in any case.
+async fn up_to_date(api: &Api, path: &str) -> Result<(), Error> {
+    match path {
+        "/api/health" | "/api/server/ping" => Ok(()),
+        _ => api.core.up_to_date().await,
+    }
 }
 
 async fn health(State(api): App) -> Response {

@@ -14,6 +14,7 @@ use super::Api;
 use super::error::ApiError;
 use crate::auth::Accountability;
 use crate::error::{Error, ErrorCode, Result};
+use crate::services::changes::Lagging;
 use crate::services::operation::Start;
 use crate::services::sessions::Origin;
 use crate::services::{Item, query};
@@ -45,6 +46,28 @@ impl FromRequest<Arc<Api>> for Call {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let Upload { call, media } = Upload::from_request(request, api).await?;
+        let essence = essence(&media);
+        let is_json = media.is_empty() || essence == "application/json" || essence.ends_with("+json");
+        if !call.body.is_empty() && !is_json {
+            return Err(Error::new(ErrorCode::UnsupportedMediaType, "The body must be JSON: send `Content-Type: application/json`").into());
+        }
+        Ok(call)
+    }
+}
+
+/// A request whose body is of any type, for routes that read more than JSON.
+pub struct Upload {
+    /// The request.
+    pub call: Call,
+    /// Its `Content-Type`, empty where there is none.
+    pub media: String,
+}
+
+impl FromRequest<Arc<Api>> for Upload {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let id = request_id(&parts);
         let mut pairs = pairs(parts.uri.query().unwrap_or_default())?;
@@ -55,15 +78,18 @@ impl FromRequest<Arc<Api>> for Call {
         let body = to_bytes(body, MAX_BODY)
             .await
             .map_err(|_| Error::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {MAX_BODY} bytes, or it was cut off")))?;
-        let is_json = parts.headers.get(header::CONTENT_TYPE).is_none_or(|value| {
-            let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            essence == "application/json" || essence.ends_with("+json")
-        });
-        if !body.is_empty() && !is_json {
-            return Err(Error::new(ErrorCode::UnsupportedMediaType, "The body must be JSON: send `Content-Type: application/json`").into());
-        }
-        Ok(Self { start: Start::new(Arc::new(who), id), query: query::from_pairs(pairs)?, origin, credentials, body: body.to_vec() })
+        // A type that isn't text is one that nobody reads.
+        let media = parts.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?").to_owned());
+        let lagging = parts.extensions.get::<Lagging>().cloned().unwrap_or_default();
+        let start = Start { lagging, ..Start::new(Arc::new(who), id) };
+        let call = Call { start, query: query::from_pairs(pairs)?, origin, credentials, body: body.to_vec() };
+        Ok(Self { call, media: media.unwrap_or_default() })
     }
+}
+
+/// A media type without its parameters, in lower case.
+pub fn essence(media: &str) -> String {
+    media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 impl Call {
@@ -83,6 +109,16 @@ impl Call {
         }
     }
 
+    /// The body as it came.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The same, for who needs nothing else.
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
     /// Whether there is a body.
     pub fn has_body(&self) -> bool {
         !self.body.is_empty()
@@ -95,8 +131,13 @@ impl Call {
 
     /// Refuses whoever isn't an admin.
     pub fn admin(&self, what: &str) -> Result<()> {
-        if self.who().is_admin() { Ok(()) } else { Err(Error::forbidden(format!("Only admins may {what}"))) }
+        admin(self.who(), what)
     }
+}
+
+/// Refuses whoever isn't an admin.
+pub fn admin(who: &Accountability, what: &str) -> Result<()> {
+    if who.is_admin() { Ok(()) } else { Err(Error::forbidden(format!("Only admins may {what}"))) }
 }
 
 /// The names and values of a query string, decoded.

@@ -25,7 +25,7 @@ const OWN_HEAP: usize = 64 * 1024 * 1024;
 #[cfg(test)]
 macro_rules! seam {
     () => {
-        "define(globalThis, 'glue', need);\n"
+        "define(globalThis, 'glue', need);\ndefine(globalThis, 'shown', { inspect });\n"
     };
 }
 #[cfg(not(test))]
@@ -78,6 +78,17 @@ const LATER: &[(&str, &str)] = &[
             include_str!("prelude/web/fetch.js")
         ),
     ),
+    ("web/compression", include_str!("prelude/web/compression.js")),
+    (
+        "web/crypto",
+        concat!(
+            include_str!("prelude/web/crypto_keys.js"),
+            include_str!("prelude/web/crypto_algorithms.js"),
+            include_str!("prelude/web/crypto.js")
+        ),
+    ),
+    ("web/performance", include_str!("prelude/web/performance.js")),
+    ("console", include_str!("prelude/console_more.js")),
 ];
 
 /// Our own scripts, compiled.
@@ -174,8 +185,8 @@ pub(super) enum LoadSource {
 pub(super) struct Loaded {
     pub sources: Sources,
     pub code: Code,
-    /// Whether the web platform's classes are part of what every call starts with: loading them takes longer than most calls.
-    pub wants_web: bool,
+    /// What of the web platform is part of what every call starts with: loading it takes longer than most calls.
+    pub wants: Wants,
     pub memory_limit: usize,
     pub max_payload: usize,
     pub warm: bool,
@@ -213,9 +224,12 @@ pub(super) fn compile(body: LoadBody) -> Result<Compiled, LoadFailure> {
         LoadSource::Body { code, params, answers } => {
             let mut sources = Sources::default();
             let bytecode = compile_body(trace::script_name(&name, None), &code, &params, memory_limit, &mut sources)?;
-            let wants_web = answers || mentions_web(&code) || parts.values().any(|code| mentions_web(code));
+            let mut wants = parts.values().fold(Wants::of(&code), |wants, code| wants.and(Wants::of(code)));
+            if answers {
+                wants = wants.and(Wants::WEB);
+            }
             let parts = compile_parts(&parts, memory_limit, &mut sources)?;
-            Ok(Compiled::Whole(Loaded { sources, code: Code::Body(bytecode), wants_web, memory_limit, max_payload, warm, parts }))
+            Ok(Compiled::Whole(Loaded { sources, code: Code::Body(bytecode), wants, memory_limit, max_payload, warm, parts }))
         }
         LoadSource::Modules { entry, files } => {
             let graph = Graph::new(&name, entry, memory_limit)?;
@@ -232,17 +246,49 @@ impl Compiler {
             return Ok(Compiled::Lacks(Box::new(self), need));
         }
         let Self { graph, memory_limit, max_payload, warm, parts } = self;
-        let (modules, mut sources, mut wants_web) = graph.finish()?;
-        wants_web |= parts.values().any(|code| mentions_web(code));
+        let (modules, mut sources, wants) = graph.finish()?;
+        let wants = parts.values().fold(wants, |wants, code| wants.and(Wants::of(code)));
         let parts = compile_parts(&parts, memory_limit, &mut sources)?;
-        Ok(Compiled::Whole(Loaded { sources, code: Code::Modules(modules), wants_web, memory_limit, max_payload, warm, parts }))
+        Ok(Compiled::Whole(Loaded { sources, code: Code::Modules(modules), wants, memory_limit, max_payload, warm, parts }))
     }
 }
 
-/// Whether a text has a word in it that may be a class of the web platform. Saying yes once too often costs little.
-pub(super) fn mentions_web(text: &str) -> bool {
-    const WORDS: [&str; 9] = ["URL", "Request", "Response", "Headers", "FormData", "Blob", "Stream", "TextEncoder", "TextDecoder"];
-    WORDS.iter().any(|word| text.contains(word))
+/// Parts of the web platform, as bits that `register.js` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Wants(u32);
+
+impl Wants {
+    pub(super) const WEB: Self = Self(1);
+    const CRYPTO: Self = Self(2);
+    const COMPRESSION: Self = Self(4);
+
+    /// What a text has words of. Finding one too many costs little.
+    pub(super) fn of(text: &str) -> Self {
+        const WORDS: [(&str, Wants); 12] = [
+            ("URL", Wants::WEB),
+            ("Request", Wants::WEB),
+            ("Response", Wants::WEB),
+            ("Headers", Wants::WEB),
+            ("FormData", Wants::WEB),
+            ("Blob", Wants::WEB),
+            ("Stream", Wants::WEB),
+            ("TextEncoder", Wants::WEB),
+            ("TextDecoder", Wants::WEB),
+            ("crypto.", Wants::CRYPTO),
+            ("subtle", Wants::CRYPTO),
+            ("ompressionStream", Wants::COMPRESSION),
+        ];
+        WORDS.iter().filter(|(word, _)| text.contains(word)).fold(Self::default(), |all, (_, wants)| all.and(*wants))
+    }
+
+    /// Both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
 }
 
 /// The names in scope of a part.

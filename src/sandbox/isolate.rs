@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rquickjs::qjs::{self, JSContext, JSValue};
 
-use super::compile::{Code, Loaded, Program, thrown_text};
+use super::compile::{Code, Loaded, Program, Wants, thrown_text};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{Cut, Doing, LoadFailure, Report, ThrownReport};
 use super::limits::{Breach, LOAD_TIMEOUT};
@@ -116,8 +116,8 @@ impl Isolate {
             Code::Modules(modules) => isolate.load(modules).map_err(NotMade::Unit)?,
         };
         let answers = json.windows(ROUTES.len()).any(|part| part == ROUTES);
-        let wants_web = if unit.wants_web || answers { qjs::JS_TRUE } else { qjs::JS_FALSE };
-        js.call(isolate.entry.loaded, &[wants_web]).map_err(thrown)?;
+        let wants = if answers { unit.wants.and(Wants::WEB) } else { unit.wants };
+        js.call(isolate.entry.loaded, &[qjs::JS_MKVAL(qjs::JS_TAG_INT, wants.bits().cast_signed())]).map_err(thrown)?;
         if isolate.engine.heap().refused() {
             return Err(too_small());
         }

@@ -81,6 +81,9 @@ pub(super) const MAX_METHOD: usize = 128;
 /// Timers that one invocation may have set: they live outside the heap that the memory limit counts.
 pub(super) const MAX_TIMERS: usize = 10_000;
 
+/// Streams of one call that compress or decompress at once: one takes up to 400 KB outside of the heap.
+pub(super) const MAX_CODECS: usize = 16;
+
 /// JS stack. Recursion beyond it is a `RangeError` that the code can catch.
 pub(super) const JS_STACK: usize = 512 * 1024;
 
@@ -192,6 +195,7 @@ pub fn fixed() -> Vec<(&'static str, String, &'static str)> {
             MAX_STREAMS.to_string(),
             "an error in JS: read or cancel some first",
         ),
+        ("streams of one call that compress or decompress at once", MAX_CODECS.to_string(), "an error in JS: end or cancel one first"),
         ("a streaming answer without a piece that the client takes", time(STREAM_IDLE), "cut"),
         ("head of an answer", size(MAX_HEAD), "500 `EXTENSION_FAILED`"),
         ("source of one extension", size(MAX_SOURCE), "a load error"),

@@ -8,8 +8,11 @@
 
 mod alloc;
 mod arena;
+mod codecs;
 mod compile;
 mod convert;
+mod crypto;
+mod encodings;
 mod engine;
 mod exchange;
 mod failure;

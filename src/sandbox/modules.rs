@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rquickjs::qjs::{self, JSContext, JSModuleDef, JSValue};
 use serde::de::IgnoredAny;
 
-use super::compile::{mentions_web, syntax_error};
+use super::compile::{Wants, syntax_error};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{LoadFailure, Problem};
 use super::limits::{MAX_IMPORT_DEPTH, MAX_MODULES};
@@ -55,7 +55,7 @@ pub(super) struct Graph {
     /// Imports that could not be looked up yet: the importing file with its distance, and the specifier.
     open: Vec<(String, usize, String)>,
     problems: Vec<Problem>,
-    wants_web: bool,
+    wants: Wants,
 }
 
 impl Graph {
@@ -72,7 +72,7 @@ impl Graph {
             seen: HashSet::from([entry.clone()]),
             open: Vec::new(),
             problems: Vec::new(),
-            wants_web: false,
+            wants: Wants::default(),
             entry,
         })
     }
@@ -90,13 +90,13 @@ impl Graph {
     }
 
     /// The compiled modules with their sources and whether they may use the web platform's classes; or everything that is wrong.
-    pub(super) fn finish(mut self) -> Result<(Modules, Sources, bool), LoadFailure> {
+    pub(super) fn finish(mut self) -> Result<(Modules, Sources, Wants), LoadFailure> {
         if !self.problems.is_empty() {
             self.problems.truncate(MAX_PROBLEMS);
             return Err(LoadFailure { problems: self.problems });
         }
         let entry = trace::script_name(&self.unit, Some(&self.entry));
-        Ok((Modules { by_script: self.modules, entry }, self.sources, self.wants_web))
+        Ok((Modules { by_script: self.modules, entry }, self.sources, self.wants))
     }
 
     fn compile(&mut self, path: &str, depth: usize) {
@@ -115,7 +115,7 @@ impl Graph {
             }
             return;
         }
-        self.wants_web |= mentions_web(&text);
+        self.wants = self.wants.and(Wants::of(&text));
         let (code, places) = match javascript(path, &text) {
             Ok(made) => made,
             Err(problems) => return self.problems.extend(problems),

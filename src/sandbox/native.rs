@@ -55,6 +55,7 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"place", 1, flow::place),
         (c"sdk", 0, flow::sdk),
         (c"web", 0, web),
+        (c"crypto", 0, crypto),
     ];
     js.functions(ALL)
 }
@@ -146,7 +147,7 @@ impl Ask<'_> {
 }
 
 /// Throws what no code can catch: the run is over.
-fn stop(js: Js) -> JSValue {
+pub(super) fn stop(js: Js) -> JSValue {
     // SAFETY: a live context; the thrown error is taken, marked, and thrown again.
     unsafe {
         qjs::JS_ThrowInternalError(js.raw(), c"interrupted".as_ptr());
@@ -404,6 +405,9 @@ native! {
 
     /// `web()`: the native half of the web platform, made when something of it is first used.
     web(ask) => super::web::natives(ask.js).map_or(qjs::JS_EXCEPTION, Val::into_raw);
+
+    /// `crypto()`: the native half of `crypto`, made when that is first used.
+    crypto(ask) => super::crypto::natives(ask.js).map_or(qjs::JS_EXCEPTION, Val::into_raw);
 
     /// `service(index)`: the JS half of a service, evaluated when it is first used.
     service(ask) => {

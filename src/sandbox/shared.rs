@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rquickjs::qjs::{self, JSRuntime, JSValue};
 
 use super::alloc::Heap;
+use super::codecs::Codecs;
 use super::compile::{Code, Loaded, Program};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{Cause, MAX_CAUSES, Report};
@@ -61,6 +62,8 @@ pub(super) struct Shared {
     pub(super) rejections: RefCell<Rejections>,
     /// What led to the error of which the glue is about to tell.
     causes: RefCell<Vec<Cause>>,
+    /// What compresses or decompresses for the call.
+    pub(super) codecs: RefCell<Codecs>,
     /// Sizes of the arguments of open calls.
     open: RefCell<HashMap<u32, usize>>,
     /// Class of `{}`.
@@ -99,6 +102,7 @@ impl Shared {
             parked: Cell::new(false),
             rejections: RefCell::default(),
             causes: RefCell::default(),
+            codecs: RefCell::default(),
             open: RefCell::default(),
             plain_class,
             to_json_atom,
@@ -131,6 +135,7 @@ impl Shared {
         self.timers.borrow_mut().clear();
         self.rejections.borrow_mut().clear();
         self.causes.borrow_mut().clear();
+        self.codecs.borrow_mut().clear();
         self.open.borrow_mut().clear();
     }
 
@@ -144,6 +149,7 @@ impl Shared {
     pub(super) fn end_load(&self) -> Vec<(u8, String)> {
         self.tell_rejections();
         self.timers.borrow_mut().clear();
+        self.codecs.borrow_mut().clear();
         self.open.borrow_mut().clear();
         self.loading.take().unwrap_or_default()
     }
@@ -204,6 +210,7 @@ impl Shared {
         self.outcome.replace(None);
         self.rejections.borrow_mut().clear();
         self.causes.borrow_mut().clear();
+        self.codecs.borrow_mut().clear();
         // What a call made large doesn't stay large.
         let mut out = self.out.borrow_mut();
         out.clear();

@@ -11,6 +11,7 @@ use url::{Url, form_urlencoded, quirks};
 use super::engine::{Exception, Js, Native, Val, well_formed};
 use super::multipart::{self, Part};
 use super::native::{Ask, native};
+use super::{codecs, encodings};
 
 /// What the scripts are given.
 pub(super) fn natives(js: Js) -> Result<Val, Exception> {
@@ -35,12 +36,16 @@ pub(super) fn natives(js: Js) -> Result<Val, Exception> {
         (c"mime", 1, mime),
         (c"multipartRead", 2, multipart_read),
         (c"multipartWrite", 2, multipart_write),
+        (c"codec", 2, codecs::open),
+        (c"codecStep", 3, codecs::step),
+        (c"codecEnd", 1, codecs::end),
+        (c"codecClose", 1, codecs::close),
     ];
     js.functions(ALL)
 }
 
 /// What a native function answers, or an exception that waits.
-type Answer = Result<JSValue, Exception>;
+pub(super) type Answer = Result<JSValue, Exception>;
 
 fn done(answer: Answer) -> JSValue {
     answer.unwrap_or(qjs::JS_EXCEPTION)
@@ -48,7 +53,7 @@ fn done(answer: Answer) -> JSValue {
 
 impl Ask<'_> {
     /// Shows the bytes of a typed array, whatever its element type; nothing for other values.
-    fn with_bytes<T>(&self, value: JSValue, use_them: impl FnOnce(&[u8]) -> T) -> Result<T, Exception> {
+    pub(super) fn with_bytes<T>(&self, value: JSValue, use_them: impl FnOnce(&[u8]) -> T) -> Result<T, Exception> {
         let js = self.js;
         let (mut offset, mut length, mut whole): (qjs::size_t, qjs::size_t, qjs::size_t) = (0, 0, 0);
         // SAFETY: questions about live values. The buffer is held while its bytes are looked at, and no JS runs that could detach it.
@@ -71,12 +76,12 @@ impl Ask<'_> {
     }
 
     /// A new `Uint8Array`.
-    fn new_bytes(&self, bytes: &[u8]) -> Answer {
+    pub(super) fn new_bytes(&self, bytes: &[u8]) -> Answer {
         // SAFETY: the engine copies the bytes.
         self.js.own(unsafe { qjs::JS_NewUint8ArrayCopy(self.js.raw(), bytes.as_ptr(), bytes.len() as qjs::size_t) }).map(Val::into_raw)
     }
 
-    fn new_text(&self, text: &str) -> Answer {
+    pub(super) fn new_text(&self, text: &str) -> Answer {
         self.js.string(text.as_bytes()).map(Val::into_raw)
     }
 
@@ -94,7 +99,7 @@ impl Ask<'_> {
     }
 
     /// The elements of an array of the glue's.
-    fn elements(&self, array: JSValue) -> Result<Vec<Val>, Exception> {
+    pub(super) fn elements(&self, array: JSValue) -> Result<Vec<Val>, Exception> {
         let mut length = 0_i64;
         // SAFETY: live values; reading the elements of the glue's arrays runs no code.
         unsafe {
@@ -110,7 +115,7 @@ impl Ask<'_> {
         unsafe { qjs::JS_IsString(value) }
     }
 
-    fn flag(&self, index: usize) -> bool {
+    pub(super) fn flag(&self, index: usize) -> bool {
         // SAFETY: reads the tag and the flag beside it.
         unsafe { qjs::JS_IsBool(self.arg(index)) && qjs::JS_VALUE_GET_BOOL(self.arg(index)) }
     }
@@ -133,7 +138,7 @@ impl Ask<'_> {
         })?
     }
 
-    fn within_limit(&self, size: usize) -> Result<(), Exception> {
+    pub(super) fn within_limit(&self, size: usize) -> Result<(), Exception> {
         if size <= self.shared.heap_limit() {
             return Ok(());
         }
@@ -176,84 +181,6 @@ pub(super) fn change(url: &mut Url, part: u32, value: &str) -> Option<()> {
         _ => return None,
     }
     Some(())
-}
-
-/// The names by which the web knows the encodings that are there.
-fn encoding_of(label: &str) -> Option<&'static str> {
-    Some(match label.trim_matches(['\t', '\n', '\x0C', '\r', ' ']).to_ascii_lowercase().as_str() {
-        "unicode-1-1-utf-8" | "unicode11utf8" | "unicode20utf8" | "utf-8" | "utf8" | "x-unicode20utf8" => "utf-8",
-        "csunicode" | "iso-10646-ucs-2" | "ucs-2" | "unicode" | "unicodefeff" | "utf-16" | "utf-16le" => "utf-16le",
-        "unicodefffe" | "utf-16be" => "utf-16be",
-        "ansi_x3.4-1968" | "ascii" | "cp1252" | "cp819" | "csisolatin1" | "ibm819" | "iso-8859-1" | "iso-ir-100" | "iso8859-1"
-        | "iso88591" | "iso_8859-1" | "iso_8859-1:1987" | "l1" | "latin1" | "us-ascii" | "windows-1252" | "x-cp1252" => "windows-1252",
-        _ => return None,
-    })
-}
-
-/// What windows-1252 has where Latin-1 has control characters, from 0x80 on.
-const WINDOWS_1252: [u16; 32] = [
-    0x20AC, 0x81, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D, 0x017D, 0x8F, 0x90, 0x2018,
-    0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D, 0x017E, 0x0178,
-];
-
-fn utf16_units(bytes: &[u8], big: bool) -> impl Iterator<Item = u16> + '_ {
-    bytes.chunks_exact(2).map(move |pair| {
-        let pair = [pair[0], pair[1]];
-        if big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
-    })
-}
-
-/// Bytes as text; `None` if something in them is malformed and `fatal` says so.
-fn decoded(ask: &Ask<'_>, name: &str, bytes: &[u8], fatal: bool) -> Option<Answer> {
-    match name {
-        "utf-8" => match std::str::from_utf8(bytes) {
-            Ok(text) => Some(ask.new_text(text)),
-            Err(_) if fatal => None,
-            Err(_) => Some(ask.new_text(&String::from_utf8_lossy(bytes))),
-        },
-        "windows-1252" => {
-            let units: Vec<u16> =
-                bytes.iter().map(|b| WINDOWS_1252.get(b.wrapping_sub(0x80) as usize).map_or(u16::from(*b), |u| *u)).collect();
-            // SAFETY: the engine copies the units.
-            let text = unsafe { qjs::JS_NewStringUTF16(ask.js.raw(), units.as_ptr(), units.len() as qjs::size_t) };
-            Some(ask.js.own(text).map(Val::into_raw))
-        }
-        _ => {
-            let mut text = String::with_capacity(bytes.len());
-            for unit in char::decode_utf16(utf16_units(bytes, name == "utf-16be")) {
-                match unit {
-                    Ok(c) => text.push(c),
-                    Err(_) if fatal => return None,
-                    Err(_) => text.push(char::REPLACEMENT_CHARACTER),
-                }
-            }
-            if !bytes.len().is_multiple_of(2) {
-                if fatal {
-                    return None;
-                }
-                text.push(char::REPLACEMENT_CHARACTER);
-            }
-            Some(ask.new_text(&text))
-        }
-    }
-}
-
-/// How many bytes at the end begin a character without ending it.
-fn open_end(name: &str, bytes: &[u8]) -> usize {
-    match name {
-        "utf-8" => (1..=bytes.len().min(3))
-            .find(|n| {
-                let tail = &bytes[bytes.len() - n..];
-                std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
-            })
-            .unwrap_or(0),
-        "windows-1252" => 0,
-        _ => {
-            let odd = bytes.len() % 2;
-            let high = utf16_units(&bytes[..bytes.len() - odd], name == "utf-16be").last().is_some_and(|u| (0xD800..0xDC00).contains(&u));
-            odd + if high { 2 } else { 0 }
-        }
-    }
 }
 
 fn is_token_text(text: &str) -> bool {
@@ -364,18 +291,22 @@ native! {
     })());
 
     /// `encoding(label)`: the name of an encoding, `undefined` if it isn't there.
-    encoding(ask) => done(ask.text(0).and_then(|label| encoding_of(&label).map_or(Ok(qjs::JS_UNDEFINED), |name| ask.new_text(name))));
+    encoding(ask) => done(ask.text(0).and_then(|label| {
+        encodings::labelled(&label).map_or(Ok(qjs::JS_UNDEFINED), |encoding| ask.new_text(&encodings::name(encoding)))
+    }));
 
     /// `decode(encoding, bytes, fatal)`: text, `undefined` if it is malformed and that is fatal. A byte order mark stays.
     decode(ask) => done((|| {
-        let name = ask.text(0)?;
-        ask.with_bytes(ask.arg(1), |bytes| decoded(ask, &name, bytes, ask.flag(2)).unwrap_or(Ok(qjs::JS_UNDEFINED)))?
+        let encoding = encodings::labelled(&ask.text(0)?).unwrap_or(encoding_rs::UTF_8);
+        ask.with_bytes(ask.arg(1), |bytes| {
+            encodings::decode(encoding, bytes, ask.flag(2)).map_or(Ok(qjs::JS_UNDEFINED), |text| ask.new_text(&text))
+        })?
     })());
 
     /// `unfinished(encoding, bytes)`: how many bytes at the end begin a character that isn't complete.
     unfinished(ask) => done((|| {
-        let name = ask.text(0)?;
-        let open = ask.with_bytes(ask.arg(1), |bytes| open_end(&name, bytes))?;
+        let encoding = encodings::labelled(&ask.text(0)?).unwrap_or(encoding_rs::UTF_8);
+        let open = ask.with_bytes(ask.arg(1), |bytes| encodings::open_end(encoding, bytes))?;
         Ok(qjs::JS_MKVAL(qjs::JS_TAG_INT, open as i32))
     })());
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::compile::Program;
+use super::compile::{Program, Wants};
 use super::isolate::{Isolate, Step, tests};
 use super::protocol::{ExchangeKind, InvokeBody};
 
@@ -14,7 +14,7 @@ fn isolate(code: &str, warm: bool) -> Isolate {
     let mut unit = tests::unit(code, &["payload", "context", "services"], 64 << 20);
     unit.warm = warm;
     // The tests are about how parts are loaded when they are needed, too.
-    unit.wants_web = false;
+    unit.wants = Wants::default();
     tests::made(unit).expect("there is room")
 }
 
@@ -44,7 +44,7 @@ fn each_script_compiles_and_no_more_are_asked_for_than_there_are() {
         count += 1;
     }
     assert_eq!(program.later(count), Err("There is no such script".into()), "script {count}");
-    assert_eq!(count, 9, "the numbers in `primordials.js` and `globals.js`");
+    assert_eq!(count, 13, "the numbers in `primordials.js` and `globals.js`");
 }
 
 #[test]
@@ -83,6 +83,31 @@ fn headers_requests_and_responses() {
 }
 
 #[test]
+fn what_crypto_computes_is_what_the_standards_print() {
+    check(include_str!("web_tests/crypto.js"));
+}
+
+#[test]
+fn no_patch_shows_the_bytes_of_a_key_that_is_not_extractable() {
+    let mut isolate = isolate(include_str!("web_tests/keys.js"), false);
+    for _ in 0..2 {
+        let expected = r#""[[],[],[\"AES-GCM\",\"AES-CBC\",\"AES-CTR\",\"HKDF\",\"PBKDF2\"]]""#;
+        assert_eq!(call(&mut isolate), expected);
+        assert!(isolate.restore());
+    }
+}
+
+#[test]
+fn streams_that_compress_and_decompress() {
+    check(include_str!("web_tests/compression.js"));
+}
+
+#[test]
+fn exceptions_clones_and_what_is_shown() {
+    check(include_str!("web_tests/platform.js"));
+}
+
+#[test]
 fn what_a_route_is_handed_and_hands_out() {
     check(include_str!("web_tests/route.js"));
 }
@@ -105,7 +130,8 @@ fn the_parts_are_whole_although_everything_was_patched_before_they_were_loaded()
 const NAMES: &str = "'URL URLSearchParams TextDecoder TextEncoder AbortController AbortSignal CustomEvent Event EventTarget \
     ByteLengthQueuingStrategy CountQueuingStrategy ReadableStream ReadableStreamDefaultController ReadableStreamDefaultReader \
     TextDecoderStream TextEncoderStream TransformStream TransformStreamDefaultController WritableStream \
-    WritableStreamDefaultController WritableStreamDefaultWriter Blob File FormData Headers Request Response'.split(' ')";
+    WritableStreamDefaultController WritableStreamDefaultWriter Blob File FormData Headers Request Response CompressionStream DecompressionStream \
+    Crypto CryptoKey SubtleCrypto'.split(' ')";
 
 #[test]
 fn each_name_can_be_deleted_or_replaced_and_is_back_in_the_next_call() {
@@ -135,7 +161,7 @@ fn each_name_can_be_deleted_or_replaced_and_is_back_in_the_next_call() {
     );
     let mut isolate = isolate(&code, false);
     for _ in 0..3 {
-        assert_eq!(call(&mut isolate), "23");
+        assert_eq!(call(&mut isolate), "28");
         assert!(isolate.restore());
     }
 }
@@ -162,6 +188,11 @@ fn what_the_web_costs() {
         ("streams", "new TransformStream(); return 1"),
         ("forms", "new FormData(); return 1"),
         ("fetch", "new Headers(); return 1"),
+        ("crypto", "crypto.randomUUID(); return 1"),
+        ("compression", "new CompressionStream('gzip'); return 1"),
+        ("console.log", "console.log('text'); return 1"),
+        ("console.count", "console.count(); return 1"),
+        ("performance", "performance.mark('a'); return 1"),
         ("Response.json", "Response.json({ a: 1 }); return 1"),
         (
             "all",

@@ -1,9 +1,11 @@
 //! What every service needs: built once in `app`, shared by all operations.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 
+use super::changes::{Changes, Kind};
+use super::hosts::Hosts;
 use super::runner::{Runner, Snapshot};
 use crate::auth::password::Passwords;
 use crate::auth::seal::Sealer;
@@ -13,10 +15,18 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::postgrest::Catalog;
 use crate::db::{Collection, Db, Schema};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::hooks::dispatcher::Dispatcher;
 use crate::hooks::outbox::Caller;
 use crate::outbound::Outbound;
+
+/// What the raw client can name, if somebody has read it.
+#[derive(Default)]
+struct RawCatalog {
+    /// Counts changes of the schema: what was read before one must not be kept after it.
+    generation: u64,
+    catalog: Option<Arc<Catalog>>,
+}
 
 /// The parts that all services share.
 pub struct Core {
@@ -38,24 +48,37 @@ pub struct Core {
     pub sealer: Sealer,
     /// What is owed to action hooks.
     pub dispatcher: Arc<Dispatcher>,
+    /// What changed here and on other hosts.
+    pub changes: Changes,
     /// Swapped whole after a change of the schema; an operation keeps the one that it began with.
     schema: ArcSwap<Schema>,
-    /// What the raw client can name. Emptied with each change of the schema; read again by who needs it next.
-    raw_catalog: ArcSwapOption<Catalog>,
+    /// One reading of the schema at a time, so that an older one never replaces a newer: held across awaits, a tokio mutex.
+    reading: tokio::sync::Mutex<()>,
+    /// What the raw client can name. Emptied with each change of the schema; read again by who needs it next. Short sections only.
+    raw_catalog: Mutex<RawCatalog>,
     /// Set once by `app`, after everything that needs a `Core` exists.
     runner: OnceLock<Arc<dyn Runner>>,
 }
 
 impl Core {
     /// Joins the parts and reads the schema.
-    pub async fn new(db: Db, clock: Clock, config: Arc<Config>, signer: Signer, sealer: Sealer) -> Result<Arc<Self>> {
+    ///
+    /// `host` is what people call this host.
+    pub async fn new(db: Db, clock: Clock, config: Arc<Config>, signer: Signer, sealer: Sealer, host: String) -> Result<Arc<Self>> {
+        let changes = Changes::new(db.clone(), Hosts::new(db.clone(), clock.clone(), host), config.database_listen);
+        for kind in [Kind::Access, Kind::Schema] {
+            // Before it is read, and with nothing in memory yet that could be older.
+            changes.took(kind, changes.version(kind).await?);
+        }
         let schema = db.read(|conn| Box::pin(crate::db::schema::load(conn))).await?;
         Ok(Arc::new(Self {
             directory: Directory::new(db.clone()),
             passwords: Passwords::new()?,
             dispatcher: Dispatcher::new(db.clone(), clock.clone(), config.deliveries_keep_dead),
             schema: ArcSwap::from_pointee(schema),
-            raw_catalog: ArcSwapOption::empty(),
+            reading: tokio::sync::Mutex::default(),
+            raw_catalog: Mutex::default(),
+            changes,
             runner: OnceLock::new(),
             outbound: Outbound::new(config.outbound.clone())?,
             db,
@@ -72,9 +95,13 @@ impl Core {
         debug_assert!(first, "the runner is set once, by app");
     }
 
+    pub(super) fn runner(&self) -> &Arc<dyn Runner> {
+        self.runner.get().expect("app sets the runner before it lets anything in")
+    }
+
     /// The extensions as they are now.
     pub fn snapshot(&self) -> Arc<dyn Snapshot> {
-        self.runner.get().expect("app sets the runner before it lets anything in").snapshot()
+        self.runner().snapshot()
     }
 
     /// The schema as it is now.
@@ -82,26 +109,38 @@ impl Core {
         self.schema.load_full()
     }
 
-    /// Reads the schema again, for the very next request.
+    /// Reads the schema again, for the very next request here. [`Core::settle`] sees to the other hosts.
     pub async fn reload_schema(&self) -> Result<()> {
+        let _one = self.reading.lock().await;
+        let version = self.changes.version(Kind::Schema).await?;
         let schema = self.db.read(|conn| Box::pin(crate::db::schema::load(conn))).await?;
         self.schema.store(Arc::new(schema));
-        self.raw_catalog.store(None);
+        {
+            let mut raw = self.raw_catalog.lock().unwrap_or_else(PoisonError::into_inner);
+            *raw = RawCatalog { generation: raw.generation + 1, catalog: None };
+        }
+        self.changes.took(Kind::Schema, version);
         Ok(())
     }
 
-    /// What the raw client can name, if somebody has read it since the last change of the schema.
-    pub fn raw_catalog(&self) -> &ArcSwapOption<Catalog> {
-        &self.raw_catalog
+    /// What the raw client can name, if somebody has read it since the last change of the schema; and the number of that change, which
+    /// [`Core::keep_raw_catalog`] asks for.
+    pub fn raw_catalog(&self) -> (Option<Arc<Catalog>>, u64) {
+        let raw = self.raw_catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        (raw.catalog.clone(), raw.generation)
+    }
+
+    /// Keeps what was read after that change of the schema, unless there was another meanwhile.
+    pub fn keep_raw_catalog(&self, catalog: &Arc<Catalog>, generation: u64) {
+        let mut raw = self.raw_catalog.lock().unwrap_or_else(PoisonError::into_inner);
+        if raw.generation == generation {
+            raw.catalog = Some(Arc::clone(catalog));
+        }
     }
 
     /// The collection, or 404 with the nearest name that exists.
     pub fn collection(&self, name: &str) -> Result<Arc<Collection>> {
-        let schema = self.schema.load();
-        schema.collection(name).cloned().ok_or_else(|| {
-            let near = super::query::nearest(name, schema.names());
-            Error::new(ErrorCode::CollectionNotFound, format!("There is no collection `{}`{near}", super::query::clip(name)))
-        })
+        super::schema_change::known(&self.schema.load(), name).cloned()
     }
 }
 

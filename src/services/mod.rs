@@ -5,24 +5,31 @@
 
 pub mod access;
 pub mod aggregate;
+pub mod capability;
+pub mod changes;
 pub mod collections;
 pub mod core;
 pub mod cron;
 pub mod ctx;
 pub mod deliveries;
 pub mod fields;
+pub mod hosts;
 pub mod items;
 pub mod jobs;
 pub mod mail;
 pub mod members;
+pub mod module_access;
 pub mod operation;
 mod owed;
 pub mod precondition;
 pub mod query;
 pub mod rawdb;
+pub mod relations;
 pub mod runner;
+mod schema_change;
 pub mod sessions;
 pub mod setup;
+pub mod snapshot;
 
 pub use core::Core;
 pub use ctx::Ctx;

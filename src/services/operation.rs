@@ -3,12 +3,14 @@
 //! The transaction opens at the first write that a filter hook makes, or at a lock; an operation whose hooks don't write hands its
 //! statements to the database as one job instead and never holds the writer across JavaScript.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::changes::{self, Kind, Lagging};
 use super::runner::Snapshot;
 use super::{Core, Ctx, Item};
 use crate::auth::Accountability;
@@ -53,6 +55,8 @@ pub struct Operation {
     pub schema: Arc<Schema>,
     /// Whether anything of it stays.
     pub intent: Intent,
+    /// The hosts that don't know yet of what it changed.
+    pub lagging: Lagging,
     /// Held for the length of one statement or job, across its await: a tokio mutex.
     tx: tokio::sync::Mutex<TxState>,
     /// Mirrors the deadline of an open transaction, for those who can't wait for `tx`. Short sections only.
@@ -95,19 +99,19 @@ pub(super) struct After {
     /// Deliveries that were written without a lease.
     pub unleased: bool,
     pub best_effort: Vec<(Arc<Hook>, Ctx, Item)>,
-    /// Users, roles, policies or permissions changed.
-    pub access_changed: bool,
-    pub schema_changed: bool,
+    /// What changed that hosts keep in memory.
+    pub changed: BTreeSet<Kind>,
 }
 
 impl Operation {
-    fn new(core: &Core, request_id: Arc<str>, intent: Intent, deadline: Instant) -> Arc<Self> {
+    fn new(core: &Core, start: &Start, deadline: Instant) -> Arc<Self> {
         Arc::new(Self {
-            request_id,
+            request_id: Arc::clone(&start.request_id),
             deadline,
             snapshot: core.snapshot(),
             schema: core.schema(),
-            intent,
+            intent: start.intent,
+            lagging: start.lagging.clone(),
             tx: tokio::sync::Mutex::default(),
             tx_deadline: Mutex::new(None),
             after: Mutex::default(),
@@ -250,10 +254,25 @@ impl Operation {
 
     /// Commits what is open, if anything is.
     async fn commit(&self) -> Result<()> {
-        match self.end().await {
-            Some(tx) => tx.commit().await,
-            None => Ok(()),
+        let Some(tx) = self.end().await else { return Ok(()) };
+        let changed = self.after().changed.clone();
+        if !changed.is_empty() {
+            // Last, and in one order, so that nobody waits for it longer than a commit takes.
+            let noted = tx.run(move |conn| {
+                let changed = changed.clone();
+                Box::pin(async move {
+                    for kind in changed {
+                        changes::note(conn, kind).await?;
+                    }
+                    Ok(())
+                })
+            });
+            if let Err(error) = noted.await {
+                tx.rollback().await;
+                return Err(error);
+            }
         }
+        tx.commit().await
     }
 
     /// Undoes what is open, if anything is.
@@ -306,12 +325,23 @@ pub struct Start {
     pub delivery: Option<uuid::Uuid>,
     /// An earlier end than `REQUEST_TIMEOUT_MS` from now.
     pub deadline: Option<Instant>,
+    /// Where to name the hosts that don't know yet of what it changes.
+    pub lagging: Lagging,
 }
 
 impl Start {
     /// An operation that a caller from outside asked for.
     pub fn new(who: Arc<Accountability>, request_id: Arc<str>) -> Self {
-        Self { who, request_id, intent: Intent::Keep, depth: 0, chain: Arc::from([]), delivery: None, deadline: None }
+        Self {
+            who,
+            request_id,
+            intent: Intent::Keep,
+            depth: 0,
+            chain: Arc::from([]),
+            delivery: None,
+            deadline: None,
+            lagging: Lagging::default(),
+        }
     }
 
     /// An operation of the host itself.
@@ -361,7 +391,7 @@ impl Core {
 
     /// Begins an operation that the caller closes. Most callers want [`Core::operate`].
     pub fn open(self: &Arc<Self>, start: &Start) -> Ctx {
-        let operation = Operation::new(self, Arc::clone(&start.request_id), start.intent, self.deadline(start));
+        let operation = Operation::new(self, start, self.deadline(start));
         Ctx::root(Arc::clone(self), operation, start)
     }
 
@@ -377,7 +407,7 @@ impl Core {
             self.after_commit(operation).await;
         } else {
             operation.rollback().await;
-            if operation.after().access_changed {
+            if operation.after().changed.contains(&Kind::Access) {
                 self.directory.invalidate();
             }
         }
@@ -386,13 +416,8 @@ impl Core {
 
     async fn after_commit(self: &Arc<Self>, operation: &Operation) {
         let after = std::mem::take(&mut *operation.after());
-        if after.access_changed {
+        if after.changed.contains(&Kind::Access) {
             self.directory.invalidate();
-        }
-        if after.schema_changed
-            && let Err(error) = self.reload_schema().await
-        {
-            tracing::error!(%error, "the schema could not be read again");
         }
         if !after.deliveries.is_empty() {
             self.dispatcher.publish(after.deliveries);
@@ -402,6 +427,12 @@ impl Core {
         }
         for (hook, ctx, meta) in after.best_effort {
             Arc::clone(&operation.snapshot).best_effort(hook, ctx, meta);
+        }
+        // Extensions are settled by the service that changes them, which holds what it takes to take them over.
+        for kind in after.changed.into_iter().filter(|kind| *kind != Kind::Extensions) {
+            if let Err(error) = self.settle(kind, &operation.lagging).await {
+                tracing::warn!(%error, kind = kind.name(), "a change could not be taken over; it is tried again");
+            }
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::hooks::{Hook, ItemsEvent, Registry};
 pub trait Runner: Send + Sync {
     /// What an operation that begins now uses until its end.
     fn snapshot(&self) -> Arc<dyn Snapshot>;
+
+    /// Reads the extensions again, unless they are as new as `version` says already: another host changed some.
+    fn reload(&self, version: i64) -> BoxFuture<'_, Result<()>>;
 }
 
 /// The extensions as they were at one moment.

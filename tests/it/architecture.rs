@@ -30,10 +30,13 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chrono_tz", &["src/services/cron/"]),
     ("lettre", &["src/services/mail/"]),
     ("aes_gcm", &["src/auth/seal.rs"]),
+    ("multer", &["src/http/"]),
+    ("serde_saphyr", &["src/http/schema.rs"]),
     ("hyper", &["src/outbound/"]),
     ("tokio_rustls", &["src/outbound/"]),
     ("hickory_resolver", &["src/outbound/"]),
     ("async_compression", &["src/outbound/"]),
+    ("rmcp", &["src/mcp/"]),
     ("axum", &["src/http/", "src/mcp/", "src/app.rs"]),
 ];
 

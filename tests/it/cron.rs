@@ -11,13 +11,13 @@ use crate::support::app::{ADMIN_TOKEN, free_port};
 use crate::support::*;
 
 /// The file that tells the servers of a test what time it is; it lies in their working directory.
-const CLOCK: (&str, &str) = ("TRELLIS_TEST_CLOCK", "clock");
+pub const CLOCK: (&str, &str) = ("TRELLIS_TEST_CLOCK", "clock");
 
 /// How long a job that is due may take to begin and end on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
 /// Stops the clock at a moment.
-fn set_clock(dir: &Path, at: &str) {
+pub fn set_clock(dir: &Path, at: &str) {
     let millis = chrono::DateTime::parse_from_rfc3339(at).unwrap().timestamp_millis();
     fs::write(dir.join("clock.new"), format!("={millis}")).unwrap();
     fs::rename(dir.join("clock.new"), dir.join("clock")).unwrap();
@@ -31,7 +31,7 @@ fn sql_time(app: &TestApp, at: &str) -> String {
 }
 
 /// Stops the clock at a moment and waits until everything that is due then has run to its end.
-async fn settle(app: &TestApp, at: &str) {
+pub async fn settle(app: &TestApp, at: &str) {
     set_clock(app.dir(), at);
     let owed = format!(
         "SELECT count(*) FROM daas_cron_jobs WHERE status = 'active' AND (next_run_at IS NULL OR next_run_at <= '{}' OR running)",
@@ -56,13 +56,13 @@ async fn ticking(admin: &Client, name: &str, schedule: &str, zone: &str) -> Stri
     job(admin, json!({ "name": name, "schedule": schedule, "timezone": zone, "code": code })).await
 }
 
-async fn ticks_of(admin: &Client, name: &str) -> Vec<String> {
+pub async fn ticks_of(admin: &Client, name: &str) -> Vec<String> {
     let parameters = [("limit", "-1"), ("sort", "id"), ("filter", &json!({ "job": { "_eq": name } }).to_string())];
     let rows = admin.query("/api/items/ticks", &parameters).await.expect(200).data();
     rows.as_array().unwrap().iter().map(|row| row["at"].as_str().unwrap().replace(".000", "")).collect()
 }
 
-async fn history(admin: &Client, job: &str) -> Vec<Value> {
+pub async fn history(admin: &Client, job: &str) -> Vec<Value> {
     let rows = admin.get(&format!("/api/cron/{job}/history?limit=-1")).await.expect(200).data();
     rows.as_array().unwrap().clone()
 }

@@ -19,6 +19,10 @@ both!(every_snippet_of_the_authors_guide_works_as_printed, async |app| {
     snippets::run(app, "docs/EXTENSIONS.md", &document("docs/EXTENSIONS.md")).await;
 });
 
+both!(every_snippet_of_the_guide_for_agents_works_as_printed, env: [("MCP_ACTIVATION", "approve")], async |app| {
+    snippets::run(app, "docs/MCP.md", &document("docs/MCP.md")).await;
+});
+
 both!(every_example_does_what_its_readme_shows, async |app| {
     let mut examples: Vec<PathBuf> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("extensions"))
         .unwrap()

@@ -9,7 +9,9 @@ mod support;
 mod actions;
 mod architecture;
 mod auth;
+mod authors;
 mod capabilities;
+mod changes;
 mod collections;
 mod crashes;
 #[cfg(feature = "test-hooks")]
@@ -25,6 +27,7 @@ mod fetch;
 mod filters;
 mod folders;
 mod hostile;
+mod introspection;
 mod items;
 #[cfg(feature = "test-hooks")]
 mod jail;
@@ -32,6 +35,7 @@ mod kept;
 #[cfg(feature = "test-hooks")]
 mod mail;
 mod manage;
+mod mcp;
 mod operation;
 mod permissions;
 mod pristine;
@@ -39,12 +43,17 @@ mod queries;
 mod raw_client;
 mod read_events;
 mod regressions;
+mod relations;
 mod routes;
 mod runs;
 mod sandbox;
+#[cfg(feature = "test-hooks")]
+mod schedules;
+mod schema;
 mod sdk;
 mod secrets;
 mod services;
 mod streaming;
 mod transactions;
 mod types;
+mod web;

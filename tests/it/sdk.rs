@@ -38,7 +38,7 @@ export function register(sdk) {
     Object.assign(seen, {
       RouteContext: own(context), Services: own(services), Accountability: own(context.accountability), ExtensionInfo: own(context.extension),
       ItemsService: own(await services.items('articles')), SystemItemsService: own(createItemsService('articles')),
-      CollectionsService: own(await services.collections()), FieldsService: own(await services.fields()), LogService: own(services.log),
+      CollectionsService: own(await services.collections()), FieldsService: own(await services.fields()), RelationsService: own(await services.relations()), LogService: own(services.log),
       MailService: own(await services.mail()), CronService: own(services.cron),
       SupabaseClient: own(services.supabase), SupabaseTable: own(services.supabase.from('articles')), SupabaseFilter: own(services.supabase.from('articles').select()),
       SupabaseResult: own(await services.supabase.from('articles').select()), SupabaseError: own((await services.supabase.from('nothing').select()).error),
@@ -90,9 +90,29 @@ for (const name of Object.getOwnPropertyNames(globalThis)) {
       statics.push(...Object.getOwnPropertyNames(at).filter((own) => !['length', 'name', 'prototype'].includes(own)));
     }
     seen[name] = { static: statics, instance: inherited(value.prototype) };
-  } else seen[name] = { static: typeof value === 'object' && name !== 'self' ? Object.keys(value) : [] };
+  } else seen[name] = { static: typeof value === 'object' && name !== 'self' ? [...Object.keys(value), ...inherited(Object.getPrototypeOf(value))] : [] };
 }
 return seen;";
+
+/// The globals of a live isolate as the table of docs/WEB.md: one row each, by name.
+fn globals_table(seen: &Value) -> String {
+    let row = |(name, value): (&String, &Value)| {
+        let list = |side: &str| {
+            let constant = |member: &String| member.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            let mut members: Vec<String> = value.get(side).map(names).unwrap_or_default().into_iter().collect();
+            // The codes of old exceptions and the phases of events are many and say nothing.
+            members.retain(|member| !constant(member));
+            members.iter().map(|member| format!("`{member}`")).collect::<Vec<_>>().join(" ")
+        };
+        match value.get("instance") {
+            Some(_) => format!("| `{name}` | {} | {} |\n", list("instance"), list("static")),
+            None => format!("| `{name}` | | {} |\n", list("static")),
+        }
+    };
+    let rows: std::collections::BTreeMap<&String, &Value> = seen.as_object().unwrap().iter().collect();
+    let rows: String = rows.into_iter().map(row).collect();
+    format!("| global | what its objects have | what it has itself |\n| --- | --- | --- |\n{rows}")
+}
 
 both!(every_global_of_the_sandbox_has_its_type_and_every_type_its_global, async |app| {
     let language = [
@@ -170,6 +190,9 @@ both!(every_global_of_the_sandbox_has_its_type_and_every_type_its_global, async 
     let code = GLOBALS.replace("LANGUAGE", &serde_json::to_string(&language[..]).unwrap());
     extension(app, json!({ "event": "GET /globals", "type": "route", "code": code })).await;
     let seen = app.get("/api/ext/globals").await.expect(200).json();
+    let table = globals_table(&seen);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/WEB.md");
+    assert!(std::fs::read_to_string(path).unwrap().contains(&table), "docs/WEB.md should have:\n{table}");
     let told = members();
     let (seen, told) = (seen.as_object().unwrap(), told["globals"].as_object().unwrap());
     let keys = |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<BTreeSet<_>>();

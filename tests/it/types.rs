@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-const TYPES: [(&str, &str); 11] = [
+const TYPES: [(&str, &str); 15] = [
     ("string", "string"),
     ("text", "text"),
     ("integer", "integer"),
@@ -15,7 +15,11 @@ const TYPES: [(&str, &str); 11] = [
     ("uuid", "uuid"),
     ("date_time", "dateTime"),
     ("timestamp", "timestamp"),
+    ("date", "date"),
+    ("time", "time"),
     ("json", "json"),
+    ("csv", "csv"),
+    ("binary", "binary"),
 ];
 
 /// Field, what is sent, what every answer shows from then on.
@@ -71,6 +75,19 @@ fn accepted() -> Vec<(&'static str, Value, Value)> {
         ("timestamp", json!("2026-07-02T03:04:05.5+05:30"), json!("2026-07-01T21:34:05.500Z")),
         ("timestamp", json!("1969-12-31T23:59:59.999Z"), json!("1969-12-31T23:59:59.999Z")),
         same("json", json!({ "b": 1, "a": [1, 2.5, "x", null, true, {}], "": { "__proto__": 1, "constructor": 2 } })),
+        same("date", json!("2026-01-31")),
+        ("date", json!("2026-01-31T23:30:00-02:00"), json!("2026-02-01")),
+        same("date", json!("0001-01-01")),
+        same("date", json!("9999-12-31")),
+        same("time", json!("23:59:59")),
+        same("time", json!("00:00:00.007")),
+        ("time", json!("12:30"), json!("12:30:00")),
+        ("time", json!("12:30:01.5009"), json!("12:30:01.500")),
+        same("csv", json!([])),
+        same("csv", json!(["a", "", "Grüße 🦀", "__proto__", "'; DROP TABLE every; --"])),
+        ("csv", json!("a,b"), json!(["a", "b"])),
+        same("binary", json!("AAECgP8=")),
+        same("binary", json!("")),
         same("json", json!([])),
         same("json", json!("text")),
         same("json", json!(12345678901234567_i64)),
@@ -119,6 +136,20 @@ fn refused() -> Vec<(&'static str, Value)> {
         ("timestamp", json!("2026-01-01T25:00:00Z")),
         ("timestamp", json!("0000-01-01T00:00:00Z")),
         ("timestamp", json!({})),
+        ("date", json!("2026-02-30")),
+        ("date", json!("31.1.2026")),
+        ("date", json!(20260131)),
+        ("time", json!("24:00:00")),
+        ("time", json!("12")),
+        ("time", json!("12:30:61")),
+        ("time", json!("2026-01-31")),
+        ("csv", json!(["a,b"])),
+        ("csv", json!([1])),
+        ("csv", json!([""])),
+        ("csv", json!({})),
+        ("csv", json!(["a\u{0}"])),
+        ("binary", json!("not base64")),
+        ("binary", json!([1, 2])),
         ("json", json!({ "a": "b\u{0}" })),
         ("json", json!({ "a\u{0}": 1 })),
     ]
@@ -170,6 +201,45 @@ both!(null_is_null_in_every_type, async |app| {
     let nulls: Value = TYPES.iter().map(|(name, _)| ((*name).to_owned(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
     let made = create(app, "every", nulls).await;
     assert!(TYPES.iter().all(|(name, _)| made[name].is_null()), "{made}");
+});
+
+both!(the_newer_types_are_found_sorted_and_converted, async |app| {
+    collection(app, "every", &TYPES).await;
+    create(app, "every", json!({ "date": "2026-03-01", "time": "09:00:00", "csv": ["red", "green"], "binary": "AAE=" })).await;
+    create(app, "every", json!({ "date": "2025-12-31", "time": "18:30:00.250", "csv": [] })).await;
+    let found = async |filter: &str| {
+        let rows = app.query("/api/items/every", &[("filter", filter), ("fields", "id"), ("sort", "-date")]).await.expect(200).data();
+        rows.as_array().unwrap().iter().map(|row| row["id"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(r#"{"date":{"_gt":"2025-01-01"}}"#).await, [1, 2]);
+    assert_eq!(found(r#"{"date":{"_in":["2025-12-31","2020-01-01"]}}"#).await, [2]);
+    assert_eq!(found(r#"{"time":{"_between":["18:00","19:00"]}}"#).await, [2]);
+    assert_eq!(found(r#"{"time":{"_in":["09:00"]}}"#).await, [1]);
+    assert_eq!(found(r#"{"csv":{"_contains":"green"}}"#).await, [1]);
+    assert_eq!(found(r#"{"csv":{"_empty":true}}"#).await, [2]);
+    assert_eq!(found(r#"{"binary":{"_eq":"AAE="}}"#).await, [1]);
+    assert_eq!(found(r#"{"binary":{"_null":true}}"#).await, [2]);
+    app.query("/api/items/every", &[("filter", r#"{"binary":{"_gt":"AAE="}}"#)]).await.expect_error(400, "INVALID_QUERY");
+    app.patch("/api/fields/every/csv", json!({ "type": "text" })).await.expect(200);
+    assert_eq!(column(app, "every", "csv").await, [json!("red,green"), json!("")]);
+    app.patch("/api/fields/every/csv", json!({ "type": "csv" })).await.expect(200);
+    assert_eq!(column(app, "every", "csv").await, [json!(["red", "green"]), json!([])]);
+    app.patch("/api/fields/every/date", json!({ "type": "timestamp" })).await.expect(200);
+    assert_eq!(column(app, "every", "date").await, [json!("2026-03-01T00:00:00.000Z"), json!("2025-12-31T00:00:00.000Z")]);
+    app.patch("/api/fields/every/time", json!({ "schema": { "default_value": "07:00" } })).await.expect(200);
+    assert_eq!(create(app, "every", json!({})).await["time"], "07:00:00");
+    for (name, spec) in [("a", "text special=cast-json"), ("b", "integer special=date-created"), ("c", "string special=cast-csv")] {
+        app.post("/api/fields/every", field(name, spec)).await.expect_error(400, "INVALID_PAYLOAD");
+    }
+});
+
+both!(a_hash_is_kept_and_never_shown, async |app| {
+    collection(app, "locks", &[("secret", "hash"), ("name", "string")]).await;
+    let made = create(app, "locks", json!({ "secret": "open sesame", "name": "door" })).await;
+    assert_eq!(made["secret"], "**********");
+    let stored = app.text("SELECT secret FROM locks").await;
+    assert!(stored.starts_with("$argon2id$") && !stored.contains("sesame"), "{stored}");
+    app.query("/api/items/locks", &[("filter", r#"{"secret":{"_starts_with":"$argon"}}"#)]).await.expect_error(403, "FORBIDDEN");
 });
 
 both!(float_and_json_keep_whole_numbers_alike, async |app| {

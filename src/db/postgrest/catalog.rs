@@ -73,6 +73,10 @@ impl Kind {
             Self::Field(FieldType::Uuid) => "uuid",
             Self::Field(FieldType::DateTime) => "timestamp",
             Self::Field(FieldType::Timestamp) => "timestamptz",
+            Self::Field(FieldType::Date) => "date",
+            Self::Field(FieldType::Time) => "time",
+            Self::Field(FieldType::Csv | FieldType::Hash) => "text",
+            Self::Field(FieldType::Binary) => "bytea",
             Self::Field(FieldType::Json) => "json",
         }
     }
@@ -134,7 +138,7 @@ impl Catalog {
 
     /// Notes a column as the database describes it, and as a collection does.
     pub(super) fn add_column(&mut self, schema: &Schema, table: &str, is_view: bool, column: Column) {
-        let field = schema.collection(table).and_then(|c| c.field(&column.name));
+        let field = schema.collection(table).filter(|c| c.described).and_then(|c| c.field(&column.name));
         let column = match field {
             Some(field) => Column { kind: Kind::Field(field.ty), max_length: field.length_limit(), ..column },
             None => column,

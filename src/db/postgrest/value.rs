@@ -50,6 +50,9 @@ pub(super) fn output(dialect: Dialect, expr: Expr) -> Text {
         }
         Kind::Field(FieldType::Decimal { .. }) => wrap("(", ")::text"),
         Kind::Field(FieldType::Timestamp) => wrap("to_char((", ") AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"),
+        Kind::Field(FieldType::Time) => wrap("replace(to_char(", ", 'HH24:MI:SS.MS'), '.000', '')"),
+        Kind::Field(FieldType::Csv) => wrap("to_json(string_to_array(", ", ','))"),
+        Kind::Field(FieldType::Binary) => wrap("replace(encode(", ", 'base64'), E'\\n', '')"),
         Kind::Field(FieldType::DateTime) => wrap("replace(to_char(", ", 'YYYY-MM-DD\"T\"HH24:MI:SS.MS'), '.000', '')"),
         _ => text,
     }

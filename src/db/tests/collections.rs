@@ -52,6 +52,7 @@ async fn system_collections_are_as_the_migrations_made_them() {
             system::extension_versions_table(),
             system::event_samples_table(),
             system::hosts_table(),
+            system::changes_table(),
             system::settings_table(),
             system::mail_sent_table(),
         ]);
@@ -166,6 +167,7 @@ async fn names_and_types_that_cannot_be_are_refused() {
                 meta: Map::new(),
                 primary: 0,
                 fields,
+                aliases: Vec::new(),
                 created_at: Clock::system().now(),
             };
             let made = ddl_job(&db, move |conn| {

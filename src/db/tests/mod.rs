@@ -83,6 +83,7 @@ pub(super) async fn make(db: &Db, name: &str, mut fields: Vec<Field>) -> Arc<Col
         meta: row(serde_json::json!({"icon": "box"})),
         primary: 0,
         fields,
+        aliases: Vec::new(),
         created_at: Clock::system().now(),
     };
     change(db, move |conn| {

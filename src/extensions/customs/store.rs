@@ -109,13 +109,16 @@ impl Extensions {
         self.check_custom(&definition, None).await?;
         item.insert("dependencies".to_owned(), json!(definition.custom.needs));
         item.insert("version".to_owned(), json!(1));
-        let _one = self.change.lock().await;
+        let lagging = start.lagging.clone();
+        let one = self.change.lock().await;
         let create = |ctx| {
             let item = item.clone();
             async move { ItemsService::by_own_door(&ctx, TABLE).create(vec![item]).await }
         };
         let rows = self.shared.core.operate(start, create).await?;
         self.swap().await?;
+        drop(one);
+        self.settle(&lagging).await;
         rows.into_iter().next().ok_or_else(|| Error::internal("a new custom service has no row"))
     }
 
@@ -138,7 +141,8 @@ impl Extensions {
         changes.insert("dependencies".to_owned(), json!(definition.custom.needs));
         let version = old.get("version").and_then(Value::as_i64).unwrap_or(0);
         changes.insert("version".to_owned(), json!(version.saturating_add(1).min(i64::from(i32::MAX))));
-        let _one = self.change.lock().await;
+        let lagging = start.lagging.clone();
+        let one = self.change.lock().await;
         let key = json!(id);
         let update = |ctx| {
             let (key, changes) = (key.clone(), changes.clone());
@@ -146,6 +150,8 @@ impl Extensions {
         };
         let rows = self.shared.core.operate(start, update).await?;
         self.swap().await?;
+        drop(one);
+        self.settle(&lagging).await;
         rows.into_iter().next().ok_or_else(|| Error::internal("a changed custom service has no row"))
     }
 
@@ -154,14 +160,18 @@ impl Extensions {
         admin(&start.who)?;
         let old = self.custom_service(start.clone(), id, &Item::new()).await?;
         self.is_unused(old.get("name").and_then(Value::as_str).unwrap_or_default(), "deleted")?;
-        let _one = self.change.lock().await;
+        let lagging = start.lagging.clone();
+        let one = self.change.lock().await;
         let key = json!(id);
         let delete = |ctx| {
             let key = key.clone();
             async move { ItemsService::by_own_door(&ctx, TABLE).delete(vec![key]).await }
         };
         self.shared.core.operate(start, delete).await?;
-        self.swap().await
+        self.swap().await?;
+        drop(one);
+        self.settle(&lagging).await;
+        Ok(())
     }
 
     /// All of them as they are stored.

@@ -80,5 +80,49 @@ const all = {
     same(new TextDecoder('utf-8', { ignoreBOM: true }).decode(target.subarray(0, written)), text.slice(0, read), 'encodeInto');
     return [structuredClone(bytes), bytes];
   },
+  async keys([which, bytes]) {
+    const ecdsa = (namedCurve) => ({ name: 'ECDSA', namedCurve });
+    const kinds = [
+      ['spki', ecdsa('P-256'), ['verify']], ['pkcs8', ecdsa('P-256'), ['sign']], ['raw', ecdsa('P-256'), ['verify']], ['spki', ecdsa('P-384'), ['verify']],
+      ['pkcs8', ecdsa('P-384'), ['sign']], ['spki', 'Ed25519', ['verify']], ['pkcs8', 'Ed25519', ['sign']], ['pkcs8', 'X25519', ['deriveBits']],
+    ];
+    const [format, algorithm, usages] = kinds[which % kinds.length];
+    const read = async (data) => {
+      let key;
+      try {
+        key = await crypto.subtle.importKey(format, new Uint8Array(data), algorithm, true, usages);
+      } catch (error) {
+        if (!(error instanceof DOMException)) throw error;
+        return null;
+      }
+      return [...new Uint8Array(await crypto.subtle.exportKey(format, key))];
+    };
+    const first = await read(bytes);
+    return [first, first === null ? null : await read(first)];
+  },
+  async inflate([which, bytes, step]) {
+    const format = ['gzip', 'deflate', 'deflate-raw'][which % 3];
+    const read = async (step) => {
+      const stream = new DecompressionStream(format);
+      const writer = stream.writable.getWriter();
+      const written = (async () => {
+        for (let at = 0; at < bytes.length; at += step) await writer.write(new Uint8Array(bytes.slice(at, at + step)));
+        await writer.close();
+      })();
+      written.catch(() => {});
+      writer.closed.catch(() => {});
+      const all = [];
+      try {
+        for await (const chunk of stream.readable) all.push(...chunk.subarray(0, 100));
+        await written;
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+        return null;
+      }
+      return all.length;
+    };
+    const [whole, pieces] = [await read(bytes.length || 1), await read(step)];
+    return [whole === null, pieces === null];
+  },
 };
 return await all[what](given);

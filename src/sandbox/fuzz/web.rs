@@ -21,7 +21,7 @@ const MAX_INPUT: usize = 4_096;
 pub(crate) fn web(data: &[u8]) {
     let mut input = Input(&data[..data.len().min(MAX_INPUT)]);
     let what = input.byte();
-    match what % 6 {
+    match what % 8 {
         0 => url(&mut input),
         1 => {
             let texts = input.texts();
@@ -34,7 +34,21 @@ pub(crate) fn web(data: &[u8]) {
             assert_eq!(again, expected);
         }
         2 => {
-            let label = ["utf-8", "utf-16le", "utf-16be", "latin1"][usize::from(input.byte() % 4)];
+            const LABELS: [&str; 12] = [
+                "utf-8",
+                "utf-16le",
+                "utf-16be",
+                "latin1",
+                "gb18030",
+                "big5",
+                "euc-jp",
+                "shift_jis",
+                "euc-kr",
+                "iso-2022-jp",
+                "koi8-r",
+                "gbk",
+            ];
+            let label = LABELS[usize::from(input.byte()) % LABELS.len()];
             let (step, options) = (usize::from(input.byte()) + 1, input.byte());
             let bytes = input.0.to_vec();
             let [whole, pieces] = script("decode", &json!([label, bytes, step, options & 1 == 1, options & 2 == 2]));
@@ -53,9 +67,18 @@ pub(crate) fn web(data: &[u8]) {
             let [first, second] = script("form", &json!([texts]));
             assert_eq!(first, second);
         }
-        _ => {
+        5 => {
             let [first, second] = script("bytes", &json!([input.0]));
             assert_eq!(first, second);
+        }
+        6 => {
+            let [first, second] = script("keys", &json!([input.byte(), input.0]));
+            assert_eq!(first, second, "what was exported is exported again");
+        }
+        _ => {
+            let (format, step) = (input.byte(), usize::from(input.byte()) + 1);
+            let [whole, pieces] = script("inflate", &json!([format, input.0, step]));
+            assert_eq!(whole, pieces, "in steps of {step}");
         }
     }
 }

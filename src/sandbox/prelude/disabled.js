@@ -37,4 +37,42 @@ delete Error.prepareStackTrace;
 delete Error.stackTraceLimit;
 define(globalThis, 'self', globalThis);
 define(Math, 'random', native.random);
-define(globalThis, 'performance', ObjectFreeze({ __proto__: null, now: native.now }));
+
+// What many programs expect and isn't there. These names stay undefined, because libraries ask whether they are; where a call ends because
+// of one, its error says what to use.
+const instead = {
+  __proto__: null,
+  Buffer: 'use Uint8Array, TextEncoder and TextDecoder; atob and btoa for base64',
+  EventSource: 'read the body of fetch(url) piece by piece',
+  Intl: 'there is one locale and one time zone, UTC: format with a package, or where it is shown',
+  MessageChannel: 'use queueMicrotask or an EventTarget',
+  WebSocket: 'ask with fetch',
+  Worker: 'a call runs on one thread; enqueue() starts work of its own',
+  XMLHttpRequest: 'ask with fetch',
+  __dirname: 'there are no files: import what belongs to the extension',
+  __filename: 'there are no files: import what belongs to the extension',
+  caches: 'keep it in a collection',
+  document: 'there is no page',
+  exports: 'use export: files are ES modules',
+  global: 'use globalThis',
+  importScripts: 'use import',
+  indexedDB: 'keep it in a collection',
+  localStorage: 'keep it in a collection',
+  module: 'use export: files are ES modules',
+  navigator: 'there is no browser',
+  process: 'services.env has the settings',
+  sessionStorage: 'keep it in a collection',
+  setImmediate: 'use setTimeout(callback, 0) or queueMicrotask',
+  clearImmediate: 'use setTimeout and clearTimeout',
+  window: 'use globalThis',
+};
+const NOT_DEFINED = ' is not defined';
+
+/** The message of an error that ends a call, with what to use where a name isn't there. */
+const advised = (name, message) => {
+  if (name !== 'ReferenceError') return message;
+  const at = message.length - NOT_DEFINED.length;
+  if (at <= 0 || StringSlice(message, at) !== NOT_DEFINED) return message;
+  const what = StringSlice(message, 0, at);
+  return what in instead ? message + ': ' + instead[what] : message;
+};

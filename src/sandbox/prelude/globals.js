@@ -1,8 +1,8 @@
 // The web platform: names that are there from the start, and scripts that are loaded when one of their names is first touched. Each part
 // brings the built-ins that it needs out of `kit`, because by then anything may be patched.
 ObjectAssign(kit, {
-  DOMException: globalThis.DOMException, IsPrototypeOf, JSONParse, ObjectDefineProperty, Promise, PromiseThen, ReflectApply, ReflectOwnKeys,
-  Uint8Array, enqueue, report, setTimer,
+  IsPrototypeOf, JSONParse, ObjectDefineProperty, ObjectFreeze, Promise, PromiseThen, ReflectApply, ReflectOwnKeys, enqueue,
+  report, setTimer,
   ArrayPrototype: Array.prototype,
   ArraySort: uncurry(Array.prototype.sort),
   AsyncIteratorPrototype: ObjectGetPrototypeOf(ObjectGetPrototypeOf(async function* () {}.prototype)),
@@ -13,18 +13,18 @@ ObjectAssign(kit, {
   PromiseReject: bind.call(Promise.reject, Promise),
   PromiseResolve: bind.call(Promise.resolve, Promise),
   StringCharCodeAt: uncurry(String.prototype.charCodeAt),
+  StringToLowerCase: uncurry(String.prototype.toLowerCase),
   StringToUpperCase: uncurry(String.prototype.toUpperCase),
   StringToWellFormed: uncurry(String.prototype.toWellFormed),
   SymbolAsyncIterator: Symbol.asyncIterator,
-  SymbolIterator: Symbol.iterator,
   SymbolToStringTag: Symbol.toStringTag,
-  TypedArrayBuffer: getter(TypedArrayPrototype, 'buffer'),
-  TypedArrayByteLength: getter(TypedArrayPrototype, 'byteLength'),
-  TypedArrayByteOffset: getter(TypedArrayPrototype, 'byteOffset'),
   TypedArraySet: uncurry(TypedArrayPrototype.set),
 });
 
-const webScripts = { __proto__: null, common: 2, url: 3, encoding: 4, events: 5, streams: 6, forms: 7, fetch: 8 };
+const webScripts = {
+  __proto__: null, common: 2, url: 3, encoding: 4, events: 5, streams: 6, forms: 7, fetch: 8, compression: 9, crypto: 10,
+  performance: 11,
+};
 const webNames = {
   __proto__: null,
   url: ['URL', 'URLSearchParams'],
@@ -37,6 +37,8 @@ const webNames = {
   ],
   forms: ['Blob', 'File', 'FormData'],
   fetch: ['Headers', 'Request', 'Response'],
+  compression: ['CompressionStream', 'DecompressionStream'],
+  crypto: ['Crypto', 'CryptoKey', 'SubtleCrypto', 'crypto'],
 };
 const webParts = { __proto__: null };
 const webGetters = { __proto__: null };
@@ -69,3 +71,23 @@ for (const part in webNames) {
     webGetters[name] = get;
   }
 }
+
+// What a call has marked, by a script of its own.
+const marking = (name) => ({ [name](...args) { return ReflectApply(need('performance')[name], undefined, args); } })[name];
+let timeOrigin;
+const performanceMembers = { __proto__: null, now: native.now };
+for (const name of ['clearMarks', 'clearMeasures', 'getEntries', 'getEntriesByName', 'getEntriesByType', 'mark', 'measure', 'toJSON']) {
+  performanceMembers[name] = marking(name);
+}
+ObjectDefineProperty(performanceMembers, 'timeOrigin', {
+  __proto__: null, enumerable: true, get: () => timeOrigin ??= kit.DateNow() - native.now(),
+});
+define(globalThis, 'performance', ObjectFreeze(performanceMembers));
+
+/** Where isolates are used again, what a call has counted and marked is no business of the next one's. */
+const forgetCall = () => {
+  timeOrigin = undefined;
+  if (shown !== undefined) shown.state.indent = '';
+  counting?.reset();
+  have('performance')?.reset();
+};

@@ -45,7 +45,7 @@ const openHost = () => {
   return { __proto__: null, host, ask, state };
 };
 
-const ErrorStack = getter(Error.prototype, 'stack');
+const { ErrorStack } = kit;
 
 /** Where a call was made. The error is ours, but its class may have been patched since. */
 const stackOf = ({ error }) => {

@@ -1,19 +1,42 @@
 // Values as text for the console, loaded when something is first shown: like a terminal would, with bounds, without running getters
 // or proxy traps, and never throwing.
-(native, kit) => {
+(native, kit, webParts) => {
 'use strict';
-const { dataProperty, DateGetTime, DateToISOString, JSONStringify, MapForEach, MapSize, ObjectGetOwnPropertyDescriptor, ObjectIs, ObjectKeys,
-  RegExpToString, SetForEach, SetSize, String, StringIndexOf, StringSlice, TypedArrayLength } = kit;
+const { dataProperty, DateGetTime, DateToISOString, DOMExceptionMessage, DOMExceptionName, JSONStringify, MapForEach, MapSize,
+  ObjectGetOwnPropertyDescriptor, ObjectGetPrototypeOf, ObjectIs, ObjectKeys, ObjectPrototype, RegExpToString, SetForEach, SetSize, String,
+  StringIndexOf, StringSlice, TypedArrayByteLength, TypedArrayLength, Uint8Array } = kit;
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 100;
 const MAX_LINE = 16384;
 
-const errorText = (error) => {
-  const name = dataProperty(error, 'name');
-  const message = dataProperty(error, 'message');
+const errorText = (error, kind) => {
+  const name = kind === 'DOMException' ? DOMExceptionName(error) : dataProperty(error, 'name');
+  const message = kind === 'DOMException' ? DOMExceptionMessage(error) : dataProperty(error, 'message');
   const stack = dataProperty(error, 'stack');
   const head = (typeof name === 'string' ? name : 'Error') + ': ' + (typeof message === 'string' ? message : '');
   return typeof stack === 'string' && stack !== '' ? (head + '\n' + native.stack(stack)) : head;
+};
+
+const none = { __proto__: null, pairs: undefined };
+const nothing = { __proto__: null, length: 0 };
+
+/** What an object of the web platform is shown as. */
+const platformOf = (value) => {
+  for (const part in webParts) {
+    const seen = webParts[part].shown?.(value);
+    if (seen !== undefined) return seen;
+  }
+  return undefined;
+};
+
+/** The class of an instance, with a blank behind it; nothing for a plain object. */
+const classNameOf = (value) => {
+  const proto = ObjectGetPrototypeOf(value);
+  if (proto === ObjectPrototype) return '';
+  if (proto === null) return '[Object: null prototype] ';
+  const made = dataProperty(proto, 'constructor');
+  const name = typeof made === 'function' ? dataProperty(made, 'name') : undefined;
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? (StringSlice(name, 0, 100) + ' ') : '';
 };
 
 const inspectValue = (value, depth, quote, budget, seen) => {
@@ -47,9 +70,10 @@ const inspectAny = (value, depth, quote, budget, seen) => {
     return time === time ? DateToISOString(value) : 'Invalid Date';
   }
   if (kind === 'RegExp') return RegExpToString(value);
-  if (kind === 'Error') return errorText(value);
+  if (kind === 'Error' || kind === 'DOMException') return errorText(value, kind);
   if (kind === 'Promise') return 'Promise {}';
-  if (kind === 'ArrayBuffer') return 'ArrayBuffer {}';
+  if (kind === 'ArrayBuffer') return 'ArrayBuffer { byteLength: ' + TypedArrayByteLength(new Uint8Array(value)) + ' }';
+  const special = kind === 'Object' ? platformOf(value) : undefined;
   if (depth >= MAX_DEPTH) return kind === 'Array' ? '[Array]' : ('[' + kind + ']');
   const inner = { __proto__: null, value, outer: seen };
   let parts = '';
@@ -86,16 +110,23 @@ const inspectAny = (value, depth, quote, budget, seen) => {
     const label = kind === 'Array' ? '' : (kind + '(' + length + ') ');
     return label + '[' + (parts === '' ? '' : (' ' + parts)) + (more > 0 ? (', … ' + more + ' more') : '') + (parts === '' ? '' : ' ') + ']';
   }
-  const keys = ObjectKeys(value);
+  const { pairs } = special ?? none;
+  if (pairs !== undefined) {
+    for (let at = 0; at < pairs.length && count < MAX_ITEMS && budget.left > 0; at += 2) {
+      add(JSONStringify(pairs[at]) + ' => ' + inspectValue(pairs[at + 1], depth + 1, true, budget, inner));
+    }
+    more = pairs.length / 2 - count;
+  }
+  const keys = pairs === undefined ? ObjectKeys(special?.value ?? value) : nothing;
   for (let i = 0; i < keys.length && count < MAX_ITEMS && budget.left > 0; i++) {
     const key = keys[i];
-    const property = ObjectGetOwnPropertyDescriptor(value, key);
+    const property = ObjectGetOwnPropertyDescriptor(special?.value ?? value, key);
     if (property === undefined) continue;
     const shown = 'value' in property ? inspectValue(property.value, depth + 1, true, budget, inner) : '[Getter]';
     add((native.isName(key) ? key : JSONStringify(key)) + ': ' + shown);
   }
-  more = keys.length - count;
-  const label = kind === 'Object' ? '' : (kind + ' ');
+  if (pairs === undefined) more = keys.length - count;
+  const label = special !== undefined ? (special.name + ' ') : kind === 'Object' ? classNameOf(value) : (kind + ' ');
   return label + '{' + (parts === '' ? '' : (' ' + parts + (more > 0 ? (', … ' + more + ' more') : '') + ' ')) + '}';
 };
 
@@ -105,6 +136,13 @@ const inspect = (value) => {
   } catch {
     return '[unprintable]';
   }
+};
+
+/** A number for `%d`, `%i` and `%f`, without calling anything of the value's. */
+const numberOf = (value, letter) => {
+  if (typeof value === 'bigint') return value + 'n';
+  const number = typeof value === 'number' ? value : typeof value === 'string' ? +value : NaN;
+  return inspect(letter === 'i' && number === number ? number - (number % 1) : number);
 };
 
 /** `%s %d %i %f %j %o %O %c %%` in a first text, then the rest with spaces between. */
@@ -123,11 +161,8 @@ const format = (values) => {
       if (letter === '%') line += '%';
       else if (next >= values.length || StringIndexOf('sdifjoOc', letter) < 0) line += '%' + letter;
       else if (letter === 'c') next++;
-      else if (letter === 'd' || letter === 'i' || letter === 'f') {
-        const value = values[next++];
-        const number = typeof value === 'number' ? value : typeof value === 'string' ? +value : NaN;
-        line += inspect(letter === 'i' ? (number === number ? number - (number % 1) : number) : number);
-      } else line += inspect(values[next++]);
+      else if (letter === 'd' || letter === 'i' || letter === 'f') line += numberOf(values[next++], letter);
+      else line += inspect(values[next++]);
     }
     line += StringSlice(pattern, from);
     if (next < values.length) line += ' ';
@@ -136,5 +171,29 @@ const format = (values) => {
   return line;
 };
 
-return { __proto__: null, inspect, format };
+// The lines themselves; what else a console can do is a script of its own.
+
+const DEBUG = 0;
+const INFO = 1;
+const WARN = 2;
+const ERROR = 3;
+/** What belongs to one call. */
+const state = { __proto__: null, indent: '' };
+
+const indented = (text) => {
+  if (state.indent === '') return text;
+  let out = '';
+  let from = 0;
+  for (;;) {
+    const at = StringIndexOf(text, '\n', from);
+    if (at < 0) return out + state.indent + StringSlice(text, from);
+    out += state.indent + StringSlice(text, from, at + 1);
+    from = at + 1;
+  }
+};
+const say = (level, text) => native.log(level, indented(text));
+const line = (level) => (values) => say(level, format(values));
+const lines = { __proto__: null, log: line(INFO), info: line(INFO), warn: line(WARN), error: line(ERROR), debug: line(DEBUG) };
+
+return { __proto__: null, inspect, inspectValue, format, say, lines, state };
 }

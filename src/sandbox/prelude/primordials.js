@@ -6,6 +6,8 @@ const uncurry = bind.bind(functionCall);
 const {
   Array, ArrayBuffer, BigInt, Boolean, DataView, Date, Error, EvalError, Map, Number, Object, Promise, RangeError, ReferenceError,
   RegExp, Set, String, Symbol, SyntaxError, TypeError, URIError, Uint8Array, WeakMap, InternalError,
+  BigInt64Array, BigUint64Array, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Uint8ClampedArray, Uint16Array,
+  Uint32Array,
 } = globalThis;
 const { apply: ReflectApply, ownKeys: ReflectOwnKeys } = Reflect;
 const {
@@ -63,18 +65,34 @@ const TypedArrayPrototype = ObjectGetPrototypeOf(Uint8Array.prototype);
 // What the scripts that are loaded later use; they are given it because by then anything may be patched.
 const INSPECT = 0;
 const CLONE = 1;
+const CONSOLE = 12;
 const kit = {
   __proto__: null, ArrayBuffer, DataView, dataProperty, Date, DateGetTime, DateToISOString, define, Error, EvalError, isObject,
   JSONStringify, Map, MapForEach, MapGet, MapHas, MapSet, Object, ObjectGetOwnPropertyDescriptor, ObjectHasOwn, ObjectIs, ObjectKeys, put,
-  RangeError, ReferenceError, RegExp, Set, SetAdd, SetForEach, String, StringIndexOf, StringSlice, SyntaxError, TypeError, URIError,
+  RangeError, ReferenceError, RegExp, Set, SetAdd, SetForEach, String, StringIndexOf, StringSlice, SyntaxError, TypeError, Uint8Array, URIError,
+  BufferIsDetached: getter(ArrayBuffer.prototype, 'detached'),
   BufferSlice: uncurry(ArrayBuffer.prototype.slice),
+  BufferTransfer: uncurry(ArrayBuffer.prototype.transfer),
+  DOMException: globalThis.DOMException,
+  DOMExceptionMessage: getter(globalThis.DOMException.prototype, 'message'),
+  DOMExceptionName: getter(globalThis.DOMException.prototype, 'name'),
+  ErrorStack: getter(Error.prototype, 'stack'),
   MapSize: getter(Map.prototype, 'size'),
+  ObjectGetPrototypeOf,
+  ObjectPrototype: Object.prototype,
   RegExpFlags: getter(RegExp.prototype, 'flags'),
   RegExpSource: getter(RegExp.prototype, 'source'),
   RegExpToString: uncurry(RegExp.prototype.toString),
   SetSize: getter(Set.prototype, 'size'),
+  SymbolIterator: Symbol.iterator,
+  TypedArrayBuffer: getter(TypedArrayPrototype, 'buffer'),
+  TypedArrayByteLength: getter(TypedArrayPrototype, 'byteLength'),
+  TypedArrayByteOffset: getter(TypedArrayPrototype, 'byteOffset'),
   TypedArrayLength: getter(TypedArrayPrototype, 'length'),
-  TypedSlice: uncurry(TypedArrayPrototype.slice),
+  typedArrays: {
+    __proto__: null, BigInt64Array, BigUint64Array, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Uint8Array,
+    Uint8ClampedArray, Uint16Array, Uint32Array,
+  },
   ViewBuffer: getter(DataView.prototype, 'buffer'),
   ViewLength: getter(DataView.prototype, 'byteLength'),
   ViewOffset: getter(DataView.prototype, 'byteOffset'),
@@ -88,8 +106,8 @@ const kit = {
 };
 
 let clone;
-define(globalThis, 'structuredClone', function structuredClone(value) {
+define(globalThis, 'structuredClone', function structuredClone(value, options) {
   if (arguments.length === 0) throw new TypeError('structuredClone takes a value');
-  clone ??= native.script(CLONE)(native, kit);
-  return clone(value);
+  clone ??= native.script(CLONE)(native, kit, webParts);
+  return clone(value, options);
 });

@@ -81,8 +81,15 @@ const load = (evaluated, namespace) => {
   });
 };
 
-/** Loading is over: nothing that it left waiting goes on. `wantsWeb` has every call start with the web platform's classes in place. */
-const loaded = (wantsWeb) => {
+// What a unit mentions, as the compiler has seen it: bits.
+const WANTS_WEB = 1;
+const WANTS_CRYPTO = 2;
+const WANTS_COMPRESSION = 4;
+
+/** Loading is over: nothing that it left waiting goes on. `wants` has every call start with what the unit mentions in place. */
+const loaded = (wants) => {
   timers = { __proto__: null };
-  if (wantsWeb) web();
+  if (wants & WANTS_WEB) web();
+  if (wants & WANTS_CRYPTO) need('crypto');
+  if (wants & WANTS_COMPRESSION) need('compression');
 };

@@ -81,7 +81,7 @@ const fail = (error) => {
   } catch {
     // Fields that can't be told are left out.
   }
-  native.fail(bug, call, typeof name === 'string' ? name : 'Error', typeof message === 'string' ? message : inspect(error),
+  native.fail(bug, call, typeof name === 'string' ? name : 'Error', typeof message === 'string' ? advised(name, message) : inspect(error),
     read(error, 'code'), read(error, 'status'), read(error, 'stack'), fields);
 };
 
@@ -133,6 +133,7 @@ const run = (body, args, data, handler, exchange) => {
   held = false;
   signalTimer = undefined;
   isStreaming = false;
+  forgetCall();
   const context = {};
   const keys = ObjectKeys(data);
   for (let i = 0; i < keys.length; i++) if (!(keys[i] in aside)) put(context, keys[i], deepFreeze(data[keys[i]]));

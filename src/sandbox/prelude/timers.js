@@ -46,6 +46,11 @@ const fire = (id) => {
   }
 };
 
+define(globalThis, 'reportError', function reportError(error) {
+  if (arguments.length === 0) throw new TypeError('reportError takes what was thrown');
+  report('reportError', error);
+});
+
 const enqueue = globalThis.queueMicrotask;
 define(globalThis, 'queueMicrotask', function queueMicrotask(callback) {
   if (typeof callback !== 'function') throw new TypeError('queueMicrotask takes a function');

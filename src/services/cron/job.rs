@@ -31,8 +31,10 @@ pub struct Job {
     pub name: String,
     /// When it runs.
     pub schedule: Schedule,
-    /// The body of an async function.
+    /// The body of an async function; empty where an extension has the handler.
     pub code: String,
+    /// Whether an extension in a folder registered it.
+    pub is_registered: bool,
     /// Whether it runs by the clock.
     pub active: bool,
     /// Limit of a run.
@@ -57,6 +59,7 @@ impl Job {
             Some(_) => text(row, "timezone")?,
         };
         let schedule = Schedule::parse(text(row, "schedule")?, zone).map_err(|(member, why)| wrong(member, &why))?;
+        let is_registered = row.get("extension").is_some_and(|extension| !extension.is_null());
         let code = text(row, "code")?.to_owned();
         if code.chars().count() > MAX_CODE {
             return Err(wrong("code", &format!("must have at most {MAX_CODE} characters")));
@@ -66,6 +69,7 @@ impl Job {
             name,
             schedule,
             code,
+            is_registered,
             active: choice(row, "status", &[("active", true), ("inactive", false)])?,
             timeout: Duration::from_millis(number(row, "timeout_ms", TIMEOUT_MS)?.unsigned_abs()),
             memory_limit: (number(row, "memory_limit_mb", MEMORY_LIMIT_MB)? as usize) << 20,

@@ -3,6 +3,7 @@
 //! Knows no worker: `crate::cron` runs what is found here, and `bridge/cron.rs` lets code ask for runs.
 
 mod job;
+pub mod registered;
 mod schedule;
 pub mod store;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use serde_json::json;
 use uuid::Uuid;
 
-pub use job::{Job, check_members};
+pub use job::{Job, TIMEOUT_MS, check_members};
 pub use schedule::Schedule;
 
 use self::store::{Run, Trigger};

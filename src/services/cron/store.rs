@@ -115,22 +115,23 @@ pub struct Claimed {
 }
 
 /// Whether there is anything to do. Cheap, and needs no writer. `alive` are the runs that the caller is at work on, here and below: the
-/// wall clock may jump while they run.
-pub async fn look(conn: &mut Conn<'_>, now: DateTime<Utc>, alive: &[Uuid]) -> Result<Look> {
+/// wall clock may jump while they run. `able` are the jobs of extensions that it has the handlers of: those of others are none of its business.
+pub async fn look(conn: &mut Conn<'_>, now: DateTime<Utc>, alive: &[Uuid], able: &[String]) -> Result<Look> {
     let table = system::cron_jobs_table();
     let mut look = Look::default();
-    let busy = Filter::Or(vec![due(now), Filter::field("running", Op::Eq(json!(true))), from_a_wrong_clock(now)]);
-    for row in
-        select(conn, &["next_run_at", "running", "running_since", "run_id", "timeout_ms", "last_tick_at", "status"], busy, Lock::None, None)
-            .await?
-    {
-        let is_due = is(&row, "status", "active")
+    let due = Filter::And(vec![due(now), own(able)]);
+    let busy = Filter::Or(vec![due, Filter::field("running", Op::Eq(json!(true))), from_a_wrong_clock(now)]);
+    let names = ["id", "extension", "next_run_at", "running", "running_since", "run_id", "timeout_ms", "last_tick_at", "status"];
+    for row in select(conn, &names, busy, Lock::None, None).await? {
+        let is_own = row.get("extension").is_none_or(Value::is_null) || able.contains(&text(&row, "id"));
+        let is_due = is_own
+            && is(&row, "status", "active")
             && (moment(&row, "next_run_at").is_some_and(|at| at <= now)
                 || moment(&row, "last_tick_at").is_some_and(|at| at > now + WRONG_CLOCK));
         look.anything |= is_due || is_stale(&row, now, alive);
     }
     let first = [Sort { field: "next_run_at".to_owned(), descending: false }].to_vec();
-    let coming = Filter::And(vec![active(), Filter::field("next_run_at", Op::NotNull)]);
+    let coming = Filter::And(vec![active(), Filter::field("next_run_at", Op::NotNull), own(able)]);
     let query = Query { filter: Some(coming), sort: first, limit: Some(1), ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table, &["next_run_at"], &query, Lock::None)?;
     let rows = conn.select(&statement, &sql::types(&table, &["next_run_at"])?).await?;
@@ -139,7 +140,7 @@ pub async fn look(conn: &mut Conn<'_>, now: DateTime<Utc>, alive: &[Uuid]) -> Re
 }
 
 /// Takes up to `limit` ticks that are due, leaves out those of jobs that still run, and frees what a dead host left locked.
-pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: usize, host: &str, alive: &[Uuid]) -> Result<Claimed> {
+pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: usize, host: &str, alive: &[Uuid], able: &[String]) -> Result<Claimed> {
     let mut claimed = Claimed::default();
     for row in all(conn, Filter::field("running", Op::Eq(json!(true))), Lock::Skip).await? {
         if is_stale(&row, now, alive) {
@@ -151,7 +152,7 @@ pub async fn claim(conn: &mut Conn<'_>, now: DateTime<Utc>, limit: usize, host: 
         let next = Job::from_row(&row).ok().and_then(|job| job.schedule.next(now));
         set(conn, &row, [("last_tick_at", Value::Null), ("next_run_at", json!(next.map(timestamp)))]).await?;
     }
-    for row in first(conn, due(now), limit).await? {
+    for row in first(conn, Filter::And(vec![due(now), own(able)]), limit).await? {
         let job = match Job::from_row(&row) {
             Ok(job) => job,
             Err(error) => {
@@ -333,7 +334,7 @@ async fn first(conn: &mut Conn<'_>, filter: Filter, limit: usize) -> Result<Vec<
     select(conn, &names, filter, Lock::Skip, Some(limit as u64)).await
 }
 
-async fn all(conn: &mut Conn<'_>, filter: Filter, lock: Lock) -> Result<Vec<Item>> {
+pub(super) async fn all(conn: &mut Conn<'_>, filter: Filter, lock: Lock) -> Result<Vec<Item>> {
     let table = system::cron_jobs_table();
     let names: Vec<&str> = table.fields.iter().map(|field| field.name.as_str()).collect();
     select(conn, &names, filter, lock, None).await
@@ -359,6 +360,12 @@ fn is_stale(row: &Item, now: DateTime<Utc>, alive: &[Uuid]) -> bool {
 
 fn active() -> Filter {
     Filter::field("status", Op::Eq(json!("active")))
+}
+
+/// Jobs that people made, and those that the caller has the handlers of.
+fn own(able: &[String]) -> Filter {
+    let made = Filter::field("extension", Op::Null);
+    if able.is_empty() { made } else { Filter::Or(vec![made, Filter::field("id", Op::In(able.iter().map(|id| json!(id)).collect()))]) }
 }
 
 fn due(now: DateTime<Utc>) -> Filter {

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::hooks::ItemsEvent;
 use crate::hooks::dispatcher::Nursery;
 use crate::services::Item;
+use crate::services::changes::{self, Kind};
 use crate::services::owed::{Origin, Owed, Owing};
 
 /// One statement, and whom it is owed to.
@@ -41,6 +42,8 @@ struct Change {
     origin: Origin,
     now: chrono::DateTime<chrono::Utc>,
     nursery: Nursery,
+    /// What this job changes of that which hosts keep in memory, and says itself.
+    noted: Option<Kind>,
 }
 
 fn slot(event: ItemsEvent) -> usize {
@@ -80,6 +83,9 @@ impl Change {
             done.rows.push(rows);
         }
         done.owed = owing.owed;
+        if let Some(kind) = self.noted {
+            changes::note(conn, kind).await?;
+        }
         Ok(done)
     }
 
@@ -116,18 +122,22 @@ impl ItemsService<'_> {
         let actions = [ItemsEvent::Create, ItemsEvent::Update, ItemsEvent::Delete].map(|event| self.actions(event));
         let owed = actions.iter().flat_map(|actions| &actions.durable).map(|hook| hook.extension.as_str());
         let nursery = ctx.core.dispatcher.nursery(owed);
+        let kind = super::kept_in_memory(self.name);
+        if let Some(kind) = kind {
+            // Before the write: should the operation be cut off while it commits, forgetting too early is the safe mistake.
+            ctx.op.after().changed.insert(kind);
+        }
+        // Where a transaction lasts beyond this job, its commit says so.
+        let noted = kind.filter(|_| !ctx.joins() && !ctx.op.is_tx_open());
         let change = Arc::new(Change {
             collection: Arc::clone(collection),
             actions,
             origin: Origin::new(ctx, self.name),
             now: ctx.core.clock.now(),
             nursery,
+            noted,
             steps,
         });
-        if super::ACCESS.contains(&self.name) {
-            // Before the write: should the operation be cut off while it commits, forgetting too early is the safe mistake.
-            ctx.op.after().access_changed = true;
-        }
         let job = Arc::clone(&change);
         let done = ctx
             .write(move |conn| {

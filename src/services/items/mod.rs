@@ -24,6 +24,7 @@ pub use read::Listing;
 pub use special::is_concealed;
 pub use write::as_item;
 
+use super::changes::Kind;
 use super::query::clip;
 use super::{Ctx, Item};
 use crate::auth::Action;
@@ -53,6 +54,15 @@ const NEVER_FILTERED: [&str; 6] =
 
 /// Collections that decide what users may do.
 const ACCESS: [&str; 6] = ["daas_users", "daas_roles", "daas_user_roles", "daas_policies", "daas_permissions", "daas_access"];
+
+/// What of that which hosts keep in memory a collection decides.
+fn kept_in_memory(collection: &str) -> Option<Kind> {
+    match collection {
+        "daas_extensions" | "daas_custom_services" => Some(Kind::Extensions),
+        access if ACCESS.contains(&access) => Some(Kind::Access),
+        _ => None,
+    }
+}
 
 /// Those that say what is allowed, and to whom.
 const ACCESS_RULES: [&str; 5] = ["daas_roles", "daas_user_roles", "daas_policies", "daas_permissions", "daas_access"];

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::auth::{Action, token};
 use crate::db::{Collection, Field, Special};
 use crate::error::{Error, ErrorCode, Result};
-use crate::services::{Ctx, Item};
+use crate::services::{Ctx, Item, module_access};
 
 /// What stands for a concealed value, in answers and in hooks.
 pub const MASK: &str = "**********";
@@ -97,7 +97,11 @@ pub async fn fill(ctx: &Ctx, collection: &Collection, occasion: Occasion, item: 
     match collection.name.as_str() {
         "daas_users" => user_fields(item),
         "daas_permissions" => permission_fields(item),
-        "daas_policies" => unbuilt(item, "daas_policies", &["ip_access", "module_access"]),
+        "daas_policies" => {
+            let access = item.get("module_access").unwrap_or(&Value::Null);
+            module_access::check(access).map_err(|why| invalid("daas_policies", "module_access", &why))?;
+            unbuilt(item, "daas_policies", &["ip_access"])
+        }
         _ => Ok(()),
     }
 }

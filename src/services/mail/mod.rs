@@ -88,14 +88,12 @@ pub async fn verify(ctx: &Ctx) -> Result<Value> {
     Ok(checked.map_or_else(|why| json!({ "success": false, "error": why }), |()| json!({ "success": true })))
 }
 
-/// `POST /api/settings/smtp/test`: a message to `to`, by default to the admin who asks.
+/// `POST /api/settings/smtp/test`: a message to `to`, by default to who asks.
 ///
 /// # Errors
-/// 403 for everybody but admins; 400 for an address that can't be one, or none.
+/// 403 for those who may not manage settings; 400 for an address that can't be one, or none.
 pub async fn test(core: &Core, who: &Accountability, asked: &Item) -> Result<Value> {
-    if !who.is_admin() {
-        return Err(Error::forbidden("Settings are managed by admins"));
-    }
+    settings::manages(who)?;
     only(asked, &["to"])?;
     let own = who.to_json()["email"].clone();
     let to = asked.get("to").filter(|to| !to.is_null()).cloned().unwrap_or(own);

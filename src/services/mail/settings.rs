@@ -14,7 +14,7 @@ use crate::db::{Conn, Filter, Op, Query, system, timestamp};
 use crate::error::{Error, Result};
 use crate::services::members::{only, wrong};
 use crate::services::query::show;
-use crate::services::{Core, Ctx, Item};
+use crate::services::{Core, Ctx, Item, module_access};
 
 /// The row's key.
 const KEY: &str = "smtp";
@@ -85,18 +85,18 @@ fn merged(core: &Core, row: &Item) -> Result<SmtpConfig> {
 /// What holds now, without the password.
 ///
 /// # Errors
-/// 403 for everybody but admins.
+/// 403 for those who may not manage settings.
 pub async fn read(core: &Core, who: &Accountability) -> Result<Value> {
-    admin(who)?;
+    manages(who)?;
     Ok(current(core).await?.to_json())
 }
 
 /// Changes settings; null takes one back to what the environment says.
 ///
 /// # Errors
-/// 403 for everybody but admins; 400 naming the member and what it may be.
+/// 403 for those who may not manage settings; 400 naming the member and what it may be.
 pub async fn update(core: &Core, who: &Accountability, changes: Item) -> Result<Value> {
-    admin(who)?;
+    manages(who)?;
     only(&changes, &MEMBERS)?;
     for (name, value) in changes.iter().filter(|(_, value)| !value.is_null()) {
         check(name, value)?;
@@ -147,8 +147,11 @@ pub async fn seal_anew(core: &Core) -> Result<()> {
     core.db.write_all(vec![sql::update_where(core.db.dialect(), &system::settings_table(), &this, &row)?]).await
 }
 
-fn admin(who: &Accountability) -> Result<()> {
-    if who.is_admin() { Ok(()) } else { Err(Error::forbidden("Settings are managed by admins")) }
+pub(super) fn manages(who: &Accountability) -> Result<()> {
+    match who.grants.module(module_access::SCHEMA) {
+        Some(_) => Ok(()),
+        None => Err(Error::forbidden("Settings are managed by admins, and by those whose policies have the module `system:schema`")),
+    }
 }
 
 fn check(name: &str, value: &Value) -> Result<()> {

@@ -78,7 +78,7 @@ async fn answered(ctx: &Ctx, request: &Request, reach: Reach) -> Result<Value> {
         max_rows: ctx.core.config.query_limit_max,
         max_bytes: ctx.core.config.extension_max_payload,
     });
-    let known = ctx.core.raw_catalog().load_full();
+    let known = ctx.core.raw_catalog().0;
     let outcome = match known {
         Some(catalog) => match run(ctx, &asked, &ask, Some(catalog)).await {
             Err(error) if may_be_stale(&error) => {
@@ -137,6 +137,9 @@ async fn run(ctx: &Ctx, asked: &Arc<Asked>, ask: &Arc<Ask>, catalog: Option<Arc<
 
 async fn read_catalog(ctx: &Ctx) -> Result<Arc<Catalog>> {
     let schema = Arc::clone(&ctx.op.schema);
+    let (_, generation) = ctx.core.raw_catalog();
+    // An operation that began before a change of the schema reads for itself alone.
+    let is_current = Arc::ptr_eq(&schema, &ctx.core.schema());
     let mut catalog = ctx
         .read(move |conn| {
             let schema = Arc::clone(&schema);
@@ -157,7 +160,9 @@ async fn read_catalog(ctx: &Ctx) -> Result<Arc<Catalog>> {
         }
     }
     let catalog = Arc::new(catalog);
-    ctx.core.raw_catalog().store(Some(Arc::clone(&catalog)));
+    if is_current {
+        ctx.core.keep_raw_catalog(&catalog, generation);
+    }
     Ok(catalog)
 }
 

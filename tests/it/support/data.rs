@@ -138,6 +138,8 @@ pub struct Person {
     pub id: String,
     pub email: String,
     pub password: String,
+    /// The static token.
+    pub token: String,
     /// Speaks with the person's static token.
     pub client: Client,
 }
@@ -154,7 +156,7 @@ pub async fn person(admin: &Client, permissions: &[Value]) -> Person {
         let policy = policy(admin, permissions).await;
         admin.post("/api/access", json!({ "policy": policy, "user": id, "role": null })).await.expect_created();
     }
-    Person { id, email, password, client: admin.with_token(token) }
+    Person { id, email, password, client: admin.with_token(&*token), token }
 }
 
 impl Answer {

@@ -38,6 +38,13 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Host {
     /// As a power cut would.
     fn drop(&mut self) {

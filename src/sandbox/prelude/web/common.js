@@ -79,6 +79,9 @@ const eachPair = (init, what, add) => {
   }
 };
 
+/** How an object of the web platform is shown: its class, and its members or, as a flat list, its pairs. */
+const seen = (name, value, pairs) => ({ __proto__: null, name, value, pairs });
+
 /** Gives a class the iteration of pairs. `flat(object)` answers its names and values as they are now, or throws if it isn't one. */
 /** Gives the first pair of that name this value and takes the others out; adds a pair where there is none. */
 const setPair = (pairs, name, value) => {
@@ -140,5 +143,5 @@ const iterable = (Class, name, flat) => {
   tag(Class, name);
 };
 
-return { __proto__: null, web, list, string, usv, viewOf, textOf, tag, few, options, eachPair, setPair, iterable };
+return { __proto__: null, web, list, string, usv, viewOf, textOf, tag, few, options, eachPair, setPair, seen, iterable };
 }

@@ -1,8 +1,8 @@
 // TextEncoder and TextDecoder.
 (native, kit, need) => {
 'use strict';
-const { RangeError, StringCharCodeAt, StringSlice, TypedArrayByteLength, TypedArraySet, TypeError, Uint8Array } = kit;
-const { web, string, usv, viewOf, tag, few, options } = need('common');
+const { RangeError, StringCharCodeAt, StringSlice, TypedArrayByteLength, TypedArraySet, TypeError, Uint8Array, isObject } = kit;
+const { web, string, usv, viewOf, tag, few, options, seen } = need('common');
 const { concat, decode, encode, encodeInto, encoding, isBytes, unfinished } = web;
 
 class TextEncoder {
@@ -29,6 +29,10 @@ tag(TextEncoder, 'TextEncoder');
 const nothing = new Uint8Array(0);
 const view = (buffer, from, length) => new Uint8Array(kit.TypedArrayBuffer(buffer), kit.TypedArrayByteOffset(buffer) + from, length);
 
+/** Whether a text in the encoding may begin with a byte order mark, which is no part of it. */
+const hasMark = (name) => name === 'utf-8' || name === 'utf-16le' || name === 'utf-16be';
+
+let nameOf;
 let decodeMore;
 
 class TextDecoder {
@@ -40,6 +44,7 @@ class TextDecoder {
   #begun = false;
 
   static {
+    nameOf = (value) => (isObject(value) && #encoding in value ? value.#encoding : undefined);
     decodeMore = (decoder, input, init) => decoder.#decode(input, init);
   }
 
@@ -48,8 +53,7 @@ class TextDecoder {
     const text = usv(label);
     const name = encoding(text);
     if (name === undefined) {
-      const known = 'there are utf-8, utf-16le, utf-16be and windows-1252 (latin1)';
-      throw new RangeError('TextDecoder does not know the encoding ' + StringSlice(text, 0, 100) + ': ' + known);
+      throw new RangeError('TextDecoder does not know the encoding ' + StringSlice(text, 0, 100) + ': the labels are those of the Encoding Standard');
     }
     this.#encoding = name;
     this.#fatal = !!fatal;
@@ -87,7 +91,7 @@ class TextDecoder {
       this.#begun = false;
       throw new TypeError('The data is not valid ' + name);
     }
-    if (!this.#begun && !this.#ignoreBOM && name !== 'windows-1252' && StringCharCodeAt(text, 0) === 0xFEFF) {
+    if (!this.#begun && !this.#ignoreBOM && hasMark(name) && StringCharCodeAt(text, 0) === 0xFEFF) {
       text = StringSlice(text, 1);
       this.#begun = true;
     }
@@ -97,5 +101,10 @@ class TextDecoder {
 }
 tag(TextDecoder, 'TextDecoder');
 
-return { __proto__: null, TextDecoder, TextEncoder, decode: decodeMore };
+const shown = (value) => {
+  const encoding = nameOf(value);
+  return encoding === undefined ? undefined : seen('TextDecoder', { __proto__: null, encoding });
+};
+
+return { __proto__: null, shown, TextDecoder, TextEncoder, decode: decodeMore };
 }

@@ -2,13 +2,15 @@
 (native, kit, need) => {
 'use strict';
 const { DOMException, ObjectDefineProperty, ReflectApply, TypeError, isObject, report, setTimer } = kit;
-const { list, string, tag, few, options } = need('common');
+const { list, string, tag, few, options, seen } = need('common');
 const OWN = { __proto__: null };
 
 const NONE = 0;
 const AT_TARGET = 2;
 
 let dispatch;
+let isEvent;
+let typeOfEvent;
 
 class Event {
   #type;
@@ -26,6 +28,8 @@ class Event {
   #trusted = false;
 
   static {
+    isEvent = (value) => isObject(value) && #type in value;
+    typeOfEvent = (event) => event.#type;
     dispatch = (event, target, listeners, trusted) => {
       if (event.#running) throw new DOMException('The event is being dispatched already', 'InvalidStateError');
       event.#running = true;
@@ -131,12 +135,14 @@ const find = (listeners, type, callback, capture) => {
   return undefined;
 };
 
+let isTarget;
 let listenersOf;
 
 class EventTarget {
   #listeners = list();
 
   static {
+    isTarget = (value) => isObject(value) && #listeners in value;
     listenersOf = (target) => target.#listeners;
   }
 
@@ -306,8 +312,13 @@ class AbortSignal extends EventTarget {
 }
 tag(AbortSignal, 'AbortSignal');
 
+let ofController;
+
 class AbortController {
   #signal = new AbortSignal(OWN);
+  static {
+    ofController = (value) => (isObject(value) && #signal in value ? value.#signal : undefined);
+  }
   get signal() { return this.#signal; }
   abort(reason) { abort(this.#signal, reason); }
 }
@@ -326,8 +337,16 @@ const signal = () => {
   return { __proto__: null, signal: made, abort: (reason) => abort(made, reason) };
 };
 
+const shown = (value) => {
+  if (isEvent(value)) return seen('Event', { __proto__: null, type: typeOfEvent(value) });
+  if (isSignal(value)) return seen('AbortSignal', { __proto__: null, aborted: isAborted(value) });
+  const signal = ofController(value);
+  if (signal !== undefined) return seen('AbortController', { __proto__: null, signal });
+  return isTarget(value) ? seen('EventTarget', value) : undefined;
+};
+
 return {
-  __proto__: null, AbortController, AbortSignal, CustomEvent, Event, EventTarget, isSignal, isAborted, reasonOf, whenAborted, notAnyMore,
+  __proto__: null, shown, AbortController, AbortSignal, CustomEvent, Event, EventTarget, isSignal, isAborted, reasonOf, whenAborted, notAnyMore,
   follow, signal,
 };
 }

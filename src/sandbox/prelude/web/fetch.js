@@ -370,8 +370,15 @@ const asked = (input, init) => {
   };
 };
 
+/** Without headers: they may hold what belongs in no log. */
+const seenAs = (value) => {
+  if (isHeaders(value)) return seen('Headers', undefined, rawOf(value));
+  if (isRequest(value)) return seen('Request', { __proto__: null, method: requestOf(value).method, url: requestOf(value).url });
+  return isResponse(value) ? seen('Response', { __proto__: null, status: responseOf(value).status }) : undefined;
+};
+
 return {
-  __proto__: null, asked, Headers, Request, Response, isHeaders, isRequest, isResponse, request, response, answer,
+  __proto__: null, shown: seenAs, asked, Headers, Request, Response, isHeaders, isRequest, isResponse, request, response, answer,
   signal: () => need('events').signal(),
 };
 }

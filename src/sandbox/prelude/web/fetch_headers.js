@@ -3,7 +3,7 @@
 'use strict';
 const { ArrayPrototype, ArraySort, Error, JSONParse, JSONStringify, MathTrunc, ObjectDefineProperty, ObjectKeys, ObjectSetPrototypeOf, RangeError,
   StringSlice, StringToUpperCase, TypedArrayBuffer, TypedArrayByteLength, TypeError, isObject, put } = kit;
-const { web, list, string, usv, viewOf, textOf, tag, few, options, eachPair, iterable } = need('common');
+const { web, list, string, usv, viewOf, textOf, tag, few, options, eachPair, iterable, seen } = need('common');
 const { concat, copy, encode, headerName, headerValue, isBytes, isToken, mime, parseJson } = web;
 /** Proof that the glue itself constructs. */
 const OWN = { __proto__: null };

@@ -3,7 +3,7 @@
 'use strict';
 const { ArrayPrototype, DateNow, MathTrunc, ObjectSetPrototypeOf, SymbolIterator, TypedArrayBuffer, TypedArrayByteLength,
   TypedArrayByteOffset, TypeError, Uint8Array, isObject } = kit;
-const { web, list, string, usv, viewOf, textOf, tag, few, options, iterable, setPair } = need('common');
+const { web, list, string, usv, viewOf, textOf, tag, few, options, iterable, seen, setPair } = need('common');
 const { blobType, concat, copy, decode, multipartRead, multipartWrite } = web;
 
 let isBlob;
@@ -100,6 +100,7 @@ const fileOf = (bytes, name, type, lastModified) => {
 };
 
 let isForm;
+let pairsOfForm;
 let formBytes;
 let formOf;
 
@@ -108,6 +109,7 @@ class FormData {
 
   static {
     isForm = (value) => isObject(value) && #list in value;
+    pairsOfForm = (form) => form.#list;
     formOf = (pairs) => {
       const form = new FormData();
       form.#list = pairs;
@@ -225,5 +227,17 @@ const readForm = (data, essence, boundary) => {
   return formOf(pairs);
 };
 
-return { __proto__: null, Blob, File, FormData, isBlob, bytesOf, blobOf, typeOf: typeOfBlob, isForm, formBytes, readForm };
+/** A Blob or a File that has the same content. */
+const cloneBlob = (blob) =>
+  (isFile(blob) ? fileOf(bytesOf(blob), nameOf(blob), typeOfBlob(blob), modifiedOf(blob)) : blobOf(bytesOf(blob), typeOfBlob(blob)));
+
+const shown = (value) => {
+  if (isForm(value)) return seen('FormData', undefined, pairsOfForm(value));
+  if (!isBlob(value)) return undefined;
+  const size = TypedArrayByteLength(bytesOf(value));
+  const type = typeOfBlob(value);
+  return isFile(value) ? seen('File', { __proto__: null, name: nameOf(value), size, type }) : seen('Blob', { __proto__: null, size, type });
+};
+
+return { __proto__: null, Blob, File, FormData, cloneBlob, shown, isBlob, bytesOf, blobOf, typeOf: typeOfBlob, isForm, formBytes, readForm };
 }

@@ -4,7 +4,7 @@
 'use strict';
 const { Promise, PromiseReject, PromiseResolve, PromiseThen, RangeError, ReflectApply, StringCharCodeAt,
   StringSlice, SymbolAsyncIterator, SymbolIterator, TypedArrayByteLength, TypeError, define, enqueue: microtask, isObject } = kit;
-const { web, list, string, viewOf, tag, few, options } = need('common');
+const { web, list, string, viewOf, tag, few, options, seen } = need('common');
 /** Proof that the glue itself constructs. */
 const OWN = { __proto__: null };
 const resolved = PromiseResolve();

@@ -114,9 +114,15 @@ const createTransform = (begun, transform, flush, cancel, writableLimits, readab
   return stream;
 };
 
+let isTransform;
+
 class TransformStream {
   #readable;
   #writable;
+
+  static {
+    isTransform = (value) => isObject(value) && #writable in value;
+  }
 
   constructor(transformer, writableStrategy, readableStrategy) {
     if (transformer !== undefined && !isObject(transformer)) throw new TypeError('TransformStream takes its transformer as an object');
@@ -324,8 +330,14 @@ const teeForClone = (object) => {
   return { __proto__: null, first: objectOf(two[0]), second: objectOf(two[1]) };
 };
 
+const shown = (value) => {
+  if (isReadable(value)) return seen('ReadableStream', { __proto__: null, locked: readableOf(value).reader !== undefined });
+  if (isWritable(value)) return seen('WritableStream', { __proto__: null, locked: writableOf(value).writer !== undefined });
+  return isTransform(value) ? seen('TransformStream', { __proto__: null }) : undefined;
+};
+
 return {
-  __proto__: null, ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableStream, ReadableStreamDefaultController,
+  __proto__: null, shown, ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableStream, ReadableStreamDefaultController,
   ReadableStreamDefaultReader, TextDecoderStream, TextEncoderStream, TransformStream, TransformStreamDefaultController, WritableStream,
   WritableStreamDefaultController, WritableStreamDefaultWriter, isReadable, isDisturbed, isLocked, directOf, spend, streamOf, reader, moved,
   teeForClone,

@@ -2,7 +2,7 @@
 (native, kit, need) => {
 'use strict';
 const { ArraySort, ObjectSetPrototypeOf, StringCharCodeAt, StringSlice, TypeError, isObject } = kit;
-const { web, list, usv, tag, few, eachPair, iterable, setPair } = need('common');
+const { web, list, usv, tag, few, eachPair, iterable, seen, setPair } = need('common');
 const { formParse, formWrite, urlParse, urlSet } = web;
 
 // The order in which the host answers the parts of a URL.
@@ -22,6 +22,7 @@ const parsed = (text) => ObjectSetPrototypeOf(formParse(text), null);
 const withoutMark = (text) => (StringCharCodeAt(text, 0) === 63 ? StringSlice(text, 1) : text);
 
 let isParams;
+let pairsOf;
 let paramsText;
 let refill;
 let attach;
@@ -32,6 +33,7 @@ class URLSearchParams {
 
   static {
     isParams = (value) => isObject(value) && #list in value;
+    pairsOf = (params) => params.#list;
     paramsText = (params) => formWrite(params.#list);
     refill = (params, search) => {
       params.#list = parsed(withoutMark(search));
@@ -148,9 +150,17 @@ const invalid = (text, base) => {
   return new TypeError('Invalid URL: ' + shown);
 };
 
+let isUrl;
+let hrefOf;
+
 class URL {
   #parts;
   #params;
+
+  static {
+    isUrl = (value) => isObject(value) && #parts in value;
+    hrefOf = (url) => url.#parts[HREF];
+  }
 
   constructor(url, base) {
     few(arguments.length, 1, 'URL');
@@ -230,5 +240,10 @@ const absolute = (text) => {
   return parts && { __proto__: null, href: parts[HREF], credentials: parts[USERNAME] !== '' || parts[PASSWORD] !== '' };
 };
 
-return { __proto__: null, URL, URLSearchParams, isParams, paramsText, absolute };
+const shown = (value) => {
+  if (isParams(value)) return seen('URLSearchParams', undefined, pairsOf(value));
+  return isUrl(value) ? seen('URL', { __proto__: null, href: hrefOf(value) }) : undefined;
+};
+
+return { __proto__: null, URL, URLSearchParams, isParams, paramsText, absolute, shown };
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::services::query::{clip, nearest, show};
+use super::query::{clip, nearest, show};
 
 /// Entries that one list may have.
 const MAX_ENTRIES: usize = 200;
@@ -16,6 +16,14 @@ const MAX_ENTRY: usize = 300;
 
 /// What only a list gives: raw access to the platform's own tables.
 pub const RAW_SYSTEM: &str = "rawdb:system";
+
+/// What only admins may give to an extension: each is a way past the rights of whoever calls it.
+const FOR_ADMINS: [&str; 3] = ["elevated", "system", "rawdb"];
+
+/// Whether only admins may give this entry to an extension.
+pub fn is_for_admins(entry: &str) -> bool {
+    FOR_ADMINS.contains(&entry.split(':').next().unwrap_or_default())
+}
 
 /// What may follow the first part of an entry.
 enum Rest {
@@ -69,6 +77,11 @@ impl Capabilities {
             other => Err(format!("must be an array of texts such as `items:orders:read`, not of: {}", show(other))),
         };
         Ok(Self(Some(entries.iter().map(one).collect::<Result<_, _>>()?)))
+    }
+
+    /// A list with nothing on it.
+    pub fn none() -> Self {
+        Self(Some(Arc::from([])))
     }
 
     /// Whether there is a list.
