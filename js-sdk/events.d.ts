@@ -100,6 +100,8 @@ export interface FilterMeta {
   /** The qualified name of what happened, as in `articles.items.create`, also in a global hook. */
   readonly event: string;
   readonly collection: string;
+  /** For an item that was written inside another one: the collection and the field there. */
+  readonly parent?: { readonly collection: string; readonly field: string };
 }
 
 /** What filters of `items.update` and `items.delete` are told. */

@@ -48,29 +48,76 @@ export interface FieldFilter<V = Scalar> {
   readonly _regex?: string;
 }
 
-/** A filter over a collection whose fields aren't known here. */
+/** What the items of a list must be, for a row to match. */
+export interface ListFilter {
+  /** One of them matches all of it; the same as the bare conditions. */
+  readonly _some?: LooseFilter;
+  /** None of them matches. */
+  readonly _none?: LooseFilter;
+  /** Whether there is any. */
+  readonly _has?: boolean | LooseFilter;
+}
+
+/** A filter over a collection whose fields aren't known here: fields, paths (`author.name`) and functions (`year(at)`, `count(tags)`). */
 export interface LooseFilter {
   readonly _and?: readonly LooseFilter[];
   readonly _or?: readonly LooseFilter[];
-  readonly [field: string]: FieldFilter | Scalar | readonly LooseFilter[] | undefined;
+  readonly [field: string]: FieldFilter | ListFilter | LooseFilter | Scalar | readonly LooseFilter[] | undefined;
 }
 
-/** A filter over rows of type `T`. */
+/** What can be made of a date in a query, in UTC. `week` is that of ISO 8601, `weekday` counts from Sunday, 0. */
+export type DateFunction = 'year' | 'month' | 'week' | 'day' | 'weekday' | 'hour' | 'minute' | 'second';
+
+/** A way through relations, or a function of a field: `author.name`, `item:headings.text`, `year(at)`, `count(tags)`. */
+export type Path = `${string}.${string}` | `${DateFunction | 'count'}(${string})`;
+
+/** A filter over what a field of type `V` leads to, if it leads to items. */
+type Beyond<V> = [Extract<V, object>] extends [never] ? never : ListFilter | LooseFilter;
+
+/**
+ * A filter over rows of type `T`. A field whose type has items, as in `{ author: Author | string }`, also takes a filter over them; any other
+ * way is a path: `{ 'author.name': 'Ann' }`.
+ */
 export type TypedFilter<T> = {
-  readonly [F in keyof T]?: FieldFilter<NonNullable<T[F]> | Date> | T[F] | null;
+  readonly [F in keyof T]?: FieldFilter<NonNullable<T[F]> | Date> | Beyond<NonNullable<T[F]>> | T[F] | null;
+} & {
+  readonly [path: Path]: FieldFilter<any> | ListFilter | LooseFilter | Scalar | undefined;
 } & {
   readonly _and?: readonly TypedFilter<T>[];
   readonly _or?: readonly TypedFilter<T>[];
 };
 
-/** Which rows: fields with what they must be, joined by and; `_and` and `_or` take lists of filters. 400 conditions at most. */
+/**
+ * Which rows: fields with what they must be, joined by and; `_and` and `_or` take lists of filters. 400 conditions at most, through at most
+ * 10 relations. Texts such as `$NOW(+7 days)` and `$CURRENT_USER` stand for what they name.
+ */
 export type Filter<T extends Item = Item> = string extends keyof T ? LooseFilter : TypedFilter<T>;
 
-/** Names of fields, as a list or with commas between. `*` is every field that the caller may read. */
-export type Fields<T extends Item = Item> = string | readonly ((keyof T & string) | '*')[];
+/**
+ * Names of fields and ways through relations, as a list or with commas between. `*` is every field that the caller may read, `*.*` every
+ * field of every relation.
+ */
+export type Fields<T extends Item = Item> = string | readonly ((keyof T & string) | '*' | Path)[];
 
-/** An order: names of fields, with `-` in front from high to low. */
-export type Sort<T extends Item = Item> = string | readonly ((keyof T & string) | `-${keyof T & string}`)[];
+/** An order: names of fields, or ways to them, with `-` in front from high to low. */
+export type Sort<T extends Item = Item> = string | readonly ((keyof T & string) | `-${keyof T & string}` | Path | `-${Path}`)[];
+
+/** A query for each relation that is read along, by its name in the answer. */
+export interface Deep {
+  readonly [relation: string]: DeepQuery;
+}
+
+/** What the items of a relation are read with, and the same for relations below. `_limit`, `_offset` and `_page` count within each list. */
+export interface DeepQuery {
+  readonly _filter?: LooseFilter | null;
+  readonly _sort?: string | readonly string[];
+  readonly _limit?: number;
+  readonly _offset?: number;
+  readonly _page?: number;
+  readonly _search?: string;
+  readonly _fields?: string | readonly string[];
+  readonly [relation: string]: DeepQuery | LooseFilter | string | readonly string[] | number | null | undefined;
+}
 
 /** Which rows to read, and what of them. */
 export interface Query<T extends Item = Item> {
@@ -85,6 +132,10 @@ export interface Query<T extends Item = Item> {
   readonly offset?: number;
   /** Text to be found in any text field, whatever the case. */
   readonly search?: string;
+  /** Other names for fields in the answer: `{ writer: 'author' }`. */
+  readonly alias?: { readonly [name: string]: string };
+  /** Queries for the relations that are read along. */
+  readonly deep?: Deep;
 }
 
 /** What of rows to read whose keys are known. */
@@ -92,6 +143,10 @@ export interface KeyQuery<T extends Item = Item> {
   readonly fields?: Fields<T>;
   /** Rows that it doesn't let through count as missing. */
   readonly filter?: Filter<T> | null;
+  /** Other names for fields in the answer. */
+  readonly alias?: { readonly [name: string]: string };
+  /** Queries for the relations that are read along. */
+  readonly deep?: Deep;
   /** As in {@link ReadOptions}. */
   readonly lock?: boolean;
 }
@@ -116,9 +171,11 @@ export type AggregateFunction =
   | 'min'
   | 'max';
 
-/** `{ aggregate: { count: ['*'], sum: ['price'] }, groupBy: ['status'] }` */
-export interface AggregateQuery<T extends Item = Item> extends Omit<Query<T>, 'fields'> {
-  readonly aggregate: { readonly [F in AggregateFunction]?: Fields<T> };
-  /** One row per combination of values of these fields. */
-  readonly groupBy?: string | readonly (keyof T & string)[];
+/** `{ aggregate: { count: ['*'], sum: ['price'] }, groupBy: ['status', 'year(at)'] }` */
+export interface AggregateQuery<T extends Item = Item> extends Omit<Query<T>, 'fields' | 'alias' | 'deep' | 'sort'> {
+  readonly aggregate: { readonly [F in AggregateFunction]?: string | readonly ((keyof T & string) | '*')[] };
+  /** One row per combination of values of these fields, or of parts of dates. */
+  readonly groupBy?: string | readonly ((keyof T & string) | `${DateFunction}(${string})`)[];
+  /** By what the groups are answered with: `status`, `at_year`, `count`, `-sum.price`. */
+  readonly sort?: string | readonly string[];
 }

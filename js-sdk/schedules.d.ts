@@ -14,8 +14,8 @@ export interface ScheduleContext extends EventContext {
   readonly scheduledAt: string;
 }
 
-/** Runs at each tick. What it returns is not looked at; what it throws is in the history, as an error. */
-export type ScheduleHandler = (context: ScheduleContext) => unknown;
+/** Runs at each tick. What it throws is in the history, as an error. */
+export type ScheduleHandler = (context: ScheduleContext) => void | Promise<void>;
 
 /** How a schedule runs. */
 export interface ScheduleOptions {

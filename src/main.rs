@@ -51,6 +51,10 @@ enum Ext {
     },
 }
 
+/// Stack of each thread of the runtime. Hooks that trigger hooks are polled inside each other, `EXTENSION_MAX_DEPTH` (up to 64) levels of up to
+/// 300 KiB each. Only what is touched takes memory.
+const STACK: usize = 32 << 20;
+
 fn main() -> ExitCode {
     let command = Cli::parse().command.unwrap_or(Command::Serve);
     match command {
@@ -88,7 +92,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("The runtime can't be started: {error}");

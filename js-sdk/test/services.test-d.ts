@@ -22,6 +22,15 @@ export async function items({ services }: EventContext): Promise<void> {
   const { items, count } = await products.readByQueryWithCount({ search: 'A', page: 2, limit: 10 });
   const kept: Key | null = await products.deleteOne(key);
   const groups: Item[] = await products.readAggregate({ aggregate: { count: ['*'], sum: ['left'] }, groupBy: ['sku'] });
+  const orders = await services.items<{ id: number; customer: { name: string } | number; lines: object[] }>('orders');
+  await orders.readByQuery({
+    fields: ['id', 'customer.name', 'lines.product.sku', 'year(at)', '*.*'],
+    filter: { customer: { name: 'Ann' }, lines: { _none: { quantity: 0 } }, 'customer.name': { _eq: 'Ann' }, 'count(lines)': { _gt: 1 } },
+    sort: ['-customer.name', 'count(lines)'],
+    alias: { who: 'customer' },
+    deep: { lines: { _limit: 3, _sort: '-id', product: { _filter: { sku: 'A' } } } },
+  });
+  await orders.readAggregate({ aggregate: { count: '*' }, groupBy: ['year(at)'], sort: ['-count'] });
   await products.updateMany([1, 2], { left: items.length + count + groups.length });
   await products.updateBatch([{ id: 1, left: 2 }]);
 
@@ -29,6 +38,8 @@ export async function items({ services }: EventContext): Promise<void> {
   await products.readByQuery({ fields: ['colour'] });
   // @ts-expect-error nor here
   await products.readByQuery({ filter: { colour: { _eq: 'red' } } });
+  // @ts-expect-error a limit is a number
+  await products.readByQuery({ deep: { parts: { _limit: '3' } } });
   // @ts-expect-error there is no such operator
   await products.readByQuery({ filter: { sku: { _like: 'A%' } } });
   // @ts-expect-error a number is compared with numbers

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::grants::Grants;
+use super::policies::Policies;
 
 /// The id of the system user: what the host does on its own account.
 pub const SYSTEM_USER: &str = "00000000-0000-0000-0000-000000000000";
@@ -29,8 +30,8 @@ pub struct User {
     pub email: String,
     /// All roles, parents included; the first is the primary one.
     pub roles: Vec<String>,
-    /// What all policies together allow.
-    pub grants: Arc<Grants>,
+    /// What decides what they may do.
+    pub policies: Arc<Policies>,
 }
 
 /// Who asks, from where, with which rights.
@@ -44,22 +45,42 @@ pub struct Accountability {
     pub ip: Option<Arc<str>>,
     /// What the HTTP caller says it is.
     pub user_agent: Option<Arc<str>>,
+    /// The user in whose name they act: what they write has that one in its audit fields, and nothing else follows from it.
+    pub on_behalf_of: Option<Arc<str>>,
+    /// What `grants` is made of; the host's own rights are made of nothing.
+    policies: Option<Arc<Policies>>,
 }
 
 impl Accountability {
     /// The host itself, with every right.
     pub fn system() -> Self {
-        Self { who: Who::System, grants: Arc::new(Grants::everything()), ip: None, user_agent: None }
+        Self { who: Who::System, grants: Arc::new(Grants::everything()), ip: None, user_agent: None, on_behalf_of: None, policies: None }
     }
 
-    /// A caller without credentials.
-    pub fn anonymous(public: Arc<Grants>) -> Self {
-        Self { who: Who::Anonymous, grants: public, ip: None, user_agent: None }
+    /// A caller without credentials, nowhere yet.
+    pub fn anonymous(public: Arc<Policies>) -> Self {
+        Self { who: Who::Anonymous, grants: public.grants(None), policies: Some(public), ..Self::system() }
     }
 
-    /// A signed-in caller.
+    /// A signed-in caller, nowhere yet.
     pub fn user(user: Arc<User>) -> Self {
-        Self { grants: Arc::clone(&user.grants), who: Who::User(user), ip: None, user_agent: None }
+        let policies = Arc::clone(&user.policies);
+        Self { who: Who::User(user), ..Self::anonymous(policies) }
+    }
+
+    /// The same caller at an address: a policy may hold only for some.
+    pub fn located(mut self, ip: Option<&str>, user_agent: Option<&str>) -> Self {
+        if let Some(policies) = &self.policies {
+            self.grants = policies.grants(ip);
+        }
+        self.ip = ip.map(Arc::from);
+        self.user_agent = user_agent.map(Arc::from);
+        self
+    }
+
+    /// Who stands in audit fields.
+    pub fn audited(&self) -> Option<&str> {
+        self.on_behalf_of.as_deref().or_else(|| self.user_id())
     }
 
     /// Whether every permission check passes.
@@ -80,6 +101,14 @@ impl Accountability {
         match &self.who {
             Who::User(user) => user.roles.first().map(String::as_str),
             Who::System | Who::Anonymous => None,
+        }
+    }
+
+    /// All roles, the first one first.
+    pub fn roles(&self) -> &[String] {
+        match &self.who {
+            Who::User(user) => &user.roles,
+            Who::System | Who::Anonymous => &[],
         }
     }
 

@@ -1,13 +1,14 @@
 //! Users and their rights, looked up once and kept until something that decides them changes.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::accountability::User;
-use super::grants::{Action, FieldSet, Grants};
+use super::grants::{Action, Permission};
+use super::policies::{Policies, Policy, networks};
 use crate::db::{Conn, Db, Filter, Op, Query, Schema, Sort, Sql, sql};
 use crate::error::{Error, Result};
 
@@ -30,7 +31,7 @@ struct Kept {
     generation: u64,
     users: HashMap<String, (Instant, Option<Arc<User>>)>,
     tokens: HashMap<String, (Instant, Option<String>)>,
-    public: Option<(Instant, Arc<Grants>)>,
+    public: Option<(Instant, Arc<Policies>)>,
 }
 
 impl Directory {
@@ -114,29 +115,29 @@ impl Directory {
         }
     }
 
-    /// What a caller without credentials may do.
-    pub async fn public(&self) -> Result<Arc<Grants>> {
+    /// What decides what a caller without credentials may do.
+    pub async fn public(&self) -> Result<Arc<Policies>> {
         let generation = {
             let kept = self.kept();
-            if let Some((_, grants)) = kept.public.as_ref().filter(|(at, _)| at.elapsed() < BELIEVED) {
-                return Ok(Arc::clone(grants));
+            if let Some((_, policies)) = kept.public.as_ref().filter(|(at, _)| at.elapsed() < BELIEVED) {
+                return Ok(Arc::clone(policies));
             }
             kept.generation
         };
         let tables = Arc::clone(&self.tables);
-        let grants = self
+        let policies = self
             .db
             .read(move |conn| {
                 let tables = Arc::clone(&tables);
-                Box::pin(async move { load_grants(&mut Lookup { conn, tables: &tables }, None, &[]).await })
+                Box::pin(async move { load_policies(&mut Lookup { conn, tables: &tables }, None, &[]).await })
             })
             .await?;
-        let grants = Arc::new(grants);
+        let policies = Arc::new(policies);
         let mut kept = self.kept();
         if kept.generation == generation {
-            kept.public = Some((Instant::now(), Arc::clone(&grants)));
+            kept.public = Some((Instant::now(), Arc::clone(&policies)));
         }
-        Ok(grants)
+        Ok(policies)
     }
 }
 
@@ -156,57 +157,67 @@ async fn load_user(look: &mut Lookup<'_, '_>, id: &str) -> Result<Option<User>> 
         }
         at += 1;
     }
-    let grants = load_grants(look, Some(id), &roles).await?;
-    Ok(Some(User { id: id.to_owned(), email: text(&row, 1).unwrap_or_default(), roles, grants: Arc::new(grants) }))
+    let policies = load_policies(look, Some(id), &roles).await?;
+    Ok(Some(User { id: id.to_owned(), email: text(&row, 1).unwrap_or_default(), roles, policies: Arc::new(policies) }))
 }
 
-/// The union of the public policies, those of the roles, and the user's own.
-async fn load_grants(look: &mut Lookup<'_, '_>, user: Option<&str>, roles: &[String]) -> Result<Grants> {
+/// The public policies, those of the roles, and the user's own, in this order: the nearest has the last word.
+async fn load_policies(look: &mut Lookup<'_, '_>, user: Option<&str>, roles: &[String]) -> Result<Policies> {
     let public = Filter::And(vec![Filter::field("role", Op::Null), Filter::field("user", Op::Null)]);
     let mut holders = vec![public, Filter::field("role", Op::In(roles.iter().map(|r| json!(r)).collect()))];
     if let Some(user) = user {
         holders.push(Filter::field("user", Op::Eq(json!(user))));
     }
-    let access = look.rows("daas_access", &["policy", "role", "user"], Filter::Or(holders), &[]).await?;
+    let mut access = look.rows("daas_access", &["policy", "role", "user"], Filter::Or(holders), &["sort", "id"]).await?;
     let is_public = |row: &[Value]| row[1].is_null() && row[2].is_null();
-    let public: BTreeSet<String> = access.iter().filter(|row| is_public(row)).filter_map(|row| text(row, 0)).collect();
+    // The roles nearest to the user come last.
+    let nearness = |row: &Vec<Value>| match (text(row, 1), text(row, 2)) {
+        (_, Some(_)) => usize::MAX,
+        (Some(role), None) => roles.iter().rev().position(|own| *own == role).map_or(0, |at| at + 1),
+        (None, None) => 0,
+    };
+    access.sort_by_key(nearness);
     let own: BTreeSet<String> = access.iter().filter(|row| !is_public(row)).filter_map(|row| text(row, 0)).collect();
-    let all: Vec<Value> = public.union(&own).map(|id| json!(id)).collect();
-    let mut grants = Grants::default();
-    if all.is_empty() {
-        return Ok(grants);
-    }
-    let policies = look
-        .rows("daas_policies", &["id", "admin_access", "app_access", "module_access"], Filter::field("id", Op::In(all.clone())), &[])
-        .await?;
-    for policy in &policies {
-        // What everybody has can't be admin rights, whatever the row says.
-        let is_own = text(policy, 0).is_some_and(|id| own.contains(&id));
-        grants.admin |= is_own && policy[1] == true;
-        grants.app |= policy[2] == true;
-        // Nor can it be the management of the host.
-        if is_own {
-            grants.add_modules(&policy[3]);
+    let (mut order, mut seen) = (Vec::new(), HashSet::new());
+    for id in access.iter().rev().filter_map(|row| text(row, 0)) {
+        if seen.insert(id.clone()) {
+            order.insert(0, id);
         }
     }
-    let permissions = look
-        .rows(
-            "daas_permissions",
-            &["collection", "action", "fields", "permissions", "validation", "presets"],
-            Filter::field("policy", Op::In(all)),
-            &[],
-        )
-        .await?;
-    for permission in &permissions {
-        // A restriction that can't be held yet (a row from a newer version, or written past the API) grants nothing rather than too much.
-        if permission[3..].iter().any(|rule| !rule.is_null() && rule != &json!({})) {
-            continue;
-        }
-        if let (Some(collection), Some(action)) = (text(permission, 0), text(permission, 1).and_then(|a| Action::parse(&a))) {
-            grants.add(&collection, action, FieldSet::parse(&permission[2]));
+    if order.is_empty() {
+        return Ok(Policies::default());
+    }
+    let all: Vec<Value> = order.iter().map(|id| json!(id)).collect();
+    let columns = ["id", "admin_access", "app_access", "delegate_access", "ip_access", "module_access"];
+    let mut policies: HashMap<String, Policy> = HashMap::new();
+    for row in look.rows("daas_policies", &columns, Filter::field("id", Op::In(all.clone())), &[]).await? {
+        let Some(id) = text(&row, 0) else { continue };
+        // Where it holds can't be told: it holds nowhere.
+        let Ok(networks) = networks(&row[4]) else { continue };
+        // What everybody has can't be admin rights, nor those of somebody else, whatever the row says.
+        let is_own = own.contains(&id);
+        let policy = Policy {
+            admin: is_own && row[1] == true,
+            app: row[2] == true,
+            delegate: is_own && row[3] == true,
+            // Nor can it be the management of the host.
+            modules: if is_own { row[5].clone() } else { Value::Null },
+            networks,
+            permissions: Vec::new(),
+            id: id.clone(),
+        };
+        policies.insert(id, policy);
+    }
+    let columns = ["policy", "collection", "action", "fields", "permissions", "validation", "presets"];
+    for row in look.rows("daas_permissions", &columns, Filter::field("policy", Op::In(all)), &["id"]).await? {
+        // A row of another version, or written past the API, grants nothing rather than too much.
+        let Some(permission) = Permission::read(&row[3], &row[4], &row[5], &row[6]) else { continue };
+        let policy = text(&row, 0).and_then(|id| policies.get_mut(&id));
+        if let (Some(policy), Some(collection), Some(action)) = (policy, text(&row, 1), text(&row, 2).and_then(|a| Action::parse(&a))) {
+            policy.permissions.push((collection, action, Arc::new(permission)));
         }
     }
-    Ok(grants)
+    Ok(Policies::new(order.iter().filter_map(|id| policies.remove(id)).collect()))
 }
 
 /// A reading of the tables that decide rights.
@@ -218,7 +229,7 @@ struct Lookup<'a, 'c> {
 impl Lookup<'_, '_> {
     async fn rows(&mut self, table: &str, fields: &[&str], filter: Filter, sort: &[&str]) -> Result<Vec<Vec<Value>>> {
         let table = self.tables.collection(table).ok_or_else(|| Error::internal(format!("{table} is not declared")))?;
-        let sort = sort.iter().map(|field| Sort { field: (*field).to_owned(), descending: false }).collect();
+        let sort = sort.iter().map(|field| Sort::up(*field)).collect();
         let query = Query { filter: Some(filter), sort, ..Query::default() };
         let dialect = self.conn.dialect();
         let sql = Sql::build(dialect, &sql::select(dialect, table, fields, &query)?);

@@ -7,9 +7,11 @@ pub mod accountability;
 pub mod directory;
 pub mod grants;
 pub mod password;
+pub mod policies;
 pub mod seal;
 pub mod token;
 
 pub use accountability::{Accountability, User, Who};
 pub use directory::Directory;
-pub use grants::{Action, FieldSet, Grants, Module};
+pub use grants::{Action, FieldSet, Grants, Module, Permission};
+pub use policies::Policies;

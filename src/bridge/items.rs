@@ -122,12 +122,13 @@ async fn update_batch(ctx: &Ctx, call: &Call) -> Result<Value> {
 }
 
 async fn upsert_one(ctx: &Ctx, call: &Call) -> Result<Value> {
-    let keys = service(ctx, call)?.upsert(vec![call.item(0, "data")?]).await?;
-    Ok(keys.into_iter().next().unwrap_or_default())
+    let rows = service(ctx, call)?.upsert(vec![call.item(0, "data")?]).await?;
+    Ok(keys(ctx, call, rows)?.into_iter().next().unwrap_or_default())
 }
 
 async fn upsert_many(ctx: &Ctx, call: &Call) -> Result<Value> {
-    Ok(json!(service(ctx, call)?.upsert(call.items(0, "data")?).await?))
+    let rows = service(ctx, call)?.upsert(call.items(0, "data")?).await?;
+    Ok(Value::Array(keys(ctx, call, rows)?))
 }
 
 async fn delete_one(ctx: &Ctx, call: &Call) -> Result<Value> {

@@ -12,9 +12,10 @@ use serde_json::{Map, Value, json};
 
 use super::fetch::{self, Around, Fetches, Mocks};
 use super::{Call, Capabilities, Secrets, mail, meta, method, supabase, transaction};
-use crate::auth::Accountability;
+use crate::auth::{Accountability, Action};
 use crate::error::{Error, ErrorCode, Result};
 use crate::sandbox::{CallError, Host, LogLevel, LogLine, Streamed, Upload};
+use crate::services::ctx::Reach;
 use crate::services::items::ItemsService;
 use crate::services::operation::{Intent, Mark, Outcome, Start};
 use crate::services::runner::Previous;
@@ -206,7 +207,17 @@ impl Inner {
         self.open().get(&id).map(|open| open.ctx.clone()).ok_or_else(gone)
     }
 
-    async fn dispatch(&self, name: &str, call: Call) -> Result<Option<Value>> {
+    /// A read that leads through relations, and a write with nested items, need the capability for each collection that they lead to.
+    fn reach(self: &Arc<Self>, call: &Call, method: &str) -> Reach {
+        let (inner, own, method) = (Arc::clone(self), call.scope.collection.clone(), method.to_owned());
+        Arc::new(move |collection, action| {
+            // What the call itself was asked for is known already, and so is that it may show what it reads.
+            let is_own = own.as_deref() == Some(collection) && action == Action::Read;
+            if is_own { Ok(()) } else { inner.need(format!("items:{collection}:{}", action.name()), &method) }
+        })
+    }
+
+    async fn dispatch(self: &Arc<Self>, name: &str, call: Call) -> Result<Option<Value>> {
         match name {
             transaction::BEGIN => return self.begin(&call).await.map(Some),
             transaction::END => return self.end(&call).await.map(|()| None),
@@ -221,6 +232,7 @@ impl Inner {
             self.need(needed, name)?;
         }
         let emit = call.scope.emit_events.unwrap_or(true);
+        let reach = self.reach(&call, name);
         let joined = match (call.scope.tx, &self.place) {
             (Some(id), _) => self.transaction(id)?,
             (None, Place::Joined(ctx)) => ctx.clone(),
@@ -232,7 +244,7 @@ impl Inner {
                 let call = Arc::new(call);
                 let work = async move {
                     core.operate(start, |ctx| {
-                        let (ctx, call) = (ctx.with(call.scope.elevated, emit), Arc::clone(&call));
+                        let (ctx, call) = (ctx.with(call.scope.elevated, emit).reaching(Arc::clone(&reach)), Arc::clone(&call));
                         async move { run(&ctx, &call).await }
                     })
                     .await
@@ -246,7 +258,7 @@ impl Inner {
             }
         };
         let joined = if call.scope.system { joined.as_system() } else { joined };
-        let ctx = joined.with(call.scope.elevated, emit);
+        let ctx = joined.with(call.scope.elevated, emit).reaching(reach);
         // Calls that may write, themselves or through their hooks, take turns within one hook run: one that is refused halfway can then be
         // undone without the others.
         let hooked = call.scope.collection.as_deref().is_some_and(|collection| ctx.has_filters(collection));

@@ -1,8 +1,11 @@
 //! Aggregates over the rows of a query, the same numbers on both databases.
 
-use sea_query::{Alias, Expr, ExprTrait, Func, Query as Build};
+use std::cell::Cell;
 
-use super::query::Query;
+use sea_query::{Expr, ExprTrait, Func, Query as Build};
+
+use super::condition::Site;
+use super::query::{Operand, Query};
 use super::{Collection, Dialect, Field, FieldType, Sql, sql};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -81,39 +84,61 @@ impl Aggregate {
     }
 }
 
-/// The statement that answers `groups` and then `wanted`, one row per group, in the order of the groups.
+/// By what the groups stand in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupSort {
+    /// The place of the value among the groups and, after them, the aggregates.
+    pub by: usize,
+    /// From high to low.
+    pub descending: bool,
+}
+
+/// The statement that answers `groups` and then `wanted`, one row per group, in the order of `sort` and then of the groups.
 ///
 /// # Errors
 /// As [`sql::select`].
 pub fn aggregate(
     dialect: Dialect,
     collection: &Collection,
-    groups: &[String],
+    groups: &[Operand],
     wanted: &[(Aggregate, Option<String>)],
+    sort: &[GroupSort],
     query: &Query,
 ) -> Result<Sql> {
     let known = |name: &str| collection.known_field(name, ErrorCode::InvalidQuery);
+    let named = Cell::new(0);
+    let site = Site::top(dialect, collection, &named);
+    let column = |field: &Field| site.column(field);
     let mut statement = Build::select();
-    let column = |field: &Field| Expr::col((Alias::new(&collection.name), Alias::new(&field.name)));
+    let mut values = Vec::with_capacity(groups.len() + wanted.len());
     for group in groups {
-        statement.expr(column(known(group)?));
+        let nullable = match group {
+            Operand::Field(name) | Operand::Part(_, name) => known(name)?.nullable,
+            Operand::Count(_) => false,
+        };
+        values.push((site.value(group)?, nullable));
     }
     for (function, field) in wanted {
         let field = field.as_deref().map(known).transpose()?;
-        statement.expr(expression(dialect, *function, field, &column)?);
+        values.push((expression(dialect, *function, field, &column)?, true));
+    }
+    for (value, _) in &values {
+        statement.expr(value.clone());
     }
     sql::narrow(&mut statement, dialect, collection, query)?;
-    for group in groups {
-        let field = known(group)?;
-        statement.add_group_by([column(field)]);
-        sql::order(&mut statement, dialect, collection, field, false);
+    for (value, _) in &values[..groups.len()] {
+        statement.add_group_by([value.clone()]);
     }
-    if let Some(limit) = query.limit {
-        statement.limit(limit);
+    let by_groups = (0..groups.len()).map(|by| GroupSort { by, descending: false });
+    for GroupSort { by, descending } in sort.iter().copied().chain(by_groups) {
+        let Some((value, nullable)) = values.get(by) else { return Err(Error::internal("groups are sorted by what isn't there")) };
+        let (value, order, nulls) = sql::step(dialect, value.clone(), *nullable, descending);
+        match nulls {
+            Some(nulls) => statement.order_by_expr_with_nulls(value, order, nulls),
+            None => statement.order_by_expr(value, order),
+        };
     }
-    if query.offset > 0 {
-        statement.offset(query.offset);
-    }
+    sql::window(&mut statement, query);
     Ok(Sql::build(dialect, &statement))
 }
 

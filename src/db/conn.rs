@@ -82,6 +82,8 @@ impl<'c> Conn<'c> {
     /// What the database refuses, by its meaning: `RecordNotUnique`, `InvalidForeignKey`, `FailedValidation` and so on.
     pub async fn select(&mut self, sql: &Sql, columns: &[FieldType]) -> Result<Vec<Vec<Value>>> {
         self.check()?;
+        // Text alone: values are people's data. `LOG_LEVEL=info,trellis::db=trace` shows it.
+        tracing::trace!(sql = sql.text, "a statement");
         let outcome = match &mut self.side {
             Side::Sqlite(conn) => sqlite::select(conn, sql, columns),
             Side::Postgres(conn) => postgres::select(conn, sql, columns).await,

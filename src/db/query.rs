@@ -2,7 +2,11 @@
 //!
 //! The services parse into these types and add the rules of permissions; [`super::sql`] turns them into statements.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+
+use super::{Collection, FieldType, Relation};
 
 /// Which rows, in which order, from where to where.
 #[derive(Debug, Clone, Default)]
@@ -22,12 +26,117 @@ pub struct Query {
 }
 
 /// One step of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sort {
-    /// The field's name.
-    pub field: String,
+    /// From the row to the one item whose value counts; empty for the row itself.
+    pub path: Vec<Hop>,
+    /// The value.
+    pub by: Operand,
     /// From high to low. NULL counts as lowest either way: first ascending, last descending.
     pub descending: bool,
+}
+
+impl Sort {
+    /// By a field of the row, from low to high.
+    pub fn up(field: impl Into<String>) -> Self {
+        Self { path: Vec::new(), by: Operand::Field(field.into()), descending: false }
+    }
+
+    /// By a field of the row, from high to low.
+    pub fn down(field: impl Into<String>) -> Self {
+        Self { descending: true, ..Self::up(field) }
+    }
+}
+
+/// A value of a row: a field, or something that is made of one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operand {
+    /// The field of that name.
+    Field(String),
+    /// A part of the date in that field, in UTC.
+    Part(DatePart, String),
+    /// How many items a list has.
+    Count(Hop),
+}
+
+/// Declares every part of a date once.
+macro_rules! parts {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal;)*) => {
+        /// A part of a date and time, as a whole number.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum DatePart { $($(#[doc = $doc])* $variant,)* }
+
+        impl DatePart {
+            /// Every one, in the order of declaration.
+            pub const ALL: &'static [DatePart] = &[$(DatePart::$variant,)*];
+
+            /// The name of the function in a query.
+            pub fn name(self) -> &'static str {
+                match self { $(DatePart::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+parts! {
+    /// 1 to 9999.
+    Year = "year";
+    /// 1 to 12.
+    Month = "month";
+    /// By ISO 8601: 1 to 53, from Monday.
+    Week = "week";
+    /// Of the month, 1 to 31.
+    Day = "day";
+    /// 0 (Sunday) to 6.
+    Weekday = "weekday";
+    /// 0 to 23.
+    Hour = "hour";
+    /// 0 to 59.
+    Minute = "minute";
+    /// Whole ones, 0 to 59.
+    Second = "second";
+}
+
+impl DatePart {
+    /// Whether values of `ty` have it.
+    pub fn fits(self, ty: FieldType) -> bool {
+        matches!(ty, FieldType::DateTime | FieldType::Timestamp)
+    }
+}
+
+/// A step from an item to those that a relation leads to.
+#[derive(Debug, Clone)]
+pub struct Hop {
+    /// Whose items are reached.
+    pub to: Arc<Collection>,
+    /// The field of the item where the step begins.
+    pub here: String,
+    /// The field of the items reached that has the same value.
+    pub there: String,
+    /// Where the field `here` can refer to items of several collections: the field beside it that must name `to`.
+    pub tag: Option<String>,
+    /// Which of the items reached count at all: what the caller may see of them.
+    pub rule: Option<Box<Filter>>,
+}
+
+impl PartialEq for Hop {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.to.name, &self.here, &self.there, &self.tag, &self.rule)
+            == (&other.to.name, &other.here, &other.there, &other.tag, &other.rule)
+    }
+}
+
+impl Hop {
+    /// To the one item of `to` that a field refers to.
+    pub fn to_one(relation: &Relation, to: Arc<Collection>) -> Self {
+        let tag = relation.one_collection_field.clone().filter(|_| relation.related.is_none());
+        Self { here: relation.field.clone(), there: to.primary_key().name.clone(), tag, rule: None, to }
+    }
+
+    /// From an item of `from` to the items of `to`, the relation's many side, that refer to it.
+    pub fn to_many(relation: &Relation, from: &Collection, to: Arc<Collection>) -> Self {
+        Self { here: from.primary_key().name.clone(), there: relation.field.clone(), tag: None, rule: None, to }
+    }
 }
 
 /// A condition on a row. It is true or not; there is no third value.
@@ -46,6 +155,15 @@ pub enum Filter {
         /// The comparison.
         op: Op,
     },
+    /// What is made of a field compared.
+    Made {
+        /// The value; never a plain field.
+        of: Operand,
+        /// The comparison.
+        op: Op,
+    },
+    /// At least one of the items that the step leads to matches.
+    Some(Hop, Box<Filter>),
     /// Always or never.
     Const(bool),
 }
@@ -62,7 +180,7 @@ impl Filter {
             Self::And(parts) => parts.iter().any(Self::narrows),
             // Of alternatives each must narrow; of none, no row is let through.
             Self::Or(parts) => parts.iter().all(Self::narrows),
-            Self::Not(_) | Self::Field { .. } => true,
+            Self::Not(_) | Self::Field { .. } | Self::Made { .. } | Self::Some(..) => true,
             Self::Const(always) => !always,
         }
     }

@@ -35,6 +35,14 @@ impl Schema {
         schema
     }
 
+    /// The system collections with these beside them: for tests and measurements of what needs no database.
+    pub fn of(collections: impl IntoIterator<Item = Collection>, relations: impl IntoIterator<Item = Relation>) -> Self {
+        let mut schema = Self::system();
+        schema.collections.extend(collections.into_iter().map(|c| (c.name.clone(), Arc::new(c))));
+        relations.into_iter().for_each(|relation| schema.add_relation(relation));
+        schema
+    }
+
     /// All relations, sorted by collection and field of their many side.
     pub fn relations(&self) -> impl Iterator<Item = &Arc<Relation>> {
         self.relations.values()
@@ -86,6 +94,28 @@ impl Schema {
             Ok(collection) => drop(self.collections.insert(collection.name.clone(), Arc::new(collection))),
             Err((name, why)) => drop(self.unserved.insert(name, why)),
         }
+    }
+
+    /// The names of all collections that relations lead to from here, at any distance.
+    pub fn connected<'s>(&'s self, from: &'s str) -> Vec<&'s str> {
+        let mut found = vec![from];
+        let mut at = 0;
+        while at < found.len() {
+            let here = found[at];
+            for relation in self.relations.values() {
+                let ends = [Some(&relation.collection), relation.related.as_ref()].into_iter().flatten().chain(&relation.one_allowed);
+                if ends.clone().any(|end| end == here) {
+                    for end in ends {
+                        if !found.contains(&end.as_str()) {
+                            found.push(end);
+                        }
+                    }
+                }
+            }
+            at += 1;
+        }
+        found.swap_remove(0);
+        found
     }
 
     /// The collection of that name.
@@ -350,7 +380,7 @@ pub async fn load(conn: &mut Conn<'_>) -> Result<Schema> {
     let dialect = conn.dialect();
     let read = |table: &Collection, sort: &[&str]| -> Result<(Sql, Vec<FieldType>, Vec<String>)> {
         let names: Vec<&str> = table.fields.iter().map(|f| f.name.as_str()).collect();
-        let sort = sort.iter().map(|f| Sort { field: (*f).to_owned(), descending: false }).collect();
+        let sort = sort.iter().map(|f| Sort::up(*f)).collect();
         let statement = sql::select(dialect, table, &names, &Query { sort, ..Query::default() })?;
         Ok((Sql::build(dialect, &statement), sql::types(table, &names)?, names.into_iter().map(str::to_owned).collect()))
     };

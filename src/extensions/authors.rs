@@ -151,7 +151,7 @@ impl Author {
             Err(Error::forbidden(format!("You may look for extensions by {} only, not by `{}`", SHOWN.join(", "), clip(what))))
         };
         if let Some(name) = ["search", "aggregate", "groupBy", "alias", "deep"].iter().find(|name| query.contains_key(**name)) {
-            return refuse(*name);
+            return refuse(name);
         }
         let sorted: Vec<String> = match query.get("sort") {
             Some(Value::String(csv)) => csv.split(',').map(str::to_owned).collect(),

@@ -140,10 +140,10 @@ impl Extensions {
             Err(failure) => Err(failure),
         };
         let changed = match (hook.kind, &result) {
-            (HookKind::Filter, Ok(Some(answer))) => change_needs(&told, &payload, answer),
-            _ => None,
+            (HookKind::Filter, Ok(Some(answer))) => change_needs(&ctx.op.schema, &told, &payload, answer),
+            _ => Vec::new(),
         };
-        let denied = changed.clone().filter(|needed| !extension.identity.capabilities.allows(needed));
+        let denied = changed.iter().find(|needed| !extension.identity.capabilities.allows(needed)).cloned();
         record.capabilities.extend(changed);
         let refuse = |result: &Value| match (hook.kind, &collection, items) {
             _ if denied.is_some() => denied.as_ref().map(|needed| format!("it changes its payload, which needs the capability `{needed}`")),
@@ -194,7 +194,7 @@ impl Extensions {
             return Err(wrong(format!("`accountability` has no member `{}`; it has {}", clip(key), MEMBERS.join(", "))));
         }
         let directory = &self.shared.core.directory;
-        let mut who = match asked.get("user") {
+        let who = match asked.get("user") {
             Some(Value::String(id)) => {
                 let user = directory.user(id).await?;
                 Accountability::user(user.ok_or_else(|| wrong(format!("`accountability.user`: there is no active user `{}`", clip(id))))?)
@@ -202,13 +202,12 @@ impl Extensions {
             None | Some(Value::Null) => Accountability::anonymous(directory.public().await?),
             Some(other) => return Err(wrong(format!("`accountability.user` must be the key of a user, or null, not: {}", show(other)))),
         };
-        for (member, place) in [("ip", &mut who.ip), ("userAgent", &mut who.user_agent)] {
-            match asked.get(member) {
-                None | Some(Value::Null) => {}
-                Some(Value::String(text)) => *place = Some(Arc::from(text.as_str())),
-                Some(other) => return Err(wrong(format!("`accountability.{member}` must be a text, not: {}", show(other)))),
-            }
-        }
+        let text = |member: &str| match asked.get(member) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.as_str())),
+            Some(other) => Err(wrong(format!("`accountability.{member}` must be a text, not: {}", show(other)))),
+        };
+        let who = who.located(text("ip")?, text("userAgent")?);
         let is = who.to_json();
         for member in FOLLOW {
             if let Some(said) = asked.get(member).filter(|said| !said.is_null() && **said != is[member]) {

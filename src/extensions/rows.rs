@@ -50,7 +50,7 @@ pub(super) async fn delete_batch(db: &Db, table: &Collection, query: &Query) -> 
 
 /// From high to low by these fields.
 pub(super) fn descending(fields: &[&str]) -> Vec<Sort> {
-    fields.iter().map(|field| Sort { field: (*field).to_owned(), descending: true }).collect()
+    fields.iter().map(|field| Sort::down(*field)).collect()
 }
 
 /// Which page of such rows is asked for.

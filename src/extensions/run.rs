@@ -12,15 +12,16 @@ use super::failed_run::FailedRun;
 use super::failure::{self, Told};
 use super::set::{Extension, ExtensionSet, LastFault};
 use super::trouble::Trouble;
-use crate::auth::{Accountability, Who};
+use crate::auth::Accountability;
 use crate::bridge::{Record, Session};
-use crate::db::Collection;
+use crate::db::{Collection, Schema};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::dispatcher::Verdict;
 use crate::hooks::outbox::{Caller, Delivery};
 use crate::hooks::{Hook, ItemsEvent, Registry};
 use crate::sandbox::{Exchange, Failure, Input, Invocation, Outcome};
 use crate::services::ctx::too_deep;
+use crate::services::items::nested_needs;
 use crate::services::operation::{Intent, Start};
 use crate::services::runner::{Meta, Snapshot};
 use crate::services::{Core, Ctx, Item};
@@ -168,9 +169,8 @@ impl Snapshot for ExtensionSet {
 impl ExtensionSet {
     /// What a filter changed is written or answered in its name: an extension with a list of capabilities needs the one for that.
     fn may_change(&self, extension: &Extension, ctx: &Ctx, meta: &Meta, before: &Value, after: &Value) -> Result<()> {
-        let Some(needed) = change_needs(&meta.json, before, after).filter(|needed| !extension.identity.capabilities.allows(needed)) else {
-            return Ok(());
-        };
+        let needs = change_needs(&ctx.op.schema, &meta.json, before, after);
+        let Some(needed) = needs.into_iter().find(|needed| !extension.identity.capabilities.allows(needed)) else { return Ok(()) };
         let why = format!("The filter's answer on `{}` differs from its payload, which needs the capability `{needed}`", meta.event());
         self.note_trouble(extension, ctx, meta.event(), Trouble::general(ErrorCode::CapabilityDenied, why.as_str()));
         let name = &extension.settings.name;
@@ -341,29 +341,36 @@ impl ExtensionSet {
     /// Who a delivery runs as: what they may do now, which is nothing for a user who is no longer active.
     async fn caller(&self, delivery: &Delivery) -> Result<Accountability> {
         let directory = &self.shared.core.directory;
-        let mut who = match &delivery.caller {
+        let who = match &delivery.caller {
             Caller::System => Accountability::system(),
             Caller::Anonymous => Accountability::anonymous(directory.public().await?),
             Caller::User(id) => match directory.user(id).await? {
                 Some(user) => Accountability::user(user),
-                None => Accountability { who: Who::Anonymous, ..Accountability::anonymous(Arc::default()) },
+                None => Accountability::anonymous(Arc::default()),
             },
         };
-        who.ip = delivery.ip.as_deref().map(Arc::from);
-        who.user_agent = delivery.user_agent.as_deref().map(Arc::from);
-        Ok(who)
+        Ok(who.located(delivery.ip.as_deref(), delivery.user_agent.as_deref()))
     }
 }
 
-/// The capability that a filter needs to answer `after` where it was given `before`.
-pub(super) fn change_needs(meta: &Item, before: &Value, after: &Value) -> Option<String> {
-    let member = |name: &str| meta.get(name).and_then(Value::as_str);
-    let action = match member("event")?.rsplit('.').next()? {
-        action @ ("create" | "update" | "delete") => action,
-        "read" | "query" => "read",
-        _ => return None,
+/// The capabilities that a filter needs to answer `after` where it was given `before`, those for nested items included.
+pub(super) fn change_needs(schema: &Schema, meta: &Item, before: &Value, after: &Value) -> Vec<String> {
+    let member = |name: &str| meta.get(name).and_then(Value::as_str).unwrap_or_default();
+    let action = match member("event").rsplit('.').next() {
+        Some(action @ ("create" | "update" | "delete")) => action,
+        Some("read" | "query") => "read",
+        _ => return Vec::new(),
     };
-    (before != after).then(|| Some(format!("items:{}:{action}", member("collection")?)))?
+    if before == after {
+        return Vec::new();
+    }
+    let mut needs = vec![format!("items:{}:{action}", member("collection"))];
+    if let ("create" | "update", Some(collection)) = (action, schema.collection(member("collection")))
+        && let (Value::Object(before), Value::Object(after)) = (before, after)
+    {
+        needs.extend(nested_needs(schema, collection, action == "create", before, after));
+    }
+    needs
 }
 
 /// What a filter's body gets.

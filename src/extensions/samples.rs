@@ -255,7 +255,7 @@ impl Samples {
             let all_gone = rows::delete_batch(&self.db, &table, &old).await? < BATCH;
             pruning.bytes = self.bytes().await?;
             if pruning.bytes > KEPT_BYTES {
-                let sort = ["at", "id"].map(|field| Sort { field: field.to_owned(), descending: false }).to_vec();
+                let sort = ["at", "id"].map(Sort::up).to_vec();
                 let oldest = Query { sort, limit: Some(BATCH as u64), ..Query::default() };
                 rows::delete_batch(&self.db, &table, &oldest).await?;
             } else if all_gone {
@@ -268,7 +268,7 @@ impl Samples {
     /// Bytes of all rows.
     async fn bytes(&self) -> Result<u64> {
         let wanted = [(Aggregate::Sum, Some("bytes".to_owned()))];
-        let statement = aggregate(self.db.dialect(), &system::event_samples_table(), &[], &wanted, &Query::default())?;
+        let statement = aggregate(self.db.dialect(), &system::event_samples_table(), &[], &wanted, &[], &Query::default())?;
         let sum = rows::select(&self.db, statement, vec![FieldType::Float]).await?.into_iter().flatten().next();
         Ok(sum.and_then(|sum| sum.as_f64()).map_or(0, |sum| sum as u64))
     }

@@ -181,7 +181,7 @@ fn of(extension: &str, name: Option<&str>) -> Filter {
 
 /// The stored secrets of one extension, or of all, by name.
 async fn stored(db: &Db, extension: Option<&str>) -> Result<Vec<Row>> {
-    let sort = vec![Sort { field: "name".to_owned(), descending: false }];
+    let sort = vec![Sort::up("name")];
     let query = Query { filter: extension.map(|id| of(id, None)), sort, ..Query::default() };
     let text = |row: &Item, name: &str| {
         let value = row.get(name).and_then(Value::as_str).map(str::to_owned);

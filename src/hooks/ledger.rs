@@ -128,7 +128,7 @@ pub async fn page(
     limit: u64,
     offset: u64,
 ) -> Result<(Vec<Map<String, Value>>, u64)> {
-    let sort = vec![Sort { field: "seq".to_owned(), descending: false }];
+    let sort = vec![Sort::up("seq")];
     let query = Query { filter: Some(wanted.filter(now)), sort, limit: Some(limit), offset, ..Query::default() };
     Ok((rows(conn, &query, now).await?, count(conn, wanted, now).await?))
 }
@@ -238,7 +238,7 @@ pub async fn discard(conn: &mut Conn<'_>, wanted: &Wanted, now: DateTime<Utc>, l
 
 /// The keys of rows, in the order of their places, kept from others until the transaction ends.
 async fn keys(conn: &mut Conn<'_>, filter: &Filter, limit: u64) -> Result<Vec<Value>> {
-    let sort = vec![Sort { field: "seq".to_owned(), descending: false }];
+    let sort = vec![Sort::up("seq")];
     let query = Query { filter: Some(filter.clone()), sort, limit: Some(limit), ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table(), &["id"], &query, Lock::Skip)?;
     Ok(conn.select(&statement, &[FieldType::Uuid]).await?.into_iter().flatten().collect())

@@ -278,5 +278,5 @@ fn by_time() -> Vec<Sort> {
 }
 
 fn by(fields: &[(&str, bool)]) -> Vec<Sort> {
-    fields.iter().map(|(field, descending)| Sort { field: (*field).to_owned(), descending: *descending }).collect()
+    fields.iter().map(|(field, descending)| Sort { descending: *descending, ..Sort::up(*field) }).collect()
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::db::aggregate::{Aggregate, aggregate};
 use crate::db::sql::{self, Lock};
-use crate::db::{Collection, Conn, Dialect, FieldType, Filter, Op, Query, Sql, system, timestamp};
+use crate::db::{Collection, Conn, Dialect, FieldType, Filter, Op, Operand, Query, Sql, system, timestamp};
 use crate::error::{Error, Result};
 
 /// How long a claimed or newborn row belongs to its host. Renewed while the host lives, so this is how long a dead host delays what it held.
@@ -268,7 +268,8 @@ pub async fn anything_held(conn: &mut Conn<'_>) -> Result<bool> {
 /// The extensions that deliveries are held for.
 pub async fn held_for(conn: &mut Conn<'_>) -> Result<Vec<String>> {
     let query = Query { filter: Some(Filter::field("status", Op::Eq(json!("held")))), ..Query::default() };
-    let statement = aggregate(conn.dialect(), &table(), &["extension".to_owned()], &[(Aggregate::CountAll, None)], &query)?;
+    let statement =
+        aggregate(conn.dialect(), &table(), &[Operand::Field("extension".to_owned())], &[(Aggregate::CountAll, None)], &[], &query)?;
     let rows = conn.select(&statement, &[FieldType::String, FieldType::BigInteger]).await?;
     Ok(rows.into_iter().filter_map(|row| row.first().and_then(Value::as_str).map(str::to_owned)).collect())
 }
@@ -286,9 +287,9 @@ pub struct Owed {
 
 /// What is owed to each of these extensions; those that are owed nothing are left out.
 pub async fn owed(conn: &mut Conn<'_>, extensions: Vec<Value>) -> Result<HashMap<String, Owed>> {
-    let groups = ["extension", "status"].map(str::to_owned);
+    let groups = ["extension", "status"].map(|name| Operand::Field(name.to_owned()));
     let query = Query { filter: Some(Filter::field("extension", Op::In(extensions))), ..Query::default() };
-    let statement = aggregate(conn.dialect(), &table(), &groups, &[(Aggregate::CountAll, None)], &query)?;
+    let statement = aggregate(conn.dialect(), &table(), &groups, &[(Aggregate::CountAll, None)], &[], &query)?;
     let mut all: HashMap<String, Owed> = HashMap::new();
     for row in conn.select(&statement, &[FieldType::String, FieldType::String, FieldType::BigInteger]).await? {
         let [Value::String(extension), Value::String(status), count] = &row[..] else { continue };

@@ -54,9 +54,10 @@ pub async fn read_me(State(api): App, call: Call) -> Result<Response, ApiError> 
 
 /// The row of a user as they may read it themself.
 pub async fn myself(api: &Api, start: Start, id: &Value, query: &Item) -> Result<Item> {
+    let own = !leads_on(query);
     api.core
         .operate(start, |ctx| async move {
-            let ctx = ctx.with(true, true);
+            let ctx = ctx.with(own, true);
             ItemsService::new(&ctx, "daas_users").read_one(id, query, Hold::No).await
         })
         .await
@@ -65,9 +66,10 @@ pub async fn myself(api: &Api, start: Start, id: &Value, query: &Item) -> Result
 /// `PATCH /api/users/me`: the caller's own name, address and password; anything else as their policies say.
 pub async fn update_me(State(api): App, call: Call) -> Result<Response, ApiError> {
     let (id, changes) = (me(&call)?, call.object()?);
-    let own = changes.keys().all(|key| OWN_FIELDS.contains(&key.as_str()));
+    let Call { start, mut query, .. } = call;
+    query.retain(|name, _| name == "fields");
+    let own = changes.keys().all(|key| OWN_FIELDS.contains(&key.as_str())) && !leads_on(&query);
     let rows = detached(async move {
-        let Call { start, query, .. } = call;
         api.core
             .operate(start, |ctx| {
                 let (id, changes, query) = (id.clone(), changes.clone(), &query);
@@ -83,6 +85,19 @@ pub async fn update_me(State(api): App, call: Call) -> Result<Response, ApiError
     })
     .await?;
     Ok(data(rows.into_iter().next()))
+}
+
+/// Whether `fields` names anything but fields of the user: what relations lead to is read by the caller's policies alone.
+fn leads_on(query: &Item) -> bool {
+    fn any(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains(['.', ':', '(']),
+            Value::Array(items) => items.iter().any(any),
+            Value::Object(members) => members.values().any(any),
+            _ => false,
+        }
+    }
+    query.get("fields").is_some_and(any)
 }
 
 fn me(call: &Call) -> Result<Value> {

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use url::Url;
 
 use super::error::ApiError;
-use super::request::{ACCESS_TOKEN, Credentials, bearer, in_query, located, origin, pairs, request_id};
+use super::request::{ACCESS_TOKEN, Credentials, acting, bearer, in_query, origin, pairs, request_id};
 use super::{Api, App, Listening, ext_headers, no_route};
 use crate::auth::{Accountability, Who};
 use crate::error::{Error, ErrorCode, Result};
@@ -120,7 +120,7 @@ async fn caller(api: &Api, parts: &Parts, access: &Access) -> Result<Caller> {
         Some(who) => who,
         None => api.sessions.anonymous().await?,
     };
-    Ok(Caller { who: located(who, &origin(parts)), strip_header, strip_query })
+    Ok(Caller { who: acting(api, parts, who, &origin(parts)).await?, strip_header, strip_query })
 }
 
 /// On a public route a token that isn't ours is nobody's business: webhooks sign with their own. It is left for the extension, and the

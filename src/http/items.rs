@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::request::{Call, Key, data, detached};
 use super::{Api, App};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::services::ctx::Hold;
 use crate::services::items::{ItemsService, Listing, as_item};
 use crate::services::operation::Start;
-use crate::services::query::{clip, show};
-use crate::services::{Ctx, Item};
+use crate::services::query::{clip, decoded, show};
+use crate::services::{Ctx, Item, aggregate};
 
 type Answer = Result<Response, ApiError>;
 
@@ -32,12 +32,16 @@ pub fn routes() -> Router<Arc<Api>> {
             get(async |State(api): App, Key(name): Key<String>, call: Call| list(api, own(name)?, call).await)
                 .post(async |State(api): App, Key(name): Key<String>, call: Call| create(api, own(name)?, call).await)
                 .patch(async |State(api): App, Key(name): Key<String>, call: Call| update_many(api, own(name)?, call).await)
-                .delete(async |State(api): App, Key(name): Key<String>, call: Call| delete_many(api, own(name)?, call).await),
+                .delete(async |State(api): App, Key(name): Key<String>, call: Call| delete_many(api, own(name)?, call).await)
+                .fallback(async |State(api): App, Key(name): Key<String>, method: Method, call: Call| {
+                    other(api, own(name)?, &method, call).await
+                }),
         )
         .route(
             "/api/items/{collection}/{id}",
             get(async |State(api): App, Key((name, id)): Key<(String, String)>, call: Call| read(api, own(name)?, id, call).await)
                 .patch(async |State(api): App, Key((name, id)): Key<(String, String)>, call: Call| update(api, own(name)?, id, call).await)
+                .put(async |State(api): App, Key((name, id)): Key<(String, String)>, call: Call| replace(api, own(name)?, id, call).await)
                 .delete(async |State(api): App, Key((name, id)): Key<(String, String)>, call: Call| {
                     delete(api, own(name)?, id, call).await
                 }),
@@ -57,19 +61,21 @@ pub fn user_roles() -> Router<Arc<Api>> {
 fn at(path: &str, collection: &str) -> Router<Arc<Api>> {
     let name = || -> Arc<str> { Arc::from(collection) };
     let (a, b, c, d) = (name(), name(), name(), name());
-    let (e, f, g) = (name(), name(), name());
+    let (e, f, g, h, i) = (name(), name(), name(), name(), name());
     Router::new()
         .route(
             path,
             get(async move |State(api): App, call: Call| list(api, a.to_string(), call).await)
                 .post(async move |State(api): App, call: Call| create(api, b.to_string(), call).await)
                 .patch(async move |State(api): App, call: Call| update_many(api, c.to_string(), call).await)
-                .delete(async move |State(api): App, call: Call| delete_many(api, d.to_string(), call).await),
+                .delete(async move |State(api): App, call: Call| delete_many(api, d.to_string(), call).await)
+                .fallback(async move |State(api): App, method: Method, call: Call| other(api, h.to_string(), &method, call).await),
         )
         .route(
             &format!("{path}/{{id}}"),
             get(async move |State(api): App, Key(id): Key<String>, call: Call| read(api, e.to_string(), id, call).await)
                 .patch(async move |State(api): App, Key(id): Key<String>, call: Call| update(api, f.to_string(), id, call).await)
+                .put(async move |State(api): App, Key(id): Key<String>, call: Call| replace(api, i.to_string(), id, call).await)
                 .delete(async move |State(api): App, Key(id): Key<String>, call: Call| delete(api, g.to_string(), id, call).await),
         )
 }
@@ -85,16 +91,63 @@ fn own(name: String) -> Result<String> {
     }
 }
 
+/// A method that axum has no name for: SEARCH reads like GET, with the query in the body. Any other isn't possible here.
+async fn other(api: Arc<Api>, name: String, method: &Method, mut call: Call) -> Answer {
+    if method.as_str() != "SEARCH" {
+        let refused = ApiError::from(Error::new(ErrorCode::MethodNotAllowed, format!("`{}` isn't possible here", clip(method.as_str()))));
+        return Ok(([(header::ALLOW, "GET,HEAD,POST,PATCH,DELETE,SEARCH")], refused).into_response());
+    }
+    let mut body = if call.has_body() { call.object()? } else { Item::new() };
+    match (body.shift_remove("query"), body.shift_remove("keys")) {
+        (query @ (None | Some(Value::Object(_) | Value::Null)), None) => {
+            call.query = query.and_then(|query| as_item(query).ok()).unwrap_or_default();
+            list(api, name, call).await
+        }
+        (query @ (None | Some(Value::Object(_) | Value::Null)), Some(Value::Array(keys))) => {
+            let query = query.and_then(|query| as_item(query).ok()).unwrap_or_default();
+            let items = api
+                .core
+                .operate(call.start, |ctx| {
+                    let (name, keys, query) = (&name, &keys, &query);
+                    async move { ItemsService::new(&ctx, name).read_many(keys, query, Hold::No).await }
+                })
+                .await?;
+            Ok(data(items))
+        }
+        _ => Err(Error::payload("The body of a SEARCH must be `{query}`, with the query as an object, or `{keys, query}`").into()),
+    }
+}
+
+/// What a list answers: items, the one item of a singleton, or groups.
+enum Listed {
+    Items(Listing),
+    One(Item),
+    Groups(Vec<Item>),
+}
+
 async fn list(api: Arc<Api>, name: String, call: Call) -> Answer {
     let Call { start, query, .. } = call;
-    let listing = api
+    let answered = api
         .core
         .operate(start, |ctx| {
             let (name, query) = (&name, &query);
-            async move { ItemsService::new(&ctx, name).list(query).await }
+            async move {
+                if query.contains_key("aggregate") || query.contains_key("groupBy") {
+                    return aggregate::run(&ctx, name, query).await.map(Listed::Groups);
+                }
+                let items = ItemsService::new(&ctx, name);
+                if items.is_singleton() {
+                    return items.read_singleton(query).await.map(Listed::One);
+                }
+                items.list(query).await.map(Listed::Items)
+            }
         })
         .await?;
-    Ok(listed(listing))
+    Ok(match answered {
+        Listed::Items(listing) => listed(listing),
+        Listed::One(item) => data(item),
+        Listed::Groups(groups) => data(groups),
+    })
 }
 
 /// `{ "data": [...], "meta": { page, limit, … } }`.
@@ -149,6 +202,17 @@ pub fn as_items(body: Value) -> Result<Vec<Item>> {
     }
 }
 
+/// `PUT`: the item as sent, with defaults or null for what is left out.
+async fn replace(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
+    let item = call.object()?;
+    let mut rows = write(api, name, call.start, call.query, move |items_of| {
+        let (key, item) = (json!(id), item.clone());
+        Box::pin(async move { items_of.replace(key, item).await })
+    })
+    .await?;
+    Ok(data(rows.pop()))
+}
+
 async fn update(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
     let changes = call.object()?;
     let mut rows = write(api, name, call.start, call.query, move |items_of| {
@@ -159,8 +223,17 @@ async fn update(api: Arc<Api>, name: String, id: String, call: Call) -> Answer {
     Ok(data(rows.pop()))
 }
 
-/// `{ keys, data }`, `{ query, data }`, or an array of rows with their keys.
+/// `{ keys, data }`, `{ query, data }`, or an array of rows with their keys. What holds one item takes its changes as they are.
 async fn update_many(api: Arc<Api>, name: String, call: Call) -> Answer {
+    if api.core.schema().collection(&name).is_some_and(|collection| collection.singleton) {
+        let changes = call.object()?;
+        let mut rows = write(api, name, call.start, call.query, move |items_of| {
+            let changes = changes.clone();
+            Box::pin(async move { items_of.write_singleton(changes).await })
+        })
+        .await?;
+        return Ok(data(rows.pop()));
+    }
     let change = Change::parse(call.json()?)?;
     Ok(data(changed(api, name, call.start, call.query, change).await?))
 }
@@ -298,9 +371,10 @@ pub async fn answered<F>(ctx: &Ctx, name: &str, query: &Item, work: &F) -> Resul
 where
     F: for<'a> Fn(ItemsService<'a>) -> futures_util::future::BoxFuture<'a, Result<Vec<Item>>>,
 {
-    let ctx = if ctx.has_read_filters(name) { ctx.joining() } else { ctx.clone() };
+    let query = &decoded(query)?;
+    let reads_more = ItemsService::new(ctx, name).check_presentable(query)?;
+    let ctx = if reads_more || ctx.has_read_filters(name) { ctx.joining() } else { ctx.clone() };
     let items = ItemsService::new(&ctx, name);
-    items.check_presentable(query)?;
     let rows = work(items.clone()).await?;
     items.present(rows, query).await
 }

@@ -3,6 +3,7 @@
 //! A handler reads the request into a `request::Call`, asks a service, and shapes the answer. Rules live in the services. Other doors, which
 //! `app` hands in, stand behind the same middleware and read requests the same way.
 
+mod access;
 pub(crate) mod auth;
 mod collections;
 mod cron;
@@ -81,6 +82,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr, doors: Router<Arc<Api>>) -> Ro
         .route("/api/auth/refresh", post(auth::refresh))
         .route("/api/auth/logout", post(auth::logout))
         .route("/api/users/me", get(auth::read_me).patch(auth::update_me))
+        .merge(access::routes())
         .merge(system("users"))
         .merge(system("roles"))
         .merge(system("policies"))

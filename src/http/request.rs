@@ -74,7 +74,7 @@ impl FromRequest<Arc<Api>> for Upload {
         pairs.retain(|(name, _)| name != ACCESS_TOKEN);
         let origin = origin(&parts);
         let credentials = Credentials::of(&parts)?;
-        let who = located(credentials.owner(api).await?, &origin);
+        let who = acting(api, &parts, credentials.owner(api).await?, &origin).await?;
         let body = to_bytes(body, MAX_BODY)
             .await
             .map_err(|_| Error::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {MAX_BODY} bytes, or it was cut off")))?;
@@ -205,11 +205,28 @@ pub fn origin(parts: &Parts) -> Origin {
     Origin { ip: peer.map(|ConnectInfo(address)| address.ip().to_string()), user_agent }
 }
 
-/// Somebody, there.
-pub fn located(mut who: Accountability, origin: &Origin) -> Accountability {
-    who.ip = origin.ip.as_deref().map(Arc::from);
-    who.user_agent = origin.user_agent.as_deref().map(Arc::from);
-    who
+/// In whose name somebody acts who may.
+const ON_BEHALF_OF: &str = "x-on-behalf-of";
+
+/// Somebody, there, and in whose name.
+///
+/// # Errors
+/// `Forbidden` for who may not act in the name of others, `InvalidPayload` where `X-On-Behalf-Of` names no active user.
+pub async fn acting(api: &Api, parts: &Parts, who: Accountability, origin: &Origin) -> Result<Accountability> {
+    let mut who = who.located(origin.ip.as_deref(), origin.user_agent.as_deref());
+    if let Some(named) = parts.headers.get(ON_BEHALF_OF) {
+        if !who.is_admin() && !who.grants.delegate {
+            return Err(Error::forbidden("You may not act in the name of others: `X-On-Behalf-Of` needs a policy with `delegate_access`"));
+        }
+        let id = named.to_str().ok().and_then(|id| uuid::Uuid::try_parse(id.trim()).ok()).map(|id| id.to_string());
+        let user = match id {
+            Some(id) => api.core.directory.user(&id).await?,
+            None => None,
+        };
+        let user = user.ok_or_else(|| Error::payload("`X-On-Behalf-Of` must be the key of an active user"))?;
+        who.on_behalf_of = Some(Arc::from(user.id.as_str()));
+    }
+    Ok(who)
 }
 
 /// A path parameter that is taken as text, whatever it is. One that isn't UTF-8 is refused.

@@ -109,7 +109,12 @@ impl Door {
             Err((action, error)) => return (action.map_or("", |action| action.name), Err(error)),
         };
         let asked = Asked { api: Arc::clone(&self.api), start: self.start.clone(), approve: self.view.approve, arguments };
-        (action.name, detached((action.run)(asked)).await)
+        let mut result = detached((action.run)(asked)).await;
+        let behind = self.start.lagging.names();
+        if let (Ok(answer), false) = (&mut result, behind.is_empty()) {
+            answer.meta.get_or_insert_with(|| json!({}))["lagging"] = json!(behind);
+        }
+        (action.name, result)
     }
 }
 

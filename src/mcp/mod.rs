@@ -32,6 +32,8 @@ use crate::error::{Error, ErrorCode};
 use crate::http::Api;
 use crate::http::error::ApiError;
 use crate::http::request::Call;
+use crate::services::changes::Lagging;
+use crate::services::operation::Start;
 use crate::services::query::{clip, show};
 use door::Door;
 use guard::Guarded;
@@ -66,7 +68,9 @@ async fn answer(State(api): State<Arc<Api>>, _: Guarded, uri: Uri, headers: Head
         return Ok(refused(INVALID_REQUEST, &why));
     }
     drop(message);
-    let door = Door { api, start: call.start.clone(), view };
+    // Hosts that are behind are told of inside the answer, which is a message of the protocol and takes nothing beside it.
+    let start = Start { lagging: Lagging::default(), ..call.start.clone() };
+    let door = Door { api, start, view };
     // Clients that forgot one of these are understood all the same: the answer is JSON, whatever else they would take.
     let mut asked = http::Request::post(uri).body(Body::from(call.into_body())).map_err(|e| Error::internal(e.to_string()))?;
     *asked.headers_mut() = headers;

@@ -1,12 +1,65 @@
-//! Holding what a caller sends against what they may touch.
+//! Holding what a caller sends against what they may touch, and which items their permissions are about.
 
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::Item;
-use super::query::{clip, nearest};
-use crate::auth::{Action, FieldSet};
-use crate::db::{Collection, Dialect, FieldType};
+use super::query::{Everything, Reader, clip, nearest, parse_filter};
+use super::{Ctx, Item, variables};
+use crate::auth::{Action, FieldSet, Permission};
+use crate::db::{Collection, Dialect, FieldType, Filter, Schema, sql};
 use crate::error::{Error, ErrorCode, Result};
+
+/// Whether the filters of a permission mean something for the collection. One that doesn't grants nothing.
+pub(super) fn is_sound(schema: &Schema, collection: &Collection, permission: &Permission) -> bool {
+    let sight = Everything(schema);
+    let reader = Reader::of(&sight);
+    [&permission.items, &permission.validation].into_iter().flatten().all(|filter| parse_filter(&reader, collection, Some(filter)).is_ok())
+}
+
+impl Ctx {
+    /// The items of `collection` that the caller may touch by `action`, as a filter for the statement itself; `None` is every item. An item
+    /// outside of it is one that doesn't exist, for this caller.
+    ///
+    /// # Errors
+    /// `Forbidden` for who may not do that to any item.
+    pub fn row_rule<'a>(&'a self, action: Action, collection: &'a Collection) -> BoxFuture<'a, Result<Option<Filter>>> {
+        // Boxed: a rule may hold variables, which are read under rules.
+        Box::pin(self.row_rule_unboxed(action, collection))
+    }
+
+    async fn row_rule_unboxed(&self, action: Action, collection: &Collection) -> Result<Option<Filter>> {
+        if self.is_free() {
+            return Ok(None);
+        }
+        let Some(filters) = &self.united(action, collection)?.items else { return Ok(None) };
+        let mut any = Vec::with_capacity(filters.len());
+        for raw in filters {
+            match self.held_filter(collection, raw).await {
+                Ok(filter) => any.push(filter),
+                // A value that can't be one of its field: nobody meets that.
+                Err(error) if error.class() < 500 => {
+                    tracing::debug!(collection = collection.name, %error, "a permission's filter can't be used: it grants no item");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(Filter::Or(any)))
+    }
+
+    /// What a preset of a permission stands for.
+    pub(super) async fn preset_value(&self, raw: &Value) -> Result<Value> {
+        variables::resolve_value(self, raw).await
+    }
+
+    /// A filter of a permission, or of a field, with its variables replaced by what they are for the caller. It may use any field.
+    pub(super) async fn held_filter(&self, collection: &Collection, raw: &Value) -> Result<Filter> {
+        let raw = variables::resolve(self, raw).await?;
+        let sight = Everything(&self.op.schema);
+        let filter = parse_filter(&Reader::of(&sight), collection, Some(&raw))?.unwrap_or(Filter::Const(true));
+        sql::condition(self.core.db.dialect(), collection, &filter)?;
+        Ok(filter)
+    }
+}
 
 /// Checks what a caller wants to write: every key is a field, one that they may set, with a value of its type.
 ///
@@ -57,10 +110,10 @@ fn is_deeper(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// Checks a row that is about to be inserted for values that are needed and missing.
-pub fn check_complete(collection: &Collection, item: &Item) -> Result<()> {
+/// Checks a row that is about to be inserted for values that are needed and missing. `comes` are fields that get their value later.
+pub fn check_complete(collection: &Collection, item: &Item, comes: impl Fn(&str) -> bool) -> Result<()> {
     for field in &collection.fields {
-        let missing = item.get(&field.name).is_none_or(Value::is_null);
+        let missing = item.get(&field.name).is_none_or(Value::is_null) && !comes(&field.name);
         let filled_by_database = !item.contains_key(&field.name) && (field.default.is_some() || field.auto_increment);
         if missing && (field.required || !field.nullable) && !filled_by_database {
             return Err(needs_value(collection, &field.name));
@@ -84,24 +137,4 @@ fn needs_value(collection: &Collection, field: &str) -> Error {
 fn unknown(collection: &Collection, name: &str) -> String {
     let near = nearest(name, collection.fields.iter().map(|f| f.name.as_str()));
     format!("There is no field `{}` in `{}`{near}", clip(name), collection.name)
-}
-
-/// The field that a query names, if the caller may read it.
-///
-/// For a field that isn't granted and one that doesn't exist the answer is of the same kind: no oracle.
-pub fn readable<'c>(collection: &'c Collection, fields: &FieldSet, name: &str) -> Result<&'c crate::db::Field> {
-    match collection.field(name).filter(|_| fields.has(name)) {
-        Some(field) => Ok(field),
-        None if *fields == FieldSet::All => Err(Error::query(unknown(collection, name)).with_field(clip(name))),
-        None => {
-            let near = nearest(name, collection.fields.iter().map(|f| f.name.as_str()).filter(|f| fields.has(f)));
-            Err(Error::forbidden(format!(
-                "You may not {} `{}` in `{}`, or it doesn't exist{near}",
-                Action::Read.name(),
-                clip(name),
-                collection.name
-            ))
-            .with_field(clip(name)))
-        }
-    }
 }

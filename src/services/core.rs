@@ -120,6 +120,8 @@ impl Core {
             *raw = RawCatalog { generation: raw.generation + 1, catalog: None };
         }
         self.changes.took(Kind::Schema, version);
+        // What a permission means depends on the fields that there are.
+        self.directory.invalidate();
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::operation::{Intent, Start};
 use super::{Core, Operation};
+use crate::auth::grants::{United, refused};
 use crate::auth::{Accountability, Action, FieldSet};
 use crate::db::{Collection, Conn};
 use crate::error::{Error, ErrorCode, Result};
@@ -28,6 +29,9 @@ pub enum Hold {
     /// Read in the operation's transaction, and kept from others until it ends.
     Lock,
 }
+
+/// Says whether whoever calls may do that to items of a collection that its query or its nested items lead to, or why not.
+pub type Reach = Arc<dyn Fn(&str, Action) -> Result<()> + Send + Sync>;
 
 /// The circumstances of a service call. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +54,8 @@ pub struct Ctx {
     pub reading: Arc<[(String, String)]>,
     /// The delivery of the outbox that is being run, in its own calls and not in those of hooks that they trigger.
     pub delivery: Option<uuid::Uuid>,
+    /// What the code that calls may do through relations, besides what the caller may.
+    reach: Option<Reach>,
     /// Whether this is a hook's call inside somebody's operation: what it writes joins that operation's transaction.
     joined: bool,
     /// The savepoint of the `transaction()` that this belongs to.
@@ -91,6 +97,7 @@ impl Ctx {
             chain: Arc::clone(&start.chain),
             reading: Arc::from([]),
             delivery: start.delivery,
+            reach: None,
             joined: op.intent == Intent::Discard,
             savepoint: None,
             wrote: Arc::default(),
@@ -115,6 +122,7 @@ impl Ctx {
             chain,
             reading: reading.into(),
             delivery: None,
+            reach: None,
             joined: true,
             wrote: Wrote::part_of(&self.wrote),
             turn: Arc::default(),
@@ -135,6 +143,19 @@ impl Ctx {
     /// The same circumstances with other options, as `services.items(name, { elevated, emitEvents })` asks for.
     pub fn with(&self, elevated: bool, emit: bool) -> Self {
         Self { elevated: self.elevated || elevated, emit: self.emit && emit, wrote: Wrote::part_of(&self.wrote), ..self.clone() }
+    }
+
+    /// The same circumstances for code that may lead its calls only where `reach` says.
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { reach: Some(reach), ..self }
+    }
+
+    /// Whether the code that calls may lead `action` to `collection`.
+    ///
+    /// # Errors
+    /// What its limits say: `CapabilityDenied`.
+    pub fn reaches(&self, collection: &str, action: Action) -> Result<()> {
+        self.reach.as_ref().map_or(Ok(()), |reach| reach(collection, action))
     }
 
     /// The same circumstances, acting as the host itself.
@@ -162,10 +183,14 @@ impl Ctx {
         Arc::clone(&self.turn).lock_owned().await
     }
 
-    /// Whether any filter hook hears `collection`: then a call there, be it a read, may do more than its own statements.
+    /// Whether any filter hook hears `collection`, or reads of what is related to it: then a call there, be it a read, may do more than its
+    /// own statements.
     pub fn has_filters(&self, collection: &str) -> bool {
         let hooks = self.op.snapshot.hooks();
-        ItemsEvent::ALL.into_iter().any(|event| !hooks.matching(HookKind::Filter, event, collection).is_empty())
+        let hears = |event, name: &str| !hooks.matching(HookKind::Filter, event, name).is_empty();
+        // A read may lead through relations, to hooks of any collection that they connect.
+        let reads = |name: &str| hears(ItemsEvent::Query, name) || hears(ItemsEvent::Read, name);
+        ItemsEvent::ALL.into_iter().any(|event| hears(event, collection)) || self.op.schema.connected(collection).into_iter().any(reads)
     }
 
     /// Whether a filter hook hears reads of `collection`: then it has a say in what answers a write there.
@@ -183,9 +208,21 @@ impl Ctx {
         self.joined
     }
 
-    /// The fields of `collection` that `action` may touch, or 403.
+    /// Whether no permission is asked for: the caller has all rights, or the code that calls passes them by.
+    pub fn is_free(&self) -> bool {
+        self.elevated || self.who.is_admin()
+    }
+
+    /// The fields of `collection` that `action` may touch, or 403. Which items, [`Ctx::row_rule`] says.
     pub fn granted(&self, action: Action, collection: &Collection) -> Result<&FieldSet> {
-        if self.elevated { Ok(&FieldSet::All) } else { self.who.grants.check(action, &collection.name) }
+        if self.is_free() { Ok(&FieldSet::All) } else { self.united(action, collection).map(|united| &united.fields) }
+    }
+
+    /// Everything that the caller's permissions say about `action` on `collection`, or 403.
+    pub(super) fn united(&self, action: Action, collection: &Collection) -> Result<&United> {
+        let right = self.who.grants.right(action, &collection.name)?;
+        let united = right.united(|permission| super::access::is_sound(&self.op.schema, collection, permission));
+        if united.grants { Ok(united) } else { Err(refused(action, &collection.name)) }
     }
 
     /// The collection, or 404; a caller who may not do anything there gets the same 403 as for one that exists.
@@ -251,8 +288,8 @@ impl Ctx {
         !self.reading.iter().any(|(extension, name)| *extension == hook.extension && name == collection)
     }
 
-    /// What an action hook is told about the caller, for the outbox.
+    /// The user in audit fields.
     pub fn user_value(&self) -> Value {
-        self.who.user_id().map_or(Value::Null, Value::from)
+        self.who.audited().map_or(Value::Null, Value::from)
     }
 }

@@ -25,11 +25,14 @@ pub mod precondition;
 pub mod query;
 pub mod rawdb;
 pub mod relations;
+pub mod rights;
 pub mod runner;
 mod schema_change;
+mod select;
 pub mod sessions;
 pub mod setup;
 pub mod snapshot;
+pub mod variables;
 
 pub use core::Core;
 pub use ctx::Ctx;

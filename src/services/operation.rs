@@ -65,6 +65,8 @@ pub struct Operation {
     after: Mutex<After>,
     /// Set when something left the host in its course, so that it can't be run again unnoticed.
     reached_out: AtomicBool,
+    /// What its dynamic values stand for.
+    pub(super) variables: super::variables::Cache,
 }
 
 #[derive(Default)]
@@ -116,6 +118,7 @@ impl Operation {
             tx_deadline: Mutex::new(None),
             after: Mutex::default(),
             reached_out: AtomicBool::new(false),
+            variables: super::variables::Cache::default(),
         })
     }
 

@@ -6,6 +6,7 @@
 #[macro_use]
 mod support;
 
+mod access;
 mod actions;
 mod architecture;
 mod auth;
@@ -19,6 +20,7 @@ mod cron;
 mod custom_services;
 mod deliveries;
 mod dependencies;
+mod directus;
 mod documents;
 mod errors;
 mod extensions;
@@ -35,7 +37,9 @@ mod kept;
 #[cfg(feature = "test-hooks")]
 mod mail;
 mod manage;
+mod matrix;
 mod mcp;
+mod nested;
 mod operation;
 mod permissions;
 mod pristine;

@@ -289,7 +289,7 @@ both!(a_test_speaks_for_whom_it_names_and_for_nobody_who_does_not_exist, async |
 });
 
 /// Every verb of `/api/extensions`, with what it answers an admin. `{id}` is an extension of its own for each.
-const VERBS: [(&str, &str, &str, u16); 18] = [
+const VERBS: [(&str, &str, &str, u16); 20] = [
     ("GET", "/api/extensions", "", 200),
     ("POST", "/api/extensions", r#"{"name":"made","type":"filter","event":"articles.items.create","code":"return payload;"}"#, 201),
     ("POST", "/api/extensions/test", r#"{"type":"filter","event":"articles.items.create","code":"return payload;","testPayload":{}}"#, 200),
@@ -302,6 +302,8 @@ const VERBS: [(&str, &str, &str, u16); 18] = [
     ("POST", "/api/extensions/{id}/activate", "{}", 200),
     ("POST", "/api/extensions/{id}/deactivate", "{}", 200),
     ("POST", "/api/extensions/{id}/clone", "{}", 201),
+    ("POST", "/api/extensions/{id}/confirm", "{}", 409),
+    ("POST", "/api/extensions/{id}/decline", "{}", 409),
     ("POST", "/api/extensions/{id}/rollback", r#"{"version":1}"#, 200),
     ("GET", "/api/extensions/{id}/secrets", "", 200),
     ("PUT", "/api/extensions/{id}/secrets/{name}", r#"{"value":"a secret value"}"#, 200),

@@ -251,7 +251,8 @@ both!(what_is_dropped_takes_its_relations_along, async |app| {
     assert!(!app.get("/api/relations").await.expect(200).body.contains("articles"));
     // A collection that refers to itself.
     app.post("/api/fields/articles", field("parent", "integer")).await.expect(201);
-    let itself = json!({ "collection": "articles", "field": "parent", "related_collection": "articles", "schema": { "on_delete": "RESTRICT" } });
+    let itself =
+        json!({ "collection": "articles", "field": "parent", "related_collection": "articles", "schema": { "on_delete": "RESTRICT" } });
     app.post("/api/relations", itself).await.expect(201);
     create(app, "articles", json!({ "title": "child", "parent": 1 })).await;
     app.delete("/api/collections/articles").await.expect(204);

@@ -300,7 +300,8 @@ async fn rewrite(conn: &mut Conn<'_>, collection: &Collection) -> Result<()> {
     let columns = present.iter().flatten().map(|name| {
         let name = name.as_str().unwrap_or_default();
         collection.field(name).ok_or_else(|| {
-            let message = format!("The table `{}` has a column that wasn't made here, `{name}`: it can't be changed with it", collection.name);
+            let message =
+                format!("The table `{}` has a column that wasn't made here, `{name}`: it can't be changed with it", collection.name);
             Error::new(ErrorCode::Conflict, message)
         })
     });

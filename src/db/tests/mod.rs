@@ -5,6 +5,7 @@
 mod collections;
 mod fields;
 mod queries;
+mod relations;
 
 mod transactions;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::migrate::MIGRATIONS;
 use super::*;
 use crate::db::ddl::NewCollection;
 
@@ -48,7 +50,7 @@ pub(super) async fn databases_with(set: impl Fn(&mut DbOptions)) -> Vec<TestDb> 
             DbOptions { url, readers: 2, pool_size: 5, tx_max: Duration::from_secs(5), acquire_timeout: Duration::from_secs(5) };
         set(&mut options);
         let db = Db::open(options.clone()).await.expect("open");
-        let all_of_them: Vec<&str> = super::migrate::MIGRATIONS.iter().map(|migration| migration.name).collect();
+        let all_of_them: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();
         assert!(all_of_them.is_sorted(), "they are numbered in the order in which they are applied");
         assert_eq!(db.migrate(&Clock::system()).await.expect("migrate"), all_of_them);
         let folder = tempfile::tempdir_in(folder.path()).expect("a folder");

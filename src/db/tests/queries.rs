@@ -154,11 +154,11 @@ async fn filters_combine_and_searches_look_everywhere() {
         (Query { search: Some("6F9619FF-8B86-D011-B42D-00CF4FC964FF".to_owned()), ..Query::default() }, &[1]),
         (Query { search: Some("nowhere".to_owned()), ..Query::default() }, &[]),
         (
-            Query { sort: vec![Sort { field: "name".to_owned(), descending: false }], ..Query::default() },
+            Query { sort: vec![Sort::up("name")], ..Query::default() },
             // NULL, then by code point: "" < "100" < "A" < "Z" < "a" < "z" < "Ä".
             &[8, 5, 4, 1, 7, 2, 6, 3],
         ),
-        (Query { sort: vec![Sort { field: "n".to_owned(), descending: true }], ..Query::default() }, &[7, 5, 6, 3, 2, 1, 4, 8]),
+        (Query { sort: vec![Sort::down("n")], ..Query::default() }, &[7, 5, 6, 3, 2, 1, 4, 8]),
         (Query { limit: Some(2), offset: 3, ..Query::default() }, &[4, 5]),
         (Query { offset: 6, ..Query::default() }, &[7, 8]),
         (Query { limit: Some(0), ..Query::default() }, &[]),

@@ -130,7 +130,7 @@ pub async fn look(conn: &mut Conn<'_>, now: DateTime<Utc>, alive: &[Uuid], able:
                 || moment(&row, "last_tick_at").is_some_and(|at| at > now + WRONG_CLOCK));
         look.anything |= is_due || is_stale(&row, now, alive);
     }
-    let first = [Sort { field: "next_run_at".to_owned(), descending: false }].to_vec();
+    let first = [Sort::up("next_run_at")].to_vec();
     let coming = Filter::And(vec![active(), Filter::field("next_run_at", Op::NotNull), own(able)]);
     let query = Query { filter: Some(coming), sort: first, limit: Some(1), ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table, &["next_run_at"], &query, Lock::None)?;
@@ -272,7 +272,7 @@ const PRUNED_AT_ONCE: u64 = 500;
 
 async fn prune(conn: &mut Conn<'_>, job: &str, keep: u64) -> Result<()> {
     let (dialect, history) = (conn.dialect(), system::cron_history_table());
-    let sort = ["triggered_at", "id"].map(|field| Sort { field: field.to_owned(), descending: true }).to_vec();
+    let sort = ["triggered_at", "id"].map(Sort::down).to_vec();
     let ended = Filter::And(vec![Filter::field("job_id", Op::Eq(json!(job))), Filter::field("finished_at", Op::NotNull)]);
     let query = Query { filter: Some(ended), sort, limit: Some(PRUNED_AT_ONCE), offset: keep, ..Query::default() };
     let statement = sql::select_locked(dialect, &history, &["id"], &query, Lock::None)?;
@@ -343,7 +343,7 @@ pub(super) async fn all(conn: &mut Conn<'_>, filter: Filter, lock: Lock) -> Resu
 async fn select(conn: &mut Conn<'_>, names: &[&str], filter: Filter, lock: Lock, limit: Option<u64>) -> Result<Vec<Item>> {
     let table = system::cron_jobs_table();
     // The one that waits for longest first.
-    let sort = [Sort { field: "next_run_at".to_owned(), descending: false }].to_vec();
+    let sort = vec![Sort::up("next_run_at")];
     let query = Query { filter: Some(filter), sort, limit, ..Query::default() };
     let statement = sql::select_locked(conn.dialect(), &table, names, &query, lock)?;
     let rows = conn.select(&statement, &sql::types(&table, names)?).await?;

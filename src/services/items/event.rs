@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::answer::check_answer;
-use super::{ItemsService, special};
+use super::{ItemsService, veil};
 use crate::db::Collection;
 use crate::error::Result;
 use crate::hooks::{Hook, HookKind, ItemsEvent, filter};
@@ -23,14 +23,14 @@ impl ItemsService<'_> {
     }
 
     /// Runs the filter hooks of `event` over `payload`; each answer is checked before the next hook gets it.
-    pub(super) async fn filter(&self, collection: &Collection, event: ItemsEvent, meta: Meta, payload: Value) -> Result<Value> {
+    pub(super) async fn filter(&self, collection: &Arc<Collection>, event: ItemsEvent, meta: Meta, payload: Value) -> Result<Value> {
         self.filter_veiled(collection, event, meta, payload, &Mutex::default()).await
     }
 
     /// The same over a payload whose concealed values are in `hidden`: what a hook puts in their place goes there too, unseen by the next.
     pub(super) async fn filter_veiled(
         &self,
-        collection: &Collection,
+        collection: &Arc<Collection>,
         event: ItemsEvent,
         meta: Meta,
         payload: Value,
@@ -53,7 +53,7 @@ impl ItemsService<'_> {
                 let Some(mut answer) = ctx.op.snapshot.filter(hook, ctx, meta, &payload).await? else { return Ok(payload) };
                 check_answer(ctx, collection, event, &payload, &answer).map_err(|why| ctx.op.snapshot.bad_answer(hook, ctx, meta, &why))?;
                 if let (Value::Object(row), false) = (&mut answer, is_read) {
-                    special::veil_again(collection, row, &mut hidden.lock().unwrap_or_else(PoisonError::into_inner));
+                    veil::veil_again(&ctx.op.schema, collection, row, &mut hidden.lock().unwrap_or_else(PoisonError::into_inner));
                 }
                 Ok(answer)
             })
@@ -91,6 +91,13 @@ impl ItemsService<'_> {
 pub(super) struct Actions {
     pub durable: Vec<Arc<Hook>>,
     pub best_effort: Vec<Arc<Hook>>,
+}
+
+/// Adds where a nested item stands.
+pub(super) fn add_parent(meta: &mut Item, parent: Option<&(String, String)>) {
+    if let Some((collection, field)) = parent {
+        meta.insert("parent".to_owned(), json!({ "collection": collection, "field": field }));
+    }
 }
 
 /// Adds `keys`, and `key` where there is exactly one.

@@ -9,10 +9,17 @@
 //! 6. commit; then the answer; then the hooks that are owed something
 
 mod answer;
+mod branches;
 mod change;
 mod event;
+mod lookup;
+mod nested;
+mod plan;
 mod read;
+mod rules;
+mod singleton;
 mod special;
+mod veil;
 mod write;
 
 use std::sync::Arc;
@@ -20,8 +27,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use answer::check_answer;
+pub use branches::nested_needs;
 pub use read::Listing;
-pub use special::is_concealed;
+pub(super) use read::resolved_for_caller;
+pub use veil::is_concealed;
 pub use write::as_item;
 
 use super::changes::Kind;

@@ -1,68 +1,13 @@
-//! Fields that the host fills in, and those that nobody gets to read.
-
-use std::collections::HashMap;
+//! Fields that the host fills in, and what rows of the system's own collections may hold.
 
 use serde_json::{Value, json};
 
+use crate::auth::policies::networks;
 use crate::auth::{Action, token};
-use crate::db::{Collection, Field, Special};
+use crate::db::{Collection, Schema, Special};
 use crate::error::{Error, ErrorCode, Result};
+use crate::services::query::{Everything, Reader, clip, parse_filter};
 use crate::services::{Ctx, Item, module_access};
-
-/// What stands for a concealed value, in answers and in hooks.
-pub const MASK: &str = "**********";
-
-/// Whether a field's value is never shown.
-pub fn is_concealed(field: &Field) -> bool {
-    field.special.iter().any(|s| matches!(s, Special::Hash | Special::Conceal))
-}
-
-/// Replaces concealed values by the mask, where there is one.
-pub fn mask(collection: &Collection, row: &mut Item) {
-    for field in collection.fields.iter().filter(|f| is_concealed(f)) {
-        if let Some(value) = row.get_mut(&field.name).filter(|v| !v.is_null()) {
-            *value = json!(MASK);
-        }
-    }
-}
-
-/// Takes the concealed values out of what a caller sent, for [`unveil`] to put back; a mask that came back from a client is dropped.
-pub fn veil(collection: &Collection, item: &mut Item) -> HashMap<String, Value> {
-    let mut hidden = HashMap::new();
-    for field in collection.fields.iter().filter(|f| is_concealed(f)) {
-        if item.get(&field.name).is_some_and(|v| v == MASK) {
-            item.shift_remove(&field.name);
-        }
-        if let Some(value) = item.get_mut(&field.name).filter(|v| !v.is_null()) {
-            hidden.insert(field.name.clone(), std::mem::replace(value, json!(MASK)));
-        }
-    }
-    hidden
-}
-
-/// The same for what a hook answered: a mask stands for what is hidden already.
-pub fn veil_again(collection: &Collection, item: &mut Item, hidden: &mut HashMap<String, Value>) {
-    for field in collection.fields.iter().filter(|f| is_concealed(f)) {
-        match item.get_mut(&field.name) {
-            Some(value) if value == MASK => {}
-            Some(value) if !value.is_null() => {
-                hidden.insert(field.name.clone(), std::mem::replace(value, json!(MASK)));
-            }
-            _ => {
-                hidden.remove(&field.name);
-            }
-        }
-    }
-}
-
-/// Puts concealed values back where a filter hook left the mask.
-pub fn unveil(item: &mut Item, hidden: HashMap<String, Value>) {
-    for (name, value) in hidden {
-        if let Some(slot) = item.get_mut(&name).filter(|v| *v == MASK) {
-            *slot = value;
-        }
-    }
-}
 
 /// Which kind of write the special fields are filled in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,44 +41,58 @@ pub async fn fill(ctx: &Ctx, collection: &Collection, occasion: Occasion, item: 
     }
     match collection.name.as_str() {
         "daas_users" => user_fields(item),
-        "daas_permissions" => permission_fields(item),
-        "daas_policies" => {
-            let access = item.get("module_access").unwrap_or(&Value::Null);
-            module_access::check(access).map_err(|why| invalid("daas_policies", "module_access", &why))?;
-            unbuilt(item, "daas_policies", &["ip_access"])
-        }
+        "daas_permissions" => permission_fields(&ctx.op.schema, item),
+        "daas_policies" => policy_fields(item),
         _ => Ok(()),
     }
 }
 
-/// What restricts a permission and isn't acted on yet is refused: a rule that is stored and ignored would be worse than none.
-fn permission_fields(item: &Item) -> Result<()> {
+/// A permission says nothing that can't be held: a rule that is stored and ignored would be worse than none. Its collection may come later.
+fn permission_fields(schema: &Schema, item: &Item) -> Result<()> {
+    const TABLE: &str = "daas_permissions";
     if let Some(action) = item.get("action") {
         action.as_str().and_then(Action::parse).ok_or_else(|| {
             let names = Action::ALL.map(|a| format!("`{}`", a.name())).join(", ");
-            invalid("daas_permissions", "action", &format!("must be one of {names}"))
+            invalid(TABLE, "action", &format!("must be one of {names}"))
         })?;
     }
     match item.get("fields") {
         None | Some(Value::Null) => {}
         Some(Value::Array(names)) if names.iter().all(Value::is_string) => {}
         Some(Value::String(_)) => {}
-        Some(_) => return Err(invalid("daas_permissions", "fields", "must be an array of names; `*` is every field")),
+        Some(_) => return Err(invalid(TABLE, "fields", "must be an array of names; `*` is every field")),
     }
-    unbuilt(item, "daas_permissions", &["permissions", "validation", "presets"])
+    let collection = item.get("collection").and_then(Value::as_str).and_then(|name| schema.collection(name));
+    for name in ["permissions", "validation", "presets"] {
+        match (item.get(name), collection) {
+            (None | Some(Value::Null), _) => {}
+            (Some(Value::Object(_)), None) => {}
+            (Some(filter @ Value::Object(_)), Some(collection)) if name != "presets" => {
+                let why = |e: Error| invalid(TABLE, name, &format!("isn't a filter of `{}`: {}", collection.name, e.message()));
+                let sight = Everything(schema);
+                parse_filter(&Reader::of(&sight), collection, Some(filter)).map_err(why)?;
+            }
+            (Some(Value::Object(presets)), Some(collection)) => {
+                if let Some(field) = presets.keys().find(|f| collection.field(f).is_none() && collection.alias(f).is_none()) {
+                    return Err(invalid(TABLE, name, &format!("names `{}`, which is no field of `{}`", clip(field), collection.name)));
+                }
+            }
+            (Some(_), _) => return Err(invalid(TABLE, name, "must be an object, or null")),
+        }
+    }
+    Ok(())
 }
 
-fn unbuilt(item: &Item, collection: &str, names: &[&str]) -> Result<()> {
-    let is_set = |value: &Value| match value {
-        Value::Null => false,
-        Value::Object(map) => !map.is_empty(),
-        Value::Array(list) => !list.is_empty(),
-        _ => true,
-    };
-    match names.iter().find(|name| item.get(**name).is_some_and(is_set)) {
-        Some(name) => Err(invalid(collection, name, "isn't supported yet: leave it out, or send null")),
-        None => Ok(()),
+fn policy_fields(item: &Item) -> Result<()> {
+    if let Some(Err(entry)) = item.get("ip_access").map(networks) {
+        let why = format!(
+            "must be an array of addresses (`10.0.0.1`), networks (`10.0.0.0/8`) and ranges (`10.0.0.1-10.0.0.9`), not: {}",
+            clip(&entry)
+        );
+        return Err(invalid("daas_policies", "ip_access", &why));
     }
+    let access = item.get("module_access").unwrap_or(&Value::Null);
+    module_access::check(access).map_err(|why| invalid("daas_policies", "module_access", &why))
 }
 
 fn invalid(collection: &str, field: &str, why: &str) -> Error {

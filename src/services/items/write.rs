@@ -1,28 +1,32 @@
-//! Create, update, delete, and what is made of them.
+//! Create, update, replace, upsert, delete: which rows are meant and what is to become of them. `plan` makes steps of it, `change` runs them.
 
 use std::sync::{Arc, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::change::Step;
 use super::event::Hidden;
-use super::special::{self, Occasion};
-use super::{ItemsService, not_found, parse_key};
+use super::lookup::Known;
+use super::plan::{Draft, Work};
+use super::rules::distinct;
+use super::{ItemsService, parse_key, veil};
 use crate::auth::Action;
-use crate::db::{Collection, Filter, sql};
+use crate::db::{Collection, Filter, Special};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hooks::ItemsEvent;
 use crate::services::Item;
-use crate::services::access::{check_complete, check_input, check_not_emptied, check_values};
-use crate::services::query::{self, Unlimited, clip};
-use crate::services::runner::{Meta, Previous};
+use crate::services::query::{self, Reader, Unlimited, clip};
+use crate::services::runner::Meta;
 
 impl ItemsService<'_> {
     /// Inserts `items` and answers the rows as they are now. All or none.
     pub async fn create(&self, items: Vec<Item>) -> Result<Vec<Item>> {
         let collection = self.collection(Action::Create)?;
-        let rows = self.inserts(&collection, items).await?;
-        Ok(self.apply(&collection, rows).await?.into_iter().flatten().collect())
+        self.ctx.granted(Action::Create, &collection)?;
+        self.check_many(items.len())?;
+        if collection.singleton && (items.len() > 1 || self.the_key().await?.is_some()) {
+            return Err(Error::new(ErrorCode::Conflict, format!("`{}` holds one item: change it without a key", collection.name)));
+        }
+        self.write(items.into_iter().map(|item| Draft::root(&collection, Work::Create(item))).collect()).await
     }
 
     /// Changes the items with `keys` and answers the rows as they are now. All or none; 404 where one is missing.
@@ -33,14 +37,19 @@ impl ItemsService<'_> {
     /// Several updates as one: each with its keys and its changes.
     pub async fn update_batch(&self, changes: Vec<(Vec<Value>, Item)>) -> Result<Vec<Item>> {
         let collection = self.collection(Action::Update)?;
-        let steps = self.updates(&collection, changes).await?;
-        Ok(self.apply(&collection, steps).await?.into_iter().flatten().collect())
+        self.ctx.granted(Action::Update, &collection)?;
+        let mut drafts = Vec::with_capacity(changes.len());
+        for (keys, data) in changes {
+            drafts.push(Draft::root(&collection, Work::Update(self.distinct_keys(&collection, keys)?, data)));
+        }
+        self.write(drafts).await
     }
 
     /// Several updates as one: rows with their keys in them.
     pub async fn update_rows(&self, rows: Vec<Item>) -> Result<Vec<Item>> {
         let collection = self.collection(Action::Update)?;
         self.ctx.granted(Action::Update, &collection)?;
+        self.check_many(rows.len())?;
         let pk = collection.primary_key().name.clone();
         let with_key = |mut row: Item| {
             let key =
@@ -50,61 +59,86 @@ impl ItemsService<'_> {
         self.update_batch(rows.into_iter().map(with_key).collect::<Result<_>>()?).await
     }
 
+    /// Gives an item these values and no others: what the caller may set and leaves out gets its default, or null. What the host fills in by
+    /// itself stays, and so does the key.
+    pub async fn replace(&self, key: Value, mut item: Item) -> Result<Vec<Item>> {
+        let collection = self.collection(Action::Update)?;
+        let granted = self.ctx.granted(Action::Update, &collection)?;
+        let pk = &collection.primary_key().name;
+        let key = parse_key(&collection, &key)?;
+        if let Some(named) = item.shift_remove(pk)
+            && parse_key(&collection, &named)? != key
+        {
+            return Err(Error::payload(format!("`{pk}` isn't the key in the path")).with_field(pk.clone()));
+        }
+        let own = |special: &Special| {
+            use Special::{DateCreated, DateUpdated, RoleCreated, UserCreated, UserUpdated, Uuid};
+            matches!(special, Uuid | DateCreated | DateUpdated | UserCreated | UserUpdated | RoleCreated)
+        };
+        for field in collection.fields.iter().filter(|f| f.name != *pk && granted.has(&f.name) && !f.special.iter().any(own)) {
+            if !item.contains_key(&field.name) {
+                item.insert(field.name.clone(), field.default.clone().unwrap_or_default());
+            }
+        }
+        self.update(vec![key], item).await
+    }
+
     /// Removes the items with `keys`. All or none; 404 where one is missing. Answers the keys that went.
     pub async fn delete(&self, keys: Vec<Value>) -> Result<Vec<Value>> {
         let collection = self.collection(Action::Delete)?;
         self.ctx.granted(Action::Delete, &collection)?;
         let keys = self.distinct_keys(&collection, keys)?;
-        let mut kept = keys.clone();
-        if self.has_filters(ItemsEvent::Delete) {
-            self.require(&collection, &keys).await?;
-            let meta = self.write_meta(ItemsEvent::Delete, &keys);
-            let answer = self.filter(&collection, ItemsEvent::Delete, meta, Value::Array(keys)).await?;
-            kept = self.distinct_keys(&collection, answer.as_array().cloned().unwrap_or_default())?;
+        if keys.is_empty() {
+            return Ok(keys);
         }
-        if kept.is_empty() {
-            return Ok(kept);
-        }
-        let sql = sql::delete_by_keys(self.ctx.core.db.dialect(), &collection, &kept, None, &names(&collection))?;
-        let step = Step { event: ItemsEvent::Delete, sql, payload: json!(kept), keys: kept.clone(), explicit_key: None };
-        self.apply(&collection, vec![step]).await?;
+        let plan = self.plan(vec![Draft::root(&collection, Work::Delete(keys))]).await?;
+        let kept = plan.steps.first().map(|step| step.keys.clone()).unwrap_or_default();
+        self.apply(plan).await?;
         Ok(kept)
     }
 
-    /// Inserts or changes each of `items`, by whether its key is there already. Answers the keys, in the order of `items`.
-    pub async fn upsert(&self, items: Vec<Item>) -> Result<Vec<Value>> {
-        let update = self.collection(Action::Update)?;
-        self.ctx.granted(Action::Update, &update)?;
-        let pk = update.primary_key().name.clone();
-        let named = items.iter().filter_map(|item| item.get(&pk)).filter(|key| !key.is_null()).cloned().collect();
-        let there = self.existing(&update, &self.distinct_keys(&update, named)?).await?;
-        let (mut steps, mut order) = (Vec::new(), Vec::new());
-        for item in items {
-            let key = match item.get(&pk).filter(|key| !key.is_null()) {
-                Some(key) => Some(parse_key(&update, key)?),
-                None => None,
-            };
-            match key.filter(|key| there.contains(key)) {
-                Some(key) => {
-                    let mut data = item;
-                    data.shift_remove(&pk);
-                    steps.extend(self.updates(&update, vec![(vec![key.clone()], data)]).await?);
-                    order.push(Some(key));
-                }
-                None => {
-                    let create = self.collection(Action::Create)?;
-                    steps.extend(self.inserts(&create, vec![item]).await?);
-                    order.push(None);
-                }
-            }
+    /// Inserts or changes each of `items`, by whether its key is there already. Answers the rows, in the order of `items`.
+    pub async fn upsert(&self, items: Vec<Item>) -> Result<Vec<Item>> {
+        // Whether it exists is told to who may at least one of the two.
+        let collection = match self.collection(Action::Update) {
+            Ok(collection) => collection,
+            Err(refused) => self.collection(Action::Create).map_err(|_| refused)?,
+        };
+        self.check_many(items.len())?;
+        let pk = collection.primary_key().name.clone();
+        let mut keys = Vec::with_capacity(items.len());
+        for item in &items {
+            keys.push(item.get(&pk).filter(|key| !key.is_null()).map(|key| parse_key(&collection, key)).transpose()?);
         }
-        let rows = self.apply(&update, steps).await?;
-        let answered = rows.into_iter().map(|step| step.into_iter().next().and_then(|mut row| row.shift_remove(&pk)));
-        order
-            .into_iter()
-            .zip(answered)
-            .map(|(known, made)| known.or(made).ok_or_else(|| Error::internal("an upsert answered no key")))
-            .collect()
+        let mut known = Known::new(self.ctx);
+        known.name(&collection.name, Action::Update, keys.iter().flatten().cloned());
+        known.look_up_named().await?;
+        let mut drafts = Vec::with_capacity(items.len());
+        for (mut item, key) in items.into_iter().zip(keys) {
+            let work = match key.filter(|key| known.is_there(&collection.name, key)) {
+                Some(key) => {
+                    item.shift_remove(&pk);
+                    Work::Update(vec![key], item)
+                }
+                None => Work::Create(item),
+            };
+            let action = if matches!(work, Work::Create(_)) { Action::Create } else { Action::Update };
+            self.collection(action)?;
+            self.ctx.granted(action, &collection)?;
+            // The capability that the call was asked for is that to change.
+            if action == Action::Create {
+                self.ctx.reaches(&collection.name, action)?;
+            }
+            drafts.push(Draft::root(&collection, work));
+        }
+        self.write(drafts).await
+    }
+
+    async fn write(&self, drafts: Vec<Draft>) -> Result<Vec<Item>> {
+        let drafts: Vec<Draft> =
+            drafts.into_iter().filter(|draft| !matches!(&draft.work, Work::Update(keys, _) if keys.is_empty())).collect();
+        let plan = self.plan(drafts).await?;
+        Ok(self.apply(plan).await?.into_iter().flatten().collect())
     }
 
     /// The keys that `raw` finds, for `updateByQuery` and `deleteByQuery`: all of them or an error.
@@ -118,81 +152,29 @@ impl ItemsService<'_> {
     /// The same for a write that must say which rows it means: a condition, a search or a limit.
     pub async fn keys_by_narrow_query(&self, raw: &Item) -> Result<Vec<Value>> {
         let collection = self.ctx.collection(self.name, Action::Read)?;
-        let fields = self.ctx.granted(Action::Read, &collection)?;
+        self.ctx.granted(Action::Read, &collection)?;
         let max = self.ctx.core.config.query_limit_max;
-        let parsed = query::parse(&collection, fields, fields, raw, max, Unlimited::All)?;
+        let parsed = query::parse(&Reader::of(self.ctx), &collection, &query::decoded(raw)?, max, Unlimited::All)?;
         if parsed.limit.is_none() && parsed.query.search.is_none() && !parsed.query.filter.as_ref().is_some_and(Filter::narrows) {
             return Err(Error::payload("This would touch every item: name a filter with a condition, a search or a limit"));
         }
         self.keys_by_query(raw).await
     }
 
-    /// Steps 1 to 4 for new rows.
-    async fn inserts(&self, collection: &Arc<Collection>, items: Vec<Item>) -> Result<Vec<Step>> {
-        let (ctx, dialect) = (self.ctx, self.ctx.core.db.dialect());
-        let granted = ctx.granted(Action::Create, collection)?;
-        self.check_many(items.len())?;
-        for item in &items {
-            check_input(collection, dialect, granted, item)?;
-        }
-        let mut steps = Vec::with_capacity(items.len());
-        for item in items {
-            let meta = Meta { json: self.meta(ItemsEvent::Create, None), previous: None };
-            let (mut row, payload) = self.filter_row(collection, ItemsEvent::Create, meta, item).await?;
-            special::fill(ctx, collection, Occasion::Create, &mut row).await?;
-            check_values(collection, dialect, &row)?;
-            check_complete(collection, &row)?;
-            let sql = sql::insert(dialect, collection, &row, &names(collection))?;
-            let explicit_key = row.shift_remove(&collection.primary_key().name).filter(|key| !key.is_null());
-            steps.push(Step { event: ItemsEvent::Create, sql, keys: Vec::new(), payload, explicit_key });
-        }
-        Ok(steps)
-    }
-
-    /// Steps 1 to 4 for changes.
-    async fn updates(&self, collection: &Arc<Collection>, changes: Vec<(Vec<Value>, Item)>) -> Result<Vec<Step>> {
-        let (ctx, dialect) = (self.ctx, self.ctx.core.db.dialect());
-        let granted = ctx.granted(Action::Update, collection)?;
-        for (_, data) in &changes {
-            check_input(collection, dialect, granted, data)?;
-        }
-        let mut steps = Vec::with_capacity(changes.len());
-        for (keys, data) in changes {
-            let keys = self.distinct_keys(collection, keys)?;
-            if keys.is_empty() {
-                continue;
-            }
-            if self.has_filters(ItemsEvent::Update) {
-                self.require(collection, &keys).await?;
-            }
-            let meta = self.write_meta(ItemsEvent::Update, &keys);
-            let (mut row, payload) = self.filter_row(collection, ItemsEvent::Update, meta, data).await?;
-            special::fill(ctx, collection, Occasion::Update, &mut row).await?;
-            check_values(collection, dialect, &row)?;
-            check_not_emptied(collection, &row)?;
-            let pk = &collection.primary_key().name;
-            if row.contains_key(pk) && keys.len() > 1 {
-                return Err(
-                    Error::payload(format!("`{pk}` in `{}` can be changed for one item at a time", collection.name)).with_field(pk.clone())
-                );
-            }
-            let sql = sql::update_by_keys(dialect, collection, &keys, None, &row, &names(collection))?;
-            steps.push(Step { event: ItemsEvent::Update, sql, keys, payload, explicit_key: None });
-        }
-        Ok(steps)
-    }
-
     /// Runs the hooks over a row, and answers it twice: as it is to be written, and as hooks may see it.
-    async fn filter_row(&self, collection: &Collection, event: ItemsEvent, meta: Meta, mut item: Item) -> Result<(Item, Value)> {
-        let hidden = Hidden::new(special::veil(collection, &mut item));
+    pub(super) async fn filter_row(
+        &self,
+        collection: &Arc<Collection>,
+        event: ItemsEvent,
+        meta: Meta,
+        mut item: Item,
+    ) -> Result<(Item, Value)> {
+        let schema = Arc::clone(&self.ctx.op.schema);
+        let hidden = Hidden::new(veil::veil(&schema, collection, &mut item));
         let seen = self.filter_veiled(collection, event, meta, Value::Object(item), &hidden).await?;
         let Value::Object(mut row) = seen.clone() else { return Err(Error::internal("a filter's answer was checked to be an object")) };
-        special::unveil(&mut row, hidden.into_inner().unwrap_or_else(PoisonError::into_inner));
+        veil::unveil(&schema, collection, &mut row, &hidden.into_inner().unwrap_or_else(PoisonError::into_inner));
         Ok((row, seen))
-    }
-
-    fn write_meta(&self, event: ItemsEvent, keys: &[Value]) -> Meta {
-        Meta { json: self.meta(event, Some(keys)), previous: Some(Previous { collection: self.name.to_owned(), keys: keys.into() }) }
     }
 
     /// One call writes so many items at most, or as many as one read may answer where that is more: its transaction must end in time.
@@ -208,43 +190,8 @@ impl ItemsService<'_> {
 
     fn distinct_keys(&self, collection: &Collection, keys: Vec<Value>) -> Result<Vec<Value>> {
         self.check_many(keys.len())?;
-        let mut seen = std::collections::HashSet::with_capacity(keys.len());
-        let mut distinct = Vec::with_capacity(keys.len());
-        for key in keys {
-            let key = self.key(collection, &key)?;
-            if seen.insert(key.to_string()) {
-                distinct.push(key);
-            }
-        }
-        Ok(distinct)
+        distinct(collection, keys)
     }
-
-    /// 404 before any JavaScript runs.
-    async fn require(&self, collection: &Arc<Collection>, keys: &[Value]) -> Result<()> {
-        if self.existing(collection, keys).await?.len() == keys.len() { Ok(()) } else { Err(not_found(collection, keys)) }
-    }
-
-    async fn existing(&self, collection: &Arc<Collection>, keys: &[Value]) -> Result<Vec<Value>> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let pk = collection.primary_key();
-        let query = query::by_keys(collection, keys);
-        let (sql, ty) = (Arc::new(self.ctx.core.db.sql(&sql::select(self.ctx.core.db.dialect(), collection, &[&pk.name], &query)?)), pk.ty);
-        let rows = self
-            .ctx
-            .read(move |conn| {
-                let sql = Arc::clone(&sql);
-                Box::pin(async move { conn.select(&sql, &[ty]).await })
-            })
-            .await?;
-        Ok(rows.into_iter().flatten().collect())
-    }
-}
-
-/// Every field: what a statement answers of the rows that it touched.
-fn names(collection: &Collection) -> Vec<&str> {
-    collection.fields.iter().map(|f| f.name.as_str()).collect()
 }
 
 /// An object out of a JSON value, or 400 saying what was there instead.

@@ -48,9 +48,9 @@ both!(the_inspector_lists_and_calls_tools_from_the_command_line, async |app| {
     articles(app).await;
     create(app, "articles", json!({ "title": "Inspected" })).await;
     let (url, token) = (format!("{}/api/mcp", app.base()), format!("Authorization: Bearer {ADMIN_TOKEN}"));
-    let cli = "node_modules/@modelcontextprotocol/inspector-cli/build/index.js";
+    let cli = "node_modules/@modelcontextprotocol/inspector/cli/build/cli.js";
     let inspect = async |more: &[&str]| {
-        let all = [&[cli, url.as_str(), "--transport", "http", "--header", token.as_str()][..], more].concat();
+        let all = [&[cli, "--cli", url.as_str(), "--transport", "http", "--header", token.as_str()][..], more].concat();
         let output = node(&program, &folder, &all, &[]).await;
         assert!(output.status.success(), "{more:?}: {}", said(&output));
         serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(&output)))

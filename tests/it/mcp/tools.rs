@@ -214,7 +214,7 @@ both!(the_schema_is_seen_and_changed_for_the_very_next_call, env: [("MCP_ALLOW_D
     let fields = json!([field("title", "string required"), field("price", "decimal(12,2)")]);
     agent.ok("collections", json!({ "action": "create", "collection": "books", "fields": fields, "meta": { "note": "What we sell" } })).await;
     let listed = agent.ok("schema", json!({ "action": "list" })).await;
-    assert_eq!(listed, json!([{ "collection": "books", "primary_key": "id", "may": ["create", "read", "update", "delete"], "note": "What we sell" }]));
+    assert_eq!(listed, json!([{ "collection": "books", "primary_key": "id", "may": ["create", "read", "update", "delete", "share"], "note": "What we sell" }]));
     let all = agent.ok("schema", json!({ "action": "list", "system": true })).await;
     assert!(all.as_array().unwrap().iter().any(|one| one["collection"] == "daas_users" && one["system"] == true), "{all}");
     agent.ok("fields", json!({ "action": "create", "collection": "books", "field": "pages", "type": "integer" })).await;

@@ -29,6 +29,11 @@ impl Client {
         Self { token: None, ..self.clone() }
     }
 
+    /// The bearer token, empty for nobody.
+    pub fn token(&self) -> String {
+        self.token.clone().unwrap_or_default()
+    }
+
     /// Where the program listens, without a trailing slash.
     pub fn base(&self) -> &str {
         &self.base

@@ -1,5 +1,11 @@
 //! Reading lists: operators, order, pages, search, counts and fields, with the expected rows beside each query.
 
+mod aggregates;
+mod library;
+mod malformed;
+mod relations;
+mod rights;
+
 use serde_json::{Value, json};
 
 use crate::support::*;
