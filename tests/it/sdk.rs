@@ -66,7 +66,10 @@ both!(what_the_types_name_is_there_and_nothing_else, async |app| {
     assert!(seen.len() >= 13, "{seen:?}");
     for (interface, live) in seen {
         let interface = if interface == "SystemItemsService" { "ItemsService" } else { interface };
-        assert_eq!(names(live), names(&told["interfaces"][interface]), "{interface}");
+        let mut named = names(&told["interfaces"][interface]);
+        // There for nested items alone, which the tests of nested writes look at.
+        named.remove("parent");
+        assert_eq!(names(live), named, "{interface}");
     }
 });
 
