@@ -321,7 +321,7 @@ mod tests {
         for (member, value, part) in [
             ("requiredPermission", json!("customers"), "`customers.read`"),
             ("requiredPermission", json!(".read"), "`customers.read`"),
-            ("requiredPermission", json!("customers.share"), "`create`, `read`, `update`, `delete`"),
+            ("requiredPermission", json!("customers.publish"), "`create`, `read`, `update`, `delete`, `share`"),
             ("requiredPermission", json!(7), "not: 7"),
             ("public", json!("yes"), "true or false"),
             ("rateLimit", json!(5), "`{ max, windowMs }`"),

@@ -209,7 +209,7 @@ async fn what_cannot_be_asked_is_a_400_with_a_reason() {
             let error = rows(&db, &c, &["id"], &query).await.unwrap_err();
             assert_eq!((error.code(), error.message()), (ErrorCode::InvalidQuery, *message));
         }
-        let wide = Filter::Or((0..600).map(|_| Filter::Const(true)).collect());
+        let wide = Filter::Or((0..900).map(|_| Filter::Const(true)).collect());
         let query = Query { filter: Some(wide), ..Query::default() };
         assert_eq!(rows(&db, &c, &["id"], &query).await.unwrap_err().code(), ErrorCode::InvalidQuery);
     }

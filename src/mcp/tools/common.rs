@@ -32,13 +32,15 @@ pub const SEARCH: Argument = Argument { name: "search", kind: Kind::Text, about:
 /// How many rows at most.
 pub const LIMIT: Argument =
     Argument { name: "limit", kind: Kind::Whole(-1, 1_000_000), about: "rows at most; 25 without, -1 for all that one read answers" };
+/// One name means one kind of thing in a tool that has both sorts of pages.
+const PAGE_NUMBER: Kind = Kind::Whole(1, 1_000_000);
 /// What reads take beside each other.
 pub const READ: &[Argument] = &[
     FIELDS,
     FILTER,
     Argument { name: "sort", kind: Kind::Names, about: "fields to sort by; `-` before a name turns its order round" },
     LIMIT,
-    Argument { name: "page", kind: Kind::Whole(1, i64::MAX), about: "the page, from 1" },
+    Argument { name: "page", kind: PAGE_NUMBER, about: "the page, from 1" },
     Argument { name: "offset", kind: Kind::Whole(0, i64::MAX), about: "rows to leave out, in place of `page`" },
     SEARCH,
     Argument { name: "meta", kind: Kind::Names, about: "counts to answer: `total_count`, `filter_count`, or `*`" },
@@ -55,7 +57,7 @@ pub const ETAG: Argument = Argument {
 /// A page of what is kept by time.
 pub const PAGE: &[Argument] = &[
     Argument { name: "limit", kind: Kind::Whole(-1, 1_000_000), about: "entries at most, 25 without" },
-    Argument { name: "page", kind: Kind::Whole(1, 1_000_000), about: "the page, from 1; the last first" },
+    Argument { name: "page", kind: PAGE_NUMBER, about: "the page, from 1; the last first" },
 ];
 
 /// A row, or an array of them.
