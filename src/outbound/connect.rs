@@ -120,10 +120,15 @@ impl Connector {
         for (at, address) in addresses.iter().enumerate() {
             let attempt = TcpStream::connect(SocketAddr::new(*address, target.port));
             let is_last = at + 1 == addresses.len();
-            match timeout(if is_last { CONNECT } else { ONE_ADDRESS }, attempt).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => last = Some(error),
-                Err(_) => last = Some(io::ErrorKind::TimedOut.into()),
+            // The last has what is left of the whole time, whose end has an error of its own.
+            let outcome = if is_last {
+                attempt.await
+            } else {
+                timeout(ONE_ADDRESS, attempt).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            };
+            match outcome {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
             }
         }
         let why = last.map(|e| e.to_string()).unwrap_or_default();

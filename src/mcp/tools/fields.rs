@@ -12,7 +12,8 @@ const FIELD: Argument = Argument { name: "field", kind: Kind::Text, about: "the 
 const TYPE: Argument = Argument {
     name: "type",
     kind: Kind::Text,
-    about: "string, text, integer, bigInteger, float, decimal, boolean, uuid, date, time, dateTime, timestamp, json, csv, hash or binary",
+    about: "string, text, integer, bigInteger, float, decimal, boolean, uuid, date, time, dateTime, timestamp, json, csv, hash or binary; alias for a list of \
+            other items, with special o2m, m2m or m2a in `meta`",
 };
 const META: Argument = Argument { name: "meta", kind: Kind::Object, about: "{required, note, special, validation, …}" };
 const SCHEMA: Argument =

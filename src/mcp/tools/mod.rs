@@ -7,6 +7,7 @@ mod extensions;
 mod fields;
 mod items;
 mod logs;
+mod relations;
 mod rows;
 mod schema;
 mod services;
@@ -19,6 +20,7 @@ const TOOLS: &[Tool] = &[
     items::TOOL,
     collections::TOOL,
     fields::TOOL,
+    relations::TOOL,
     rows::USERS,
     rows::ROLES,
     rows::POLICIES,

@@ -1,7 +1,7 @@
 //! Bodies: packed, large, slow, endless, and given up.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn a_bomb_is_cut_off_at_the_limit_and_nothing_of_it_is_held() {
     fetching(LOCAL, &[], async |app, upstream| {
         code(app, upstream, "await (await fetch('BASE/big/1')).bytes();").await;
         let before = peak(app);
-        for how in ["gzip", "deflate"] {
+        for how in ["gzip", "deflate", "br"] {
             let seen = code(
                 app,
                 upstream,
@@ -147,6 +147,59 @@ fn a_slow_server_costs_its_time_and_no_more() {
         assert_eq!(code, "FETCH_TIMEOUT");
         eventually("both connections are closed", Duration::from_secs(5), async || match upstream.seen.gone.load(Ordering::SeqCst) {
             2 => Ok(()),
+            n => Err(n.to_string()),
+        })
+        .await;
+    });
+}
+
+/// A listener whose queue is full: what else connects to it gets no answer of any kind, as behind a firewall that drops packets.
+fn deaf() -> (std::net::TcpListener, Vec<std::net::TcpStream>, u16) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // SAFETY: the descriptor is that of an open listener; listening again only changes the length of its queue.
+    assert_eq!(unsafe { libc::listen(std::os::fd::AsRawFd::as_raw_fd(&listener), 0) }, 0);
+    let mut waiting = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        waiting.push(stream);
+    }
+    (listener, waiting, address.port())
+}
+
+const PATIENT: [(&str, &str); 2] = [("EXTENSION_FETCH_TIMEOUT_MS", "60000"), ("REQUEST_TIMEOUT_MS", "60000")];
+
+/// What a filter that may take a minute makes of a fetch that must fail: its code and message, and how long it took.
+async fn slow_failure(app: &TestApp, url: &str) -> (String, String, Duration) {
+    articles(app).await;
+    let text = format!(
+        "try {{ await (await fetch('{url}')).text() }} catch (e) {{ return {{ ...payload, title: e.code + ' ' + e.message }} }}
+         return {{ ...payload, title: 'it should have failed' }}"
+    );
+    extension(app, json!({ "event": "articles.items.create", "code": text, "timeout_ms": 60_000 })).await;
+    let begun = Instant::now();
+    let title = create(app, "articles", json!({})).await["title"].as_str().unwrap().to_owned();
+    let (code, message) = title.split_once(' ').unwrap();
+    (code.to_owned(), message.to_owned(), begun.elapsed())
+}
+
+#[test]
+fn a_place_that_does_not_answer_is_given_up_after_five_seconds() {
+    fetching("127.0.0.1", &PATIENT, async |app, _| {
+        let (_listener, _waiting, port) = deaf();
+        let (code, message, took) = slow_failure(app, &format!("http://127.0.0.1:{port}/")).await;
+        assert_eq!((code.as_str(), message.as_str()), ("FETCH_TIMEOUT", "`127.0.0.1` could not be reached within 5 s"));
+        assert!(took < Duration::from_millis(5_000 + 250), "{took:?}");
+    });
+}
+
+#[test]
+fn a_server_that_goes_silent_is_given_up_after_thirty_seconds() {
+    fetching(LOCAL, &PATIENT, async |app, upstream| {
+        let (code, message, took) = slow_failure(app, &upstream.url("/stall")).await;
+        assert_eq!((code.as_str(), message.as_str()), ("FETCH_TIMEOUT", "The server sent nothing for 30 s"));
+        assert!(took < Duration::from_millis(30_000 + 250), "{took:?}");
+        eventually("the connection is closed", Duration::from_secs(5), async || match upstream.seen.gone.load(Ordering::SeqCst) {
+            1 => Ok(()),
             n => Err(n.to_string()),
         })
         .await;

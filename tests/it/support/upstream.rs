@@ -5,8 +5,11 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
+use async_compression::Level;
+use async_compression::tokio::write::BrotliEncoder;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request, State};
@@ -18,6 +21,7 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use futures_util::StreamExt;
 use http::HeaderValue;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 /// What the server saw.
@@ -100,6 +104,7 @@ impl Upstream {
             .route("/status/{status}", any(status))
             .route("/cookies", get(cookies))
             .route("/drip/{ms}", get(drip))
+            .route("/stall", get(stall))
             .route("/sleep/{ms}", any(sleep))
             .route("/size", any(size))
             .route("/loop", any(endless))
@@ -234,7 +239,16 @@ async fn packed(Path(how): Path<String>) -> impl IntoResponse {
 
 /// Zeros, packed: a little that becomes much.
 async fn bomb(Path((how, mib)): Path<(String, usize)>) -> impl IntoResponse {
-    let (bytes, name) = pack(&how, &vec![0; mib << 20]);
+    let zeros = vec![0; mib << 20];
+    let (bytes, name) = match how.as_str() {
+        "br" => {
+            let mut encoder = BrotliEncoder::with_quality(Vec::new(), Level::Fastest);
+            encoder.write_all(&zeros).await.unwrap();
+            encoder.shutdown().await.unwrap();
+            (encoder.into_inner(), "br")
+        }
+        _ => pack(&how, &zeros),
+    };
     ([("content-encoding", name)], bytes)
 }
 
@@ -269,6 +283,16 @@ async fn drip(State(seen): State<Arc<Seen>>, Path(ms): Path<u64>) -> Body {
             Some((Ok::<_, Infallible>(Bytes::from_static(b".")), ()))
         }
     }))
+}
+
+/// The head and one byte, and then nothing more, without an end.
+async fn stall(State(seen): State<Arc<Seen>>) -> Body {
+    let gone = Gone(seen);
+    let first = futures_util::stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"."))]);
+    Body::from_stream(first.chain(futures_util::stream::poll_fn(move |_| {
+        let _held = &gone;
+        Poll::Pending
+    })))
 }
 
 async fn sleep(State(seen): State<Arc<Seen>>, Path(ms): Path<u64>) -> &'static str {
