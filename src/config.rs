@@ -117,6 +117,11 @@ pub const SETTINGS: &[Setting] = &[
         doc: "`false` keeps no samples of what callers send to operations that filter hooks hear",
     },
     Setting {
+        name: "METRICS_TOKEN",
+        default: "",
+        doc: "a token of 16 or more characters that reads `/metrics` and nothing else, for Prometheus",
+    },
+    Setting {
         name: "SANDBOX",
         default: "required",
         doc: "`degraded` starts even where workers can't be locked in by seccomp (development only)",
@@ -255,6 +260,8 @@ pub struct Config {
     pub access_token_ttl: Duration,
     /// `REFRESH_TOKEN_TTL_SECS`.
     pub refresh_token_ttl: Duration,
+    /// `METRICS_TOKEN`.
+    pub metrics_token: Option<Secret>,
     /// `REQUEST_TIMEOUT_MS`.
     pub request_timeout: Duration,
     /// `TX_MAX_MS`.
@@ -338,6 +345,7 @@ impl Config {
             admin_token: reader.secret("ADMIN_TOKEN", 16),
             access_token_ttl: Duration::from_secs(reader.number("ACCESS_TOKEN_TTL_SECS", 10, 86_400)),
             refresh_token_ttl: Duration::from_secs(reader.number("REFRESH_TOKEN_TTL_SECS", 60, 31_536_000)),
+            metrics_token: reader.secret("METRICS_TOKEN", 16),
             request_timeout: Duration::from_millis(reader.number("REQUEST_TIMEOUT_MS", 100, 600_000)),
             tx_max: Duration::from_millis(reader.number("TX_MAX_MS", 10, 60_000)),
             query_limit_max: reader.number("QUERY_LIMIT_MAX", 1, 1_000_000),

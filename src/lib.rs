@@ -19,6 +19,7 @@ pub mod http;
 pub mod json;
 pub mod log;
 pub mod mcp;
+pub mod metrics;
 pub mod outbound;
 pub mod sandbox;
 pub mod services;

@@ -239,6 +239,14 @@ impl Db {
         }
     }
 
+    /// Connections to the database server, open ones and those of them that nobody uses. `None` on SQLite, which has no server.
+    pub fn connections(&self) -> Option<(u32, usize)> {
+        match &self.0.side {
+            Side::Sqlite { .. } => None,
+            Side::Postgres(pool) => Some((pool.size(), pool.num_idle())),
+        }
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

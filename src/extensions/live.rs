@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::db::timestamp;
 use crate::error::Result;
 use crate::hooks::outbox::{self, Owed};
+use crate::sandbox::PoolStats;
 use crate::services::Item;
 
 /// What it is now.
@@ -91,6 +92,11 @@ impl Live {
 }
 
 impl Extensions {
+    /// The workers now. Reads the memory of each.
+    pub fn pool_stats(&self) -> PoolStats {
+        self.shared.pool.stats()
+    }
+
     /// Adds to rows what they don't hold: counts since the last flush, and what they are now.
     pub(super) async fn add_live(&self, rows: &mut [Item]) -> Result<()> {
         let (owed, hosts) = (self.owed(rows).await?, self.by_host().await?);

@@ -284,7 +284,9 @@ impl ExtensionSet {
     pub(super) fn ran(&self, extension: &Extension, run: Run<'_>) {
         if run.ctx.op.intent == Intent::Keep {
             run.admission.ended(End::Ran);
-            self.shared.stats.count(&extension.settings.id, run.elapsed, None);
+            let settings = &extension.settings;
+            self.shared.stats.count(&settings.id, run.elapsed, None);
+            self.shared.core.metrics.called(&settings.id, &settings.name, run.elapsed, None);
         }
     }
 
@@ -318,6 +320,7 @@ impl ExtensionSet {
             if !could_not_run {
                 admission.ended(end);
                 self.shared.stats.count(&settings.id, elapsed, Some(&report));
+                self.shared.core.metrics.called(&settings.id, &settings.name, elapsed, Some(error.code().name()));
             } else if is_load {
                 self.shared.stats.note_error(&settings.id, &report);
             }

@@ -316,6 +316,7 @@ impl Extensions {
         }
         self.shared.logs.forget(id);
         self.shared.stats.forget(id);
+        self.shared.core.metrics.forget(id);
     }
 
     /// What was held back while its extension couldn't run goes on where it can now.

@@ -18,6 +18,7 @@ mod extensions;
 pub(crate) mod fuzz;
 pub(crate) mod items;
 mod late;
+mod metrics;
 mod page;
 mod relations;
 pub(crate) mod request;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -98,6 +99,7 @@ pub fn router(api: Arc<Api>, address: SocketAddr, doors: Router<Arc<Api>>) -> Ro
         .merge(services::routes())
         .merge(cron::routes())
         .merge(settings::routes())
+        .merge(metrics::routes())
         .merge(ext::routes())
         .merge(doors)
         .fallback(not_found)
@@ -128,6 +130,8 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
     let id: Arc<str> = given.map_or_else(|| uuid::Uuid::now_v7().to_string().into(), Arc::from);
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let under_way = api.core.metrics.begun();
     let lagging = Lagging::default();
     request.extensions_mut().insert(lagging.clone());
     let mut response = match up_to_date(&api, &path).await {
@@ -149,7 +153,10 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let (status, ms) = (response.status().as_u16(), began.elapsed().as_secs_f64() * 1000.0);
+    drop(under_way);
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    api.core.metrics.answered(method.as_str(), route.as_ref().map(MatchedPath::as_str), status, took);
+    let ms = took.as_secs_f64() * 1000.0;
     tracing::info!(request = &*id, %method, path, status, ms, "answered");
     response
 }
@@ -157,7 +164,7 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
 /// Nobody is answered by what doesn't hold any more; whether the host is there is told in any case.
 async fn up_to_date(api: &Api, path: &str) -> Result<(), Error> {
     match path {
-        "/api/health" | "/api/server/ping" => Ok(()),
+        "/api/health" | "/api/server/ping" | "/metrics" => Ok(()),
         _ => api.core.up_to_date().await,
     }
 }

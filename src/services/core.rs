@@ -18,6 +18,7 @@ use crate::db::{Collection, Db, Schema};
 use crate::error::Result;
 use crate::hooks::dispatcher::Dispatcher;
 use crate::hooks::outbox::Caller;
+use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 
 /// What the raw client can name, if somebody has read it.
@@ -48,6 +49,8 @@ pub struct Core {
     pub sealer: Sealer,
     /// What is owed to action hooks.
     pub dispatcher: Arc<Dispatcher>,
+    /// What is counted and timed.
+    pub metrics: Metrics,
     /// What changed here and on other hosts.
     pub changes: Changes,
     /// Swapped whole after a change of the schema; an operation keeps the one that it began with.
@@ -78,6 +81,7 @@ impl Core {
             schema: ArcSwap::from_pointee(schema),
             reading: tokio::sync::Mutex::default(),
             raw_catalog: Mutex::default(),
+            metrics: Metrics::default(),
             changes,
             runner: OnceLock::new(),
             outbound: Outbound::new(config.outbound.clone())?,

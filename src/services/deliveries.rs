@@ -44,6 +44,16 @@ pub struct Bulk {
     pub left: u64,
 }
 
+/// How many deliveries of all hosts are in each state.
+///
+/// # Errors
+/// What the database refuses.
+pub async fn by_state(core: &Core) -> Result<Vec<(String, u64)>> {
+    let now = core.clock.now();
+    let counts = core.db.read(move |conn| Box::pin(async move { ledger::counts(conn, &Wanted::default(), now).await })).await?;
+    Ok(counts.into_iter().map(|(state, count)| (state, count.as_u64().unwrap_or_default())).collect())
+}
+
 /// The service.
 pub struct Deliveries<'a> {
     core: &'a Arc<Core>,

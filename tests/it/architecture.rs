@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["bridge"],
     &["services", "sandbox"],
     &["hooks", "auth"],
-    &["db", "error", "json", "config", "clock", "log", "outbound"],
+    &["db", "error", "json", "config", "clock", "log", "metrics", "outbound"],
 ];
 
 /// Which places alone may name a crate.
@@ -44,6 +44,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["src/outbound/"]),
     ("async_compression", &["src/outbound/"]),
     ("rmcp", &["src/mcp/"]),
+    ("prometheus_client", &["src/metrics.rs"]),
     ("axum", &["src/http/", "src/mcp/", "src/app.rs"]),
 ];
 

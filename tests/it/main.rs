@@ -39,6 +39,7 @@ mod mail;
 mod manage;
 mod matrix;
 mod mcp;
+mod metrics;
 mod nested;
 mod operation;
 mod permissions;

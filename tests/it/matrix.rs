@@ -16,6 +16,7 @@ const MATRIX: &str = r#"
 GET /                                        | /                                    |                                        | 200 200 200 200 200 200 200
 GET /api/health                              | /api/health                          |                                        | 200 200 200 200 200 200 200
 GET /api/server/ping                         | /api/server/ping                     |                                        | 200 200 200 200 200 200 200
+GET /metrics                                 | /metrics                             |                                        | 403 403 403 403 403 403 200
 POST /api/auth/login                         | /api/auth/login                      | {"email":"x@example.com","password":"x"} | 401 401 401 401 401 401 401
 POST /api/auth/refresh                       | /api/auth/refresh                    | {"refresh_token":"x"}                  | 401 401 401 401 401 401 401
 POST /api/auth/logout                        | /api/auth/logout                     | {"refresh_token":"x"}                  | 204 204 204 204 204 204 204
