@@ -104,7 +104,7 @@ async fn rows(rounds: u32) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/bench.db", folder.path().display());
     let (tx_max, acquire_timeout) = (Duration::from_secs(30), Duration::from_secs(30));
-    let db = Db::open(DbOptions { url, readers: 1, pool_size: 1, tx_max, acquire_timeout }).await.unwrap();
+    let db = Db::open(DbOptions { url, readers: 1, pool_size: 1, prepared: true, tx_max, acquire_timeout }).await.unwrap();
     db.migrate(&Clock::system()).await.unwrap();
     let mut fields = vec![Field { nullable: false, auto_increment: true, ..Field::new("id", FieldType::Integer) }];
     fields.extend((0..3).map(|n| Field::new(format!("text{n}"), FieldType::String)));

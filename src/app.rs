@@ -59,6 +59,7 @@ pub async fn open_database(config: &Config, clock: &Clock) -> Result<Db> {
         url: config.database_url.reveal().to_owned(),
         readers: std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),
         pool_size: config.database_pool_size,
+        prepared: config.database_prepared,
         tx_max: config.tx_max,
         acquire_timeout: config.request_timeout.min(Duration::from_secs(10)),
     })

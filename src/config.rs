@@ -36,6 +36,11 @@ pub const SETTINGS: &[Setting] = &[
         doc: "`false` where connections to Postgres go through a pooler that doesn't let LISTEN through, such as PgBouncer per transaction; it takes one connection more",
     },
     Setting {
+        name: "DATABASE_PREPARED",
+        default: "true",
+        doc: "`false` where a pooler gives each transaction another connection to Postgres, such as PgBouncer per transaction: statements aren't kept prepared then",
+    },
+    Setting {
         name: "DATA_PATH",
         default: "data",
         doc: "directory for what the host keeps outside the database, such as the generated secret",
@@ -238,6 +243,8 @@ pub struct Config {
     pub database_pool_size: u32,
     /// `DATABASE_LISTEN`.
     pub database_listen: bool,
+    /// `DATABASE_PREPARED`.
+    pub database_prepared: bool,
     /// `DATA_PATH`.
     pub data_path: PathBuf,
     /// `HOST`.
@@ -331,6 +338,7 @@ impl Config {
             })),
             database_pool_size: reader.number("DATABASE_POOL_SIZE", 1, 1000) as u32,
             database_listen: reader.flag("DATABASE_LISTEN"),
+            database_prepared: reader.flag("DATABASE_PREPARED"),
             data_path: PathBuf::from(reader.text("DATA_PATH")),
             host: reader.text("HOST"),
             port: reader.number("PORT", 0, u64::from(u16::MAX)) as u16,

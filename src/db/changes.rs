@@ -61,7 +61,7 @@ impl Db {
     pub async fn listen(&self, channel: &str) -> Result<Option<Listener>> {
         let Side::Postgres(pool) = &self.0.side else { return Ok(None) };
         let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).acquire_timeout(PATIENCE);
-        let own = own.connect_with(pool.connect_options().as_ref().clone()).await.map_err(failure::postgres)?;
+        let own = own.connect_with(pool.connections.connect_options().as_ref().clone()).await.map_err(failure::postgres)?;
         let mut listener = PgListener::connect_with(&own).await.map_err(failure::postgres)?;
         listener.listen(channel).await.map_err(failure::postgres)?;
         Ok(Some(Listener(listener)))

@@ -6,7 +6,6 @@
 use futures_util::future::BoxFuture;
 use sea_query::{PostgresQueryBuilder, QueryStatementWriter, SqliteQueryBuilder, Value as Bind};
 use serde_json::Value;
-use sqlx::PgConnection;
 
 use super::{Dialect, FieldType, postgres, sqlite};
 use crate::error::{Error, Result};
@@ -56,7 +55,7 @@ pub struct Conn<'c> {
 
 pub(super) enum Side<'c> {
     Sqlite(&'c mut rusqlite::Connection),
-    Postgres(&'c mut PgConnection),
+    Postgres(postgres::Session<'c>),
 }
 
 impl<'c> Conn<'c> {
@@ -64,8 +63,8 @@ impl<'c> Conn<'c> {
         Self { side: Side::Sqlite(conn), failed: None }
     }
 
-    pub(super) fn postgres(conn: &'c mut PgConnection) -> Self {
-        Self { side: Side::Postgres(conn), failed: None }
+    pub(super) fn postgres(session: postgres::Session<'c>) -> Self {
+        Self { side: Side::Postgres(session), failed: None }
     }
 
     /// Which database this is.
@@ -86,7 +85,7 @@ impl<'c> Conn<'c> {
         tracing::trace!(sql = sql.text, "a statement");
         let outcome = match &mut self.side {
             Side::Sqlite(conn) => sqlite::select(conn, sql, columns),
-            Side::Postgres(conn) => postgres::select(conn, sql, columns).await,
+            Side::Postgres(session) => postgres::select(session, sql, columns).await,
         };
         self.settle(outcome)
     }
@@ -99,7 +98,7 @@ impl<'c> Conn<'c> {
         self.check()?;
         let outcome = match &mut self.side {
             Side::Sqlite(conn) => sqlite::texts(conn, sql, max_bytes),
-            Side::Postgres(conn) => postgres::texts(conn, sql, max_bytes).await,
+            Side::Postgres(session) => postgres::texts(session, sql, max_bytes).await,
         };
         self.settle(outcome)
     }
@@ -123,7 +122,7 @@ impl<'c> Conn<'c> {
         self.check()?;
         let outcome = match &mut self.side {
             Side::Sqlite(conn) => sqlite::execute(conn, sql),
-            Side::Postgres(conn) => postgres::execute(conn, sql).await,
+            Side::Postgres(session) => postgres::execute(session, sql).await,
         };
         self.settle(outcome)
     }
@@ -136,7 +135,7 @@ impl<'c> Conn<'c> {
         self.check()?;
         let outcome = match &mut self.side {
             Side::Sqlite(conn) => sqlite::batch(conn, text),
-            Side::Postgres(conn) => postgres::batch(conn, text).await,
+            Side::Postgres(session) => postgres::batch(session, text).await,
         };
         self.settle(outcome)
     }

@@ -78,6 +78,9 @@ pub struct DbOptions {
     pub readers: usize,
     /// Connections at most, on Postgres.
     pub pool_size: u32,
+    /// Whether connections to Postgres remember the statements that they have run. `false` where they go through a pooler that gives each
+    /// transaction another one.
+    pub prepared: bool,
     /// How long a transaction may last.
     pub tx_max: Duration,
     /// How long to wait for the writer or a connection.
@@ -96,7 +99,7 @@ struct Inner {
 
 enum Side {
     Sqlite { writer: mpsc::Sender<Request>, readers: Readers },
-    Postgres(sqlx::PgPool),
+    Postgres(postgres::Pool),
 }
 
 impl Db {
@@ -235,7 +238,7 @@ impl Db {
                     let _ = closed.await;
                 }
             }
-            Side::Postgres(pool) => pool.close().await,
+            Side::Postgres(pool) => pool.connections.close().await,
         }
     }
 

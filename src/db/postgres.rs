@@ -25,13 +25,31 @@ use crate::error::{Error, ErrorCode, Result};
 /// Runs of a job at most, where concurrent transactions get in its way.
 const TRIES: u32 = 3;
 
+/// Connections, and how statements run on them.
+#[derive(Clone)]
+pub(super) struct Pool {
+    pub connections: PgPool,
+    /// Whether a connection remembers its statements. One that is another after each transaction can't.
+    prepared: bool,
+}
+
+/// A connection that statements run on.
+pub(super) struct Session<'c> {
+    conn: &'c mut PgConnection,
+    prepared: bool,
+}
+
 /// Opens the pool and checks that it reaches a database that keeps text as UTF-8.
-pub(super) async fn open(options: &DbOptions) -> Result<PgPool> {
+pub(super) async fn open(options: &DbOptions) -> Result<Pool> {
     let bad = |e: sqlx::Error| {
         Error::new(ErrorCode::Internal, "DATABASE_URL is not a Postgres address such as postgres://user:password@host/name")
             .with_detail(e.to_string())
     };
-    let connect: PgConnectOptions = options.url.parse().map_err(bad)?;
+    let mut connect: PgConnectOptions = options.url.parse().map_err(bad)?;
+    if !options.prepared {
+        // Poolers refuse settings at the start that they don't know; floats come in binary anyway.
+        connect = connect.statement_cache_capacity(0).extra_float_digits(None);
+    }
     // Once by itself: the pool would try until its time is over, and then only say that it is.
     let first = tokio::time::timeout(options.acquire_timeout, PgConnection::connect_with(&connect)).await;
     let unreachable = |why: String| Error::new(ErrorCode::ServiceUnavailable, "DATABASE_URL: Postgres can't be reached").with_detail(why);
@@ -46,22 +64,30 @@ pub(super) async fn open(options: &DbOptions) -> Result<PgPool> {
         .connect_with(connect.application_name("trellis"))
         .await
         .map_err(failure::postgres)?;
-    let encoding: String = sqlx::query_scalar("SELECT getdatabaseencoding()::text").fetch_one(&pool).await.map_err(failure::postgres)?;
+    let encoding = sqlx::raw_sql("SELECT getdatabaseencoding()::text").fetch_one(&pool).await.and_then(|row| row.try_get::<String, _>(0));
+    let encoding = encoding.map_err(failure::postgres)?;
     if encoding != "UTF8" {
         return Err(Error::new(ErrorCode::Internal, format!("The database must keep text as UTF8, it keeps it as {encoding}")));
     }
-    Ok(pool)
+    Ok(Pool { connections: pool, prepared: options.prepared })
 }
 
 /// A connection on loan. Dropped before it is marked clean, it is closed: nobody knows what state it is in.
 pub(super) struct Lease {
     conn: Option<PoolConnection<Postgres>>,
+    prepared: bool,
     clean: bool,
 }
 
 impl Lease {
-    async fn take(pool: &PgPool) -> Result<Self> {
-        Ok(Self { conn: Some(pool.acquire().await.map_err(failure::postgres)?), clean: false })
+    async fn take(pool: &Pool) -> Result<Self> {
+        let conn = pool.connections.acquire().await.map_err(failure::postgres)?;
+        Ok(Self { conn: Some(conn), prepared: pool.prepared, clean: false })
+    }
+
+    fn session(&mut self) -> Session<'_> {
+        let prepared = self.prepared;
+        Session { conn: self.conn(), prepared }
     }
 
     pub(super) fn conn(&mut self) -> &mut PgConnection {
@@ -85,7 +111,7 @@ impl Drop for Lease {
 }
 
 /// Begins a transaction whose statements the server itself ends after `limit`.
-pub(super) async fn begin(pool: &PgPool, limit: Duration, read_only: bool) -> Result<Lease> {
+pub(super) async fn begin(pool: &Pool, limit: Duration, read_only: bool) -> Result<Lease> {
     let mut lease = Lease::take(pool).await?;
     let mode = if read_only { " ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "" };
     let millis = limit.as_millis().clamp(1, 2_000_000_000);
@@ -97,7 +123,7 @@ pub(super) async fn begin(pool: &PgPool, limit: Duration, read_only: bool) -> Re
 }
 
 /// One job in one transaction, run again on another connection where concurrent transactions get in its way.
-pub(super) async fn transact<T, F: JobFn<T>>(pool: &PgPool, job: &F, limit: Duration, read_only: bool) -> Result<T> {
+pub(super) async fn transact<T, F: JobFn<T>>(pool: &Pool, job: &F, limit: Duration, read_only: bool) -> Result<T> {
     let mut tries = 1;
     loop {
         let outcome = once(pool, job, limit, read_only).await;
@@ -113,10 +139,10 @@ pub(super) async fn transact<T, F: JobFn<T>>(pool: &PgPool, job: &F, limit: Dura
     }
 }
 
-async fn once<T, F: JobFn<T>>(pool: &PgPool, job: &F, limit: Duration, read_only: bool) -> Result<T> {
+async fn once<T, F: JobFn<T>>(pool: &Pool, job: &F, limit: Duration, read_only: bool) -> Result<T> {
     let mut lease = begin(pool, limit, read_only).await?;
     let deadline = Instant::now() + limit;
-    let Ok(outcome) = timeout_at(deadline, run(lease.conn(), job)).await else {
+    let Ok(outcome) = timeout_at(deadline, run(&mut lease, job)).await else {
         return Err(failure::timeout());
     };
     let ended = match &outcome {
@@ -145,8 +171,8 @@ async fn once<T, F: JobFn<T>>(pool: &PgPool, job: &F, limit: Duration, read_only
 }
 
 /// Runs a job on a connection; a panic fails the job alone.
-pub(super) async fn run<T, F: JobFn<T>>(conn: &mut PgConnection, job: &F) -> Result<T> {
-    let mut conn = Conn::postgres(conn);
+pub(super) async fn run<T, F: JobFn<T>>(lease: &mut Lease, job: &F) -> Result<T> {
+    let mut conn = Conn::postgres(lease.session());
     let outcome = match AssertUnwindSafe(async { job(&mut conn).await }).catch_unwind().await {
         Ok(outcome) => outcome,
         Err(panic) => Err(panicked(&*panic)),
@@ -160,9 +186,10 @@ pub(super) async fn control(conn: &mut PgConnection, text: &str) -> Result<()> {
 }
 
 /// See `Conn::select`.
-pub(super) async fn select(conn: &mut PgConnection, sql: &Sql, columns: &[FieldType]) -> Result<Vec<Vec<Value>>> {
+pub(super) async fn select(session: &mut Session<'_>, sql: &Sql, columns: &[FieldType]) -> Result<Vec<Vec<Value>>> {
     let (text, arguments) = bound(sql)?;
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments).fetch_all(conn).await.map_err(failure::postgres)?;
+    let query = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(session.prepared);
+    let rows = query.fetch_all(&mut *session.conn).await.map_err(failure::postgres)?;
     rows.iter()
         .map(|row| {
             if row.len() != columns.len() {
@@ -174,9 +201,9 @@ pub(super) async fn select(conn: &mut PgConnection, sql: &Sql, columns: &[FieldT
 }
 
 /// See `Conn::texts`.
-pub(super) async fn texts(conn: &mut PgConnection, sql: &Sql, max_bytes: usize) -> Result<Vec<String>> {
+pub(super) async fn texts(session: &mut Session<'_>, sql: &Sql, max_bytes: usize) -> Result<Vec<String>> {
     let (text, arguments) = bound(sql)?;
-    let mut rows = sqlx::query_with(AssertSqlSafe(text), arguments).fetch(conn);
+    let mut rows = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(session.prepared).fetch(&mut *session.conn);
     let (mut answer, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await.map_err(failure::postgres)? {
         let text: Option<String> = row.try_get_unchecked(0).map_err(|e| Error::internal(format!("a column can't be read: {e}")))?;
@@ -192,15 +219,16 @@ pub(super) async fn texts(conn: &mut PgConnection, sql: &Sql, max_bytes: usize) 
 }
 
 /// See `Conn::execute`.
-pub(super) async fn execute(conn: &mut PgConnection, sql: &Sql) -> Result<u64> {
+pub(super) async fn execute(session: &mut Session<'_>, sql: &Sql) -> Result<u64> {
     let (text, arguments) = bound(sql)?;
-    let done = sqlx::query_with(AssertSqlSafe(text), arguments).execute(conn).await.map_err(failure::postgres)?;
+    let query = sqlx::query_with(AssertSqlSafe(text), arguments).persistent(session.prepared);
+    let done = query.execute(&mut *session.conn).await.map_err(failure::postgres)?;
     Ok(done.rows_affected())
 }
 
 /// See `Conn::batch`.
-pub(super) async fn batch(conn: &mut PgConnection, text: &str) -> Result<()> {
-    control(conn, text).await
+pub(super) async fn batch(session: &mut Session<'_>, text: &str) -> Result<()> {
+    control(session.conn, text).await
 }
 
 /// The text and arguments of a statement. Prepared statements are kept by their text with the types they were first bound with, so the

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sqlx::postgres::PgPool;
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -71,7 +70,7 @@ pub(super) async fn begin_sqlite(writer: &mpsc::Sender<Request>, limit: Duration
     Ok(Tx::new(Side::Sqlite(steps), Instant::from_std(deadline)))
 }
 
-pub(super) async fn begin_postgres(pool: &PgPool, limit: Duration) -> Result<Tx> {
+pub(super) async fn begin_postgres(pool: &postgres::Pool, limit: Duration) -> Result<Tx> {
     let lease = postgres::begin(pool, limit, false).await?;
     let deadline = Instant::now() + limit;
     let open = Arc::new(Mutex::new(Open { lease: Some(lease), busy: false, late: false }));
@@ -127,7 +126,7 @@ impl Tx {
                 let lease = open.enter(self.deadline)?;
                 let run = async {
                     postgres::control(lease.conn(), "SAVEPOINT step").await?;
-                    let outcome = postgres::run(lease.conn(), &job).await;
+                    let outcome = postgres::run(lease, &job).await;
                     let end = if outcome.is_ok() { "RELEASE step" } else { "ROLLBACK TO step; RELEASE step" };
                     let ended = postgres::control(lease.conn(), end).await;
                     Ok((outcome, ended))

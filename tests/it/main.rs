@@ -43,6 +43,7 @@ mod metrics;
 mod nested;
 mod operation;
 mod permissions;
+mod pooler;
 mod pristine;
 mod queries;
 mod raw_client;

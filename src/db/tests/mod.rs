@@ -46,8 +46,14 @@ pub(super) async fn databases_with(set: impl Fn(&mut DbOptions)) -> Vec<TestDb> 
     }
     let mut all = Vec::new();
     for url in urls {
-        let mut options =
-            DbOptions { url, readers: 2, pool_size: 5, tx_max: Duration::from_secs(5), acquire_timeout: Duration::from_secs(5) };
+        let mut options = DbOptions {
+            url,
+            readers: 2,
+            pool_size: 5,
+            prepared: true,
+            tx_max: Duration::from_secs(5),
+            acquire_timeout: Duration::from_secs(5),
+        };
         set(&mut options);
         let db = Db::open(options.clone()).await.expect("open");
         let all_of_them: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();

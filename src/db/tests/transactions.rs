@@ -355,6 +355,7 @@ async fn a_url_of_another_kind_says_what_is_allowed() {
             url: url.to_owned(),
             readers: 1,
             pool_size: 1,
+            prepared: true,
             tx_max: Duration::from_secs(1),
             acquire_timeout: Duration::from_secs(1),
         };

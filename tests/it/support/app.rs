@@ -259,6 +259,39 @@ impl TestApp {
         child.wait().unwrap();
     }
 
+    /// Where its own database is, whatever stands between.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// How the database would run a statement with these arguments, which are SQL; SQLite plans without them.
+    pub async fn explain(&self, statement: &str, arguments: &str) -> String {
+        match self.database {
+            Database::Sqlite => {
+                let connection = self.sqlite();
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
+                let mut rows = statement.raw_query();
+                let mut plan = Vec::new();
+                while let Some(row) = rows.next().unwrap() {
+                    plan.push(row.get::<_, String>("detail").unwrap());
+                }
+                plan.join("\n")
+            }
+            Database::Postgres => {
+                let mut connection = postgres::connect(&self.database_url).await;
+                let prepare = format!("PREPARE looked_at AS {statement}");
+                connection
+                    .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(prepare.as_str())))
+                    .await
+                    .unwrap_or_else(|e| panic!("{statement}: {e}"));
+                let explain = format!("EXPLAIN EXECUTE looked_at({arguments})");
+                let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(explain.as_str())).fetch_all(&mut connection).await;
+                let rows = rows.unwrap_or_else(|e| panic!("{statement} ({arguments}): {e}"));
+                rows.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
     /// Executes statements on the database behind the server's back.
     pub async fn sql(&self, text: &str) {
         match self.database {

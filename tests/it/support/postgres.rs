@@ -168,7 +168,7 @@ fn accepting(bin: &Path, port: u16) -> bool {
 }
 
 /// Postgres refuses to run as root: then it runs as `postgres` or `nobody`.
-fn unprivileged_user() -> Option<(u32, u32)> {
+pub fn unprivileged_user() -> Option<(u32, u32)> {
     // SAFETY: geteuid(2) has no preconditions.
     if unsafe { libc::geteuid() } != 0 {
         return None;
