@@ -6,6 +6,29 @@ export type Item = Record<string, any>;
 /** A primary key. */
 export type Key = string | number;
 
+/**
+ * What is written to a row: any of its fields. A field that leads to other items, as in `{ author: Author | string; comments: Comment[] }`,
+ * also takes these, any number of levels deep.
+ */
+export type ItemInput<T extends Item = Item> = string extends keyof T ? Item : { readonly [F in keyof T]?: T[F] | Related<T[F]> };
+
+/** Items that a field leads to, as they are written: the one item with its key or without, or what becomes of a list. */
+type Related<V> = V extends readonly (infer E)[]
+  ? [Extract<E, object>] extends [never] ? never : ListInput<Extract<E, object>>
+  : V extends Date ? never
+  : V extends object ? ItemInput<V>
+  : never;
+
+/** A list as it is to be, of items and keys, or the changes of one. */
+export type ListInput<E extends Item = Item> = readonly (ItemInput<E> | Key)[] | ListChanges<E> | null;
+
+/** Changes of a list: items that join it, items of it that change, each with its key, and the keys of those that leave it. */
+export interface ListChanges<E extends Item = Item> {
+  readonly create?: readonly ItemInput<E>[];
+  readonly update?: readonly ItemInput<E>[];
+  readonly delete?: readonly Key[];
+}
+
 /** What a filter compares with. */
 export type Scalar = string | number | bigint | boolean | Date | null;
 

@@ -1,4 +1,4 @@
-import type { AggregateQuery, Item, Key, KeyQuery, Query, ReadOptions } from './query.js';
+import type { AggregateQuery, Item, ItemInput, Key, KeyQuery, Query, ReadOptions } from './query.js';
 import type { SupabaseClient } from './supabase.js';
 
 /** `context.services`: what an extension may ask of the host. Every method rejects with a {@link ServiceError}. */
@@ -97,20 +97,20 @@ export interface ItemsService<T extends Item = Item> {
   /** The keys of the rows that the query finds. */
   getKeysByQuery(query?: Query<T>): Promise<Key[]>;
   /** Inserts a row and answers its key. */
-  createOne(data: Partial<T>): Promise<Key>;
+  createOne(data: ItemInput<T>): Promise<Key>;
   /** Inserts rows, all or none. */
-  createMany(data: readonly Partial<T>[]): Promise<Key[]>;
+  createMany(data: readonly ItemInput<T>[]): Promise<Key[]>;
   /** Changes a row; rejects with `NOT_FOUND`. */
-  updateOne(key: KeyInput, data: Partial<T>): Promise<Key>;
+  updateOne(key: KeyInput, data: ItemInput<T>): Promise<Key>;
   /** Makes the same changes to several rows, all or none. */
-  updateMany(keys: readonly KeyInput[], data: Partial<T>): Promise<Key[]>;
+  updateMany(keys: readonly KeyInput[], data: ItemInput<T>): Promise<Key[]>;
   /** Makes the same changes to the rows that the query finds. */
-  updateByQuery(query: Query<T>, data: Partial<T>): Promise<Key[]>;
+  updateByQuery(query: Query<T>, data: ItemInput<T>): Promise<Key[]>;
   /** Changes each of several rows: each holds its key. */
-  updateBatch(rows: readonly Partial<T>[]): Promise<Key[]>;
+  updateBatch(rows: readonly ItemInput<T>[]): Promise<Key[]>;
   /** Changes the row if its key is there already, else inserts it. */
-  upsertOne(data: Partial<T>): Promise<Key>;
-  upsertMany(data: readonly Partial<T>[]): Promise<Key[]>;
+  upsertOne(data: ItemInput<T>): Promise<Key>;
+  upsertMany(data: readonly ItemInput<T>[]): Promise<Key[]>;
   /** Removes a row. Null where a filter hook kept it. */
   deleteOne(key: KeyInput): Promise<Key | null>;
   /** Removes rows and answers the keys of those that went. */

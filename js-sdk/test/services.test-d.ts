@@ -8,6 +8,12 @@ interface Product {
   left: number;
 }
 
+interface Cart {
+  id: number;
+  customer: { id: number; name: string } | number | null;
+  lines: { id: number; product: string; quantity: number }[];
+}
+
 export async function items({ services }: EventContext): Promise<void> {
   const products = await services.items<Product>('products', { elevated: true, emitEvents: false });
   const rows: Product[] = await products.readByQuery({
@@ -33,6 +39,19 @@ export async function items({ services }: EventContext): Promise<void> {
   await orders.readAggregate({ aggregate: { count: '*' }, groupBy: ['year(at)'], sort: ['-count'] });
   await products.updateMany([1, 2], { left: items.length + count + groups.length });
   await products.updateBatch([{ id: 1, left: 2 }]);
+
+  const carts = await services.items<Cart>('carts');
+  await carts.createOne({ customer: { name: 'Ada' }, lines: [{ product: 'a', quantity: 1 }, { id: 2 }, 7] });
+  await carts.updateOne(1, { customer: 3, lines: { create: [{ product: 'b' }], update: [{ id: 1, quantity: 2 }], delete: [4] } });
+  await carts.updateBatch([{ id: 1, customer: null, lines: null }]);
+  // @ts-expect-error there is no such part of a list's changes
+  await carts.createOne({ lines: { add: [{ product: 'a' }] } });
+  // @ts-expect-error the type of a value further down
+  await carts.createOne({ lines: [{ quantity: 'two' }] });
+  // @ts-expect-error nor in the one item
+  await carts.createOne({ customer: { name: 1 } });
+  // @ts-expect-error there is no such field further down
+  await carts.updateOne(1, { lines: { create: [{ colour: 'red' }] } });
 
   // @ts-expect-error there is no such field
   await products.readByQuery({ fields: ['colour'] });
