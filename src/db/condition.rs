@@ -160,6 +160,10 @@ impl<'a> Site<'a> {
                 let there = self.beyond(hop);
                 let mut statement = self.step(hop, &there)?;
                 statement.expr(Expr::cust("1")).and_where(there.filter(inner, left)?);
+                if self.dialect == Dialect::Sqlite {
+                    // SQLite 3.51 makes a join of an EXISTS without a limit, and then OFFSET counts each row that is joined.
+                    statement.limit(1);
+                }
                 Ok(Expr::exists(statement))
             }
         }

@@ -81,11 +81,20 @@ fn answer(groups: &[(String, Operand)], wanted: &[(Aggregate, Option<String>)], 
 /// # Errors
 /// As [`query::parse`].
 pub fn parse(reader: &Reader<'_>, collection: &Arc<Collection>, raw: &Item, max: u64) -> Result<Parsed> {
-    query::check_parameters(raw, &PARAMETERS).map_err(|error| {
-        match raw.keys().find(|name| matches!(name.as_str(), "fields" | "deep" | "alias")) {
-            Some(name) => Error::query(format!("`{name}` isn't possible with `aggregate` or `groupBy`: groups have no fields of items")),
-            None => error,
-        }
+    // The client of Directus names no fields by an empty list.
+    let of_items = ["fields", "deep", "alias"];
+    let is_empty = |value: &Value| match value {
+        Value::Array(names) => names.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::String(text) => text.is_empty(),
+        other => other.is_null(),
+    };
+    let mut raw = raw.clone();
+    raw.retain(|name, value| !(of_items.contains(&name.as_str()) && is_empty(value)));
+    let raw = &raw;
+    query::check_parameters(raw, &PARAMETERS).map_err(|error| match raw.keys().find(|name| of_items.contains(&name.as_str())) {
+        Some(name) => Error::query(format!("`{name}` isn't possible with `aggregate` or `groupBy`: groups have no fields of items")),
+        None => error,
     })?;
     let groups = parse_groups(reader, collection, raw.get("groupBy"))?;
     let wanted = parse_wanted(reader, collection, raw.get("aggregate"))?;

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::Core;
 use super::changes::{self, Kind};
-use super::query::{clip, nearest};
+use super::query::{Everything, Reader, clip, nearest, parse_filter};
 use crate::db::{Collection, Conn, Schema, ddl};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -23,7 +23,8 @@ where
             let job = Arc::clone(&job);
             Box::pin(async move {
                 let schema = Arc::new(ddl::begin(conn).await?);
-                let done = job(conn, schema).await?;
+                let done = job(conn, Arc::clone(&schema)).await?;
+                check_rules(&schema, &crate::db::schema::load(conn).await?)?;
                 changes::note(conn, Kind::Schema).await?;
                 Ok(done)
             })
@@ -31,6 +32,25 @@ where
         .await?;
     core.reload_schema().await?;
     Ok(changed)
+}
+
+/// Refuses a field's `validation` that is no filter of its collection: at the end of a change, when all fields are there that it may name.
+fn check_rules(before: &Schema, after: &Schema) -> Result<()> {
+    let sight = Everything(after);
+    for collection in after.collections() {
+        for field in &collection.fields {
+            let known = before.collection(&collection.name).and_then(|collection| collection.field(&field.name));
+            let Some(rule) = &field.validation else { continue };
+            if known.is_some_and(|known| known.validation.as_ref() == Some(rule)) {
+                continue;
+            }
+            parse_filter(&Reader::of(&sight), collection, Some(rule)).map_err(|error| {
+                let message = format!("`validation` of `{}` isn't a filter of `{}`: {}", field.name, collection.name, error.message());
+                Error::payload(message).with_field(field.name.clone())
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// The collection, or 404 with the nearest name that exists.

@@ -21,3 +21,11 @@ async fn client(app: &mut TestApp, script: &str) {
 both!(the_client_of_directus_writes_and_manages_who_may_do_what, async |app| {
     client(app, "write.mjs").await;
 });
+
+both!(the_client_of_directus_reads_as_it_is_used_to, async |app| {
+    client(app, "read.mjs").await;
+});
+
+both!(the_client_of_directus_makes_and_changes_the_schema, async |app| {
+    client(app, "schema.mjs").await;
+});

@@ -1,6 +1,6 @@
 //! Every route, and who gets through: the list is held against the router's, so that a route that nobody thought about fails here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -318,4 +318,22 @@ fn every_route_is_in_the_matrix_and_nothing_else_is() {
     assert!(routes.len() > 90, "{routes:?}");
     let (unstated, gone): (Vec<_>, Vec<_>) = (routes.difference(&rows).collect(), rows.difference(&routes).collect());
     assert!(unstated.is_empty() && gone.is_empty(), "routes without a row: {unstated:#?}\nrows without a route: {gone:#?}");
+}
+
+#[test]
+fn the_page_of_the_api_lists_every_route() {
+    let parameter = Regex::new(r"\{(\w+)\}").unwrap();
+    let mut methods: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for route in routes() {
+        let (method, path) = route.split_once(' ').unwrap();
+        methods.entry(parameter.replace_all(path, ":$1").into_owned()).or_default().push(method.to_owned());
+    }
+    let order = ["GET", "POST", "PATCH", "PUT", "DELETE"];
+    let row = |(path, methods): (&String, &Vec<String>)| {
+        let there = order.iter().filter(|method| methods.iter().any(|other| other == *method));
+        format!("| `{path}` | {} |\n", there.map(|method| format!("`{method}`")).collect::<Vec<_>>().join(", "))
+    };
+    let table = format!("| path | methods |\n| --- | --- |\n{}", methods.iter().map(row).collect::<String>());
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/API.md")).unwrap();
+    assert!(page.contains(&table), "docs/API.md should have:\n{table}");
 }

@@ -105,6 +105,31 @@ both!(a_list_is_replaced_or_changed_in_parts, async |app| {
     assert!(products(1).await.contains(&"both".to_owned()) && products(2).await.contains(&"both".to_owned()));
 });
 
+both!(what_joins_a_list_stands_behind_what_is_in_it, async |app| {
+    shop(app).await;
+    create(app, "orders", json!({ "lines": [{ "product": "a" }, { "product": "b", "place": 7 }] })).await;
+    create(app, "orders", json!({ "title": "empty" })).await;
+    let places = async |of: i64| {
+        let filter = format!("{{\"order\":{of}}}");
+        let found = app.query("/api/items/lines", &[("filter", &filter), ("sort", "place"), ("fields", "product,place")]).await;
+        found.expect(200).data()
+    };
+    let parts = json!({ "create": [{ "product": "c" }, { "product": "d", "place": 3 }, { "product": "e" }], "update": [{ "id": 1, "quantity": 2 }] });
+    app.patch("/api/items/orders/1", json!({ "lines": parts })).await.expect(200);
+    app.patch("/api/items/orders/2", json!({ "lines": { "create": [{ "product": "f" }, { "product": "g" }] } })).await.expect(200);
+    assert_eq!(
+        places(1).await,
+        json!([
+            { "product": "a", "place": 1 }, { "product": "d", "place": 3 }, { "product": "b", "place": 7 }, { "product": "c", "place": 8 },
+            { "product": "e", "place": 10 }
+        ])
+    );
+    assert_eq!(places(2).await, json!([{ "product": "f", "place": 1 }, { "product": "g", "place": 2 }]));
+    app.patch("/api/items/orders", json!({ "keys": [1, 2], "data": { "lines": { "create": [{ "product": "h" }] } } })).await.expect(200);
+    assert_eq!(places(1).await[5], json!({ "product": "h", "place": 11 }));
+    assert_eq!(places(2).await[2], json!({ "product": "h", "place": 3 }));
+});
+
 both!(each_level_has_its_own_rights, async |app| {
     shop(app).await;
     create(app, "customers", json!({ "name": "hidden" })).await;

@@ -216,3 +216,37 @@ both!(documents_that_cannot_be_are_refused_by_name, async |app| {
         }
     }
 });
+
+both!(the_validation_of_a_field_is_a_filter_that_is_checked_and_held, async |app| {
+    let with = |rule: Value| json!({ "field": "n", "type": "integer", "schema": {}, "meta": { "validation": rule, "validation_message": "Too much" } });
+    collection(app, "things", &[("name", "string")]).await;
+    for rule in [json!("n"), json!([]), json!({ "m": { "_lt": 1 } }), json!({ "n": { "_below": 1 } }), json!({ "_and": {} })] {
+        assert_eq!(app.post("/api/fields/things", with(rule.clone())).await.expect_error(400, "INVALID_PAYLOAD").field(), "n", "{rule}");
+    }
+    app.get("/api/fields/things/n").await.expect(404);
+    let rule = json!({ "_and": [{ "n": { "_lt": 10 } }] });
+    let made = app.post("/api/fields/things", with(rule.clone())).await.expect(201).data();
+    assert_eq!(made["meta"]["validation"], rule);
+    create(app, "things", json!({ "n": 9 })).await;
+    for answer in [
+        app.post("/api/items/things", json!({ "n": 10 })).await,
+        app.post("/api/items/things", json!([{ "n": 1 }, { "n": 10 }])).await,
+        app.patch("/api/items/things/1", json!({ "n": 10 })).await,
+    ] {
+        let refused = answer.expect_error(400, "FAILED_VALIDATION");
+        assert_eq!((refused.field(), refused.message()), ("n".to_owned(), "Too much".to_owned()));
+    }
+    // What isn't written isn't looked at, nor is what was there before the rule.
+    app.patch("/api/items/things/1", json!({ "name": "x" })).await.expect(200);
+    app.patch("/api/fields/things/n", json!({ "meta": { "validation": { "n": { "_lt": 5 } } } })).await.expect(200);
+    app.patch("/api/items/things/1", json!({ "name": "y" })).await.expect(200);
+    app.patch("/api/items/things/1", json!({ "n": 9 })).await.expect_error(400, "FAILED_VALIDATION");
+    app.patch("/api/fields/things/n", json!({ "meta": { "validation": { "nn": 1 } } })).await.expect_error(400, "INVALID_PAYLOAD");
+    app.patch("/api/fields/things/n", json!({ "meta": { "validation": null } })).await.expect(200);
+    app.patch("/api/items/things/1", json!({ "n": 99 })).await.expect(200);
+    let fields = json!([{ "field": "a", "type": "integer", "schema": {}, "meta": { "validation": { "b": { "_gt": 0 } } } }]);
+    app.post("/api/collections", json!({ "collection": "more", "meta": {}, "schema": {}, "fields": fields }))
+        .await
+        .expect_error(400, "INVALID_PAYLOAD");
+    app.get("/api/collections/more").await.expect(404);
+});

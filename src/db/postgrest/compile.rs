@@ -105,7 +105,12 @@ impl<'a> Compiler<'a> {
         let mut wheres = vec![on];
         self.narrow(&embed.node, &inside, &mut wheres)?;
         let mut text = Text::of("EXISTS (SELECT 1 FROM ");
-        text.part(from).wheres(wheres).raw(")");
+        text.part(from).wheres(wheres);
+        if self.dialect == Dialect::Sqlite {
+            // Without a limit SQLite 3.51 makes a join of it, and then OFFSET counts each row that is joined.
+            text.raw(" LIMIT 1");
+        }
+        text.raw(")");
         Ok(text)
     }
 

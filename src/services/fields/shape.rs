@@ -27,6 +27,10 @@ const SCHEMA_MEMBERS: &[&str] = &[
     "foreign_key_table",
     "foreign_key_column",
     "comment",
+    // Sent by the app of Directus and in its snapshots; they say nothing here.
+    "length",
+    "schema",
+    "foreign_key_schema",
 ];
 
 /// A field as it is sent: with a column, or without one.
@@ -195,9 +199,11 @@ pub fn from_json(raw: &Value, sort: i32) -> Result<Definition> {
                 .ok_or_else(|| bad(format!("`max_length` must be a whole number from 1, not: {}", show(value))))?,
         ),
     };
-    if meta.get("validation").is_some_and(|v| !v.is_null()) {
-        return Err(bad("`validation` isn't supported yet".to_owned()));
-    }
+    let validation = match meta.get("validation") {
+        None | Some(Value::Null) => None,
+        Some(rule @ Value::Object(_)) => Some(rule.clone()),
+        Some(other) => return Err(bad(format!("`validation` must be a filter, an object, not: {}", show(other)))),
+    };
     let field = Field {
         nullable: !primary && flag(schema, "is_nullable", true)?,
         unique: !primary && flag(schema, "is_unique", false)?,
@@ -208,7 +214,7 @@ pub fn from_json(raw: &Value, sort: i32) -> Result<Definition> {
         note,
         max_length,
         required: flag(meta, "required", false)?,
-        validation: None,
+        validation,
         meta: without(meta, &["special", "note", "required", "validation", "sort"]),
         sort,
         ..Field::new(name, ty)

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::db::Deselect;
-use crate::db::{Collection, Link, Schema};
+use crate::db::{Collection, FieldType, Link, Schema};
 use crate::error::{Error, Result};
 use crate::services::Item;
 use crate::services::query::{clip, nearest, show};
@@ -110,7 +110,21 @@ pub(super) fn split(schema: &Schema, collection: &Collection, item: Item) -> Res
     for branch in &split.nested {
         split.own.shift_remove(&branch.field);
     }
+    for (field, value) in &mut split.own {
+        *value = as_kept(collection, field, std::mem::take(value), || schema.link(&collection.name, field).is_some());
+    }
     Ok(split)
+}
+
+/// A key as `field` holds it: as a text where it may be one of several collections, whatever the keys of these are.
+fn as_kept(collection: &Collection, field: &str, key: Value, is_link: impl FnOnce() -> bool) -> Value {
+    let holds_text = || collection.field(field).is_some_and(|field| matches!(field.ty, FieldType::String | FieldType::Text));
+    if key.is_number() && holds_text() && is_link() { Value::String(key.to_string()) } else { key }
+}
+
+/// The key of an item as the field that refers to it holds it.
+pub(super) fn kept_key(collection: &Collection, field: &str, key: Value) -> Value {
+    as_kept(collection, field, key, || true)
 }
 
 /// The collection that a nested object belongs to.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::branches::kept_key;
 use super::event::{Actions, add_keys, add_parent};
 use super::rules::Check;
 use super::{ItemsService, not_found, veil};
@@ -82,7 +83,8 @@ impl Step {
         let mut row = self.row.clone();
         for (field, step) in &self.links {
             let key = keys.get(*step).and_then(|keys| keys.first());
-            row.insert(field.clone(), key.cloned().ok_or_else(|| Error::internal("a row refers to one that isn't written yet"))?);
+            let key = key.cloned().ok_or_else(|| Error::internal("a row refers to one that isn't written yet"))?;
+            row.insert(field.clone(), kept_key(&self.collection, field, key));
         }
         Ok(Cow::Owned(row))
     }

@@ -8,7 +8,8 @@ use super::branches::{Branch, MAX_LEVELS, Nested, Wish, split};
 use super::parse_key;
 use crate::auth::Action;
 use crate::db::Deselect;
-use crate::db::{Collection, FieldType, Filter, Op, Query, Sql, rows, sql};
+use crate::db::aggregate::aggregate;
+use crate::db::{Aggregate, Collection, FieldType, Filter, Link, Op, Operand, Query, Sql, rows, sql};
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::{Ctx, Item};
 
@@ -22,6 +23,8 @@ pub(super) struct Known<'a> {
     named: BTreeMap<String, HashMap<String, (Value, HashSet<Action>)>>,
     /// By collection and key: the actions that were asked for and whether they may be done; `None` for what isn't there.
     seen: HashMap<(String, String), Option<HashMap<Action, bool>>>,
+    /// By the far collection, its field and the owner's key: the highest place that an item has in the list.
+    places: HashMap<(String, String, String), i64>,
     /// By the far collection, its field and the owner's key: the items that refer to it, and whether they may be taken away.
     lists: HashMap<(String, String, String), Listed>,
 }
@@ -33,7 +36,7 @@ type Owned<'b> = (&'b Branch, HashMap<String, Value>);
 
 impl<'a> Known<'a> {
     pub fn new(ctx: &'a Ctx) -> Self {
-        Self { ctx, named: BTreeMap::new(), seen: HashMap::new(), lists: HashMap::new() }
+        Self { ctx, named: BTreeMap::new(), seen: HashMap::new(), places: HashMap::new(), lists: HashMap::new() }
     }
 
     /// Whether anything is still to be looked up.
@@ -93,8 +96,15 @@ impl<'a> Known<'a> {
     /// Looks up what these fields name, and the lists that they change; each comes with the keys of the items that it hangs on.
     pub async fn look_up(&mut self, branches: Vec<(&Branch, Vec<Value>)>) -> Result<()> {
         let mut lists: BTreeMap<(String, String), Owned<'_>> = BTreeMap::new();
+        let mut joined: BTreeMap<(String, String), Owned<'_>> = BTreeMap::new();
         for (branch, owners) in branches {
             self.name_branch(branch)?;
+            if let (Nested::Many { whole: false, rows, .. }, Some(back)) = (&branch.asked, branch.back())
+                && rows.iter().any(|wish| matches!(wish, Wish::Row(_)))
+            {
+                let list = joined.entry((branch.collection.clone(), back.to_owned())).or_insert_with(|| (branch, HashMap::new()));
+                list.1.extend(owners.iter().map(|key| (key.to_string(), key.clone())));
+            }
             if let (Nested::Many { whole, gone, .. }, Some(back)) = (&branch.asked, branch.back())
                 && (*whole || !gone.is_empty())
             {
@@ -103,6 +113,9 @@ impl<'a> Known<'a> {
             }
         }
         self.look_up_named().await?;
+        for (branch, owners) in joined.into_values() {
+            self.look_up_places(branch, owners.into_values().collect()).await?;
+        }
         for (branch, owners) in lists.into_values() {
             if !owners.is_empty() {
                 self.look_up_list(branch, owners.into_values().collect()).await?;
@@ -139,6 +152,27 @@ impl<'a> Known<'a> {
                 let entry = self.seen.entry((name.clone(), row[0].to_string())).or_insert(None);
                 entry.get_or_insert_default().extend(may);
             }
+        }
+        Ok(())
+    }
+
+    /// How far the lists reach that items are added to, where they have an order.
+    async fn look_up_places(&mut self, branch: &Branch, mut owners: Vec<Value>) -> Result<()> {
+        let Link::OneToMany(relation) = &branch.link else { return Ok(()) };
+        let target = self.ctx.op.schema.collection(&branch.collection).cloned();
+        let (Some(target), Some(sort)) = (target, relation.sort_field.as_deref()) else { return Ok(()) };
+        let is_counted = target.field(sort).is_some_and(|field| matches!(field.ty, FieldType::Integer | FieldType::BigInteger));
+        owners.retain(|owner| !self.places.contains_key(&place(branch, owner)));
+        if !is_counted || owners.is_empty() {
+            return Ok(());
+        }
+        let back = relation.field.as_str();
+        let (by, wanted) = ([Operand::Field(back.to_owned())], [(Aggregate::Max, Some(sort.to_owned()))]);
+        let query = Query { filter: Some(Filter::field(back, Op::In(owners))), ..Query::default() };
+        let statement = aggregate(self.ctx.core.db.dialect(), &target, &by, &wanted, &[], &query)?;
+        for row in self.select(statement, sql::types(&target, &[back, sort])?).await? {
+            let highest = row[1].as_i64().or_else(|| row[1].as_str()?.parse().ok()).unwrap_or_default();
+            self.places.insert(place(branch, &row[0]), highest.max(0));
         }
         Ok(())
     }
@@ -198,6 +232,11 @@ impl<'a> Known<'a> {
             None => Some(false),
             Some(actions) => actions.get(&action).copied(),
         }
+    }
+
+    /// The highest place that an item has in a list; 0 where none has one.
+    pub fn last(&self, branch: &Branch, owner: &Value) -> i64 {
+        self.places.get(&place(branch, owner)).copied().unwrap_or_default()
     }
 
     /// Whether an item is in a list already.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::branches::{Branch, MAX_LEVELS, Nested, Wish, split};
+use super::branches::{Branch, MAX_LEVELS, Nested, Wish, kept_key, split};
 use super::change::{Parent, Plan, Step};
 use super::event::{add_keys, add_parent};
 use super::lookup::Known;
@@ -384,7 +384,7 @@ impl<'a> Planner<'a> {
         links: &[(String, usize)],
     ) -> Result<Item> {
         let occasion = if action == Action::Create { Occasion::Create } else { Occasion::Update };
-        special::fill(self.ctx, collection, occasion, &mut row).await?;
+        special::fill(self.ctx, collection, occasion, keys, &mut row).await?;
         check_values(collection, self.ctx.core.db.dialect(), &row)?;
         let pk = &collection.primary_key().name;
         if action == Action::Create {
@@ -423,6 +423,7 @@ impl<'a> Planner<'a> {
                         match &work {
                             Work::Update(keys, item) => {
                                 let key = keys.first().cloned().unwrap_or_default();
+                                let key = kept_key(&self.plan.steps[step].collection, &branch.field, key);
                                 self.plan.steps[step].row.insert(branch.field.clone(), key);
                                 if item.is_empty() {
                                     continue;
@@ -476,9 +477,11 @@ impl<'a> Planner<'a> {
         add: &mut dyn FnMut(Work),
     ) -> Result<BTreeSet<String>> {
         let sort = match &branch.link {
-            Link::OneToMany(relation) => relation.sort_field.as_deref().filter(|field| whole && target.field(field).is_some()),
+            Link::OneToMany(relation) => relation.sort_field.as_deref().filter(|field| target.field(field).is_some()),
             _ => None,
         };
+        // What joins a list stands behind what is in it.
+        let behind = owner.key().filter(|_| !whole).map_or(0, |owner| self.known.last(branch, owner));
         let mut listed = BTreeSet::new();
         for (at, wish) in rows.iter().enumerate() {
             let is_key = matches!(wish, Wish::Key(_));
@@ -492,7 +495,7 @@ impl<'a> Planner<'a> {
                 self.check_there(target, Action::Update, keys)?;
             }
             if let (Work::Create(item), Some(sort)) = (&mut work, sort) {
-                item.entry(sort).or_insert_with(|| json!(at + 1));
+                item.entry(sort).or_insert_with(|| json!(behind.saturating_add_unsigned(at as u64 + 1)));
             }
             self.may(target, work.action())?;
             add(work);

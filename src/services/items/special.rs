@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::auth::policies::networks;
 use crate::auth::{Action, token};
-use crate::db::{Collection, Schema, Special};
+use crate::db::{Collection, Filter, Op, Query, Schema, Special};
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::query::{Everything, Reader, clip, parse_filter};
-use crate::services::{Ctx, Item, module_access};
+use crate::services::{Ctx, Item, module_access, select};
 
 /// Which kind of write the special fields are filled in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,9 @@ pub enum Occasion {
 }
 
 /// Fills in what the field's special roles ask for.
-pub async fn fill(ctx: &Ctx, collection: &Collection, occasion: Occasion, item: &mut Item) -> Result<()> {
+///
+/// `keys` are those of the rows that a change is about.
+pub async fn fill(ctx: &Ctx, collection: &Collection, occasion: Occasion, keys: &[Value], item: &mut Item) -> Result<()> {
     let now = json!(ctx.core.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
     for field in &collection.fields {
         for special in &field.special {
@@ -41,11 +43,17 @@ pub async fn fill(ctx: &Ctx, collection: &Collection, occasion: Occasion, item: 
     }
     match collection.name.as_str() {
         "daas_users" => user_fields(item),
-        "daas_permissions" => permission_fields(&ctx.op.schema, item),
+        "daas_permissions" => {
+            permission_fields(&ctx.op.schema, item)?;
+            changed_permissions(ctx, collection, keys, item).await
+        }
         "daas_policies" => policy_fields(item),
         _ => Ok(()),
     }
 }
+
+/// What a permission says about items, each an object or null.
+const RULES: [&str; 3] = ["permissions", "validation", "presets"];
 
 /// A permission says nothing that can't be held: a rule that is stored and ignored would be worse than none. Its collection may come later.
 fn permission_fields(schema: &Schema, item: &Item) -> Result<()> {
@@ -63,7 +71,7 @@ fn permission_fields(schema: &Schema, item: &Item) -> Result<()> {
         Some(_) => return Err(invalid(TABLE, "fields", "must be an array of names; `*` is every field")),
     }
     let collection = item.get("collection").and_then(Value::as_str).and_then(|name| schema.collection(name));
-    for name in ["permissions", "validation", "presets"] {
+    for name in RULES {
         match (item.get(name), collection) {
             (None | Some(Value::Null), _) => {}
             (Some(Value::Object(_)), None) => {}
@@ -79,6 +87,25 @@ fn permission_fields(schema: &Schema, item: &Item) -> Result<()> {
             }
             (Some(_), _) => return Err(invalid(TABLE, name, "must be an object, or null")),
         }
+    }
+    Ok(())
+}
+
+/// Holds what is changed of permissions against what stays as it is: a rule against the collection, the rules against another collection.
+async fn changed_permissions(ctx: &Ctx, table: &Collection, keys: &[Value], item: &Item) -> Result<()> {
+    let moves = item.contains_key("collection");
+    if keys.is_empty() || !(moves || RULES.iter().any(|name| item.contains_key(*name))) {
+        return Ok(());
+    }
+    let fields = ["collection", "permissions", "validation", "presets"];
+    let key = &table.primary_key().name;
+    let query = Query { filter: Some(Filter::field(key, Op::In(keys.to_vec()))), ..Query::default() };
+    for stored in select::select(ctx, table, &fields, &query).await? {
+        let mut whole: Item = fields.iter().map(|name| (*name).to_owned()).zip(stored).collect();
+        // Without another collection what isn't changed isn't looked at: it may have been there before its collection.
+        whole.retain(|name, _| moves || name == "collection");
+        whole.extend(item.iter().filter(|(name, _)| fields.contains(&name.as_str())).map(|(name, value)| (name.clone(), value.clone())));
+        permission_fields(&ctx.op.schema, &whole)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::names::{Function, Path, Reach, Reader, open_field};
 use super::operator::{OPERATORS, equal, operator_of};
 use super::words::{clip, is_list, nearest, show};
 use super::{MAX_DEPTH, MAX_STEPS};
-use crate::db::{Collection, Filter, Op, Operand};
+use crate::db::{Collection, Filter, Hop, Op, Operand};
 use crate::error::{Error, Result};
 use crate::services::Item;
 
@@ -97,11 +97,11 @@ impl Parser<'_> {
 
     fn path(&mut self, collection: &Collection, name: &str, path: &Path<'_>, value: &Value, depth: Depth) -> Result<Filter> {
         let Some((step, rest)) = path.steps.split_first() else { return self.end(collection, name, path, value, depth) };
-        let (hop, _) = self.reader.hop(collection, step)?;
+        let (hop, reach) = self.reader.hop(collection, step)?;
         let rest = Path { steps: rest.to_vec(), function: path.function, field: path.field };
         self.count(1)?;
         let inner = self.path(&hop.to, name, &rest, value, depth.beyond()?)?;
-        Ok(Filter::Some(hop, Box::new(inner)))
+        Ok(through(hop, reach, inner))
     }
 
     /// The end of a path: a field, a function, or a relation with what stands inside it.
@@ -168,7 +168,7 @@ impl Parser<'_> {
 
     /// Conditions on what a relation leads to.
     fn related(&mut self, collection: &Collection, name: &str, value: &Value, depth: Depth) -> Result<Filter> {
-        let (hop, _) = self.reader.hop(collection, name)?;
+        let (hop, reach) = self.reader.hop(collection, name)?;
         let members = value.as_object().ok_or_else(|| {
             let message = format!("`filter.{}` must be an object of conditions on `{}`, not: {}", clip(name), hop.to.name, show(value));
             Error::query(message).with_field(clip(name))
@@ -219,7 +219,7 @@ impl Parser<'_> {
         // Bare conditions are about one and the same item.
         if !bare.is_empty() || members.is_empty() {
             let inner = self.object(&hop.to, &Value::Object(bare), depth.beyond()?)?;
-            parts.push(Filter::Some(hop, Box::new(inner)));
+            parts.push(through(hop, reach, inner));
         }
         Ok(all(parts))
     }
@@ -253,6 +253,35 @@ impl Parser<'_> {
             )));
         }
         Ok(())
+    }
+}
+
+/// There is an item beyond `hop` that matches. Where that is one item at most, one that isn't there has no values, as Directus has it: it
+/// matches what asks for nothing else than that.
+fn through(hop: Hop, reach: Reach, inner: Filter) -> Filter {
+    let missing = (reach == Reach::One && hop.tag.is_none() && asks_for_nothing(&inner))
+        .then(|| Filter::Not(Box::new(Filter::Some(hop.clone(), Box::new(Filter::Const(true))))));
+    let there = Filter::Some(hop, Box::new(inner));
+    match missing {
+        Some(missing) => Filter::Or(vec![missing, there]),
+        None => there,
+    }
+}
+
+/// Whether an item without any value matches because of that.
+fn asks_for_nothing(filter: &Filter) -> bool {
+    match filter {
+        Filter::And(parts) => !parts.is_empty() && parts.iter().all(asks_for_nothing),
+        Filter::Or(parts) => parts.iter().any(asks_for_nothing),
+        Filter::Field { op, .. } | Filter::Made { of: Operand::Field(_) | Operand::Part(..), op } => match op {
+            Op::Eq(value) => value.is_null(),
+            op => matches!(op, Op::Null | Op::Empty),
+        },
+        // What `through` made of a step further on.
+        Filter::Not(inner) => {
+            matches!(&**inner, Filter::Some(hop, any) if **any == Filter::Const(true) && hop.there == hop.to.primary_key().name)
+        }
+        _ => false,
     }
 }
 

@@ -69,6 +69,13 @@ both!(filters_lead_through_every_kind_of_relation, async |app| {
         (json!({ "author": { "_null": true } }), &[4]),
         (json!({ "author": { "_nnull": true, "name": { "_neq": "Ann" } } }), &[3, 5]),
         (json!({ "author": { "_or": [{ "name": "Bo" }, { "name": "Cy" }] } }), &[3, 5]),
+        // What isn't there has no values.
+        (json!({ "author": { "id": { "_null": true } } }), &[4]),
+        (json!({ "author": { "born": { "_null": true } } }), &[4, 5]),
+        (json!({ "author.boss.name": { "_empty": true } }), &[1, 2, 4]),
+        (json!({ "author": { "born": { "_null": true }, "name": "Cy" } }), &[5]),
+        (json!({ "author": { "_or": [{ "boss": { "name": { "_null": true } } }, { "name": "Bo" }] } }), &[1, 2, 3, 4]),
+        (json!({ "author": { "name": { "_neq": "Ann" } } }), &[3, 5]),
         (json!({ "tags": { "tag": { "name": "green" } } }), &[1, 2]),
         (json!({ "tags": { "_some": { "tag": { "name": "red" } } } }), &[1]),
         (json!({ "tags": { "_none": { "tag": { "name": "red" } } } }), &[2, 3, 4, 5]),
@@ -253,4 +260,22 @@ both!(a_search_reads_like_a_get, async |app| {
     search(json!({ "query": [] })).await.expect_error(400, "INVALID_PAYLOAD");
     let refused = Answer::of(app.request("PURGE", "/api/items/articles")).await.expect_error(405, "METHOD_NOT_ALLOWED");
     assert!(refused.header("allow").contains("SEARCH"));
+});
+
+both!(a_page_of_what_is_found_through_lists_begins_where_it_should, async |app| {
+    library(app).await;
+    for (path, filter, all) in [
+        ("authors", json!({ "articles": { "id": { "_gt": 0 } } }), &[1, 2, 3][..]),
+        ("authors", json!({ "articles": { "tags": { "_has": true } } }), &[1]),
+        ("articles", json!({ "author": { "articles": { "views": { "_gt": 5 } } } }), &[1, 2, 3]),
+        ("articles", json!({ "author": { "articles": { "tags": { "_has": true } } } }), &[1, 2]),
+        ("tags", json!({ "articles": { "article": { "tags": { "_has": true } } } }), &[1, 2, 3]),
+    ] {
+        for offset in 0..=all.len() {
+            let (filter, offset_text) = (filter.to_string(), offset.to_string());
+            let page = [("fields", "id"), ("sort", "id"), ("limit", "2"), ("offset", offset_text.as_str()), ("filter", filter.as_str())];
+            let answer = app.query(&format!("/api/items/{path}"), &page).await.expect(200);
+            assert_eq!(keys(&answer.data()), all.iter().copied().skip(offset).take(2).collect::<Vec<_>>(), "{filter} from {offset}");
+        }
+    }
 });

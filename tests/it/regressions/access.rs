@@ -23,7 +23,17 @@ both!(a_permission_with_a_rule_that_makes_no_sense_is_refused, async |app| {
         let refused = app.post("/api/permissions", body).await.expect(400);
         assert_eq!(refused.field(), field, "{}", refused.body);
         app.patch(&format!("/api/permissions/{id}"), json!({ "collection": "articles", field: value })).await.expect(400);
+        let refused = app.patch(&format!("/api/permissions/{id}"), json!({ field: value })).await.expect(400);
+        assert_eq!(refused.field(), field, "{}", refused.body);
+        app.patch("/api/permissions", json!({ "keys": [id], "data": { field: value } })).await.expect(400);
+        app.patch("/api/permissions", json!([{ "id": id, field: value }])).await.expect(400);
     }
+    // A rule that fits doesn't fit another collection; both may change together.
+    collection(app, "notes", &[("text", "string")]).await;
+    app.patch(&format!("/api/permissions/{id}"), json!({ "permissions": { "title": "mine" } })).await.expect(200);
+    assert_eq!(app.patch(&format!("/api/permissions/{id}"), json!({ "collection": "notes" })).await.expect(400).field(), "permissions");
+    let moved = json!({ "collection": "notes", "permissions": { "text": "mine" } });
+    app.patch(&format!("/api/permissions/{id}"), moved).await.expect(200);
     assert_eq!(app.number("SELECT count(*) FROM daas_permissions").await, rows);
     let body = json!({ "policy": policy, "collection": "articles", "action": "update", "fields": ["*"], "permissions": null, "validation": null, "presets": null });
     app.post("/api/permissions", body).await.expect(201);
