@@ -1,8 +1,10 @@
 //! Reading lists: operators, order, pages, search, counts and fields, with the expected rows beside each query.
 
 mod aggregates;
+mod agreement;
 mod library;
 mod malformed;
+mod plans;
 mod relations;
 mod rights;
 
