@@ -246,7 +246,7 @@ impl Db {
     pub fn connections(&self) -> Option<(u32, usize)> {
         match &self.0.side {
             Side::Sqlite { .. } => None,
-            Side::Postgres(pool) => Some((pool.size(), pool.num_idle())),
+            Side::Postgres(pool) => Some((pool.connections.size(), pool.connections.num_idle())),
         }
     }
 

@@ -20,13 +20,19 @@ use packages::PackageFiles;
 use sha2::{Digest, Sha256};
 
 use super::folder_settings::{self, FolderSettings};
-use crate::sandbox::{self, Packages, Problem};
+use crate::sandbox::{self, Packages, Problem, TEXT_ENDINGS};
 use crate::services::query::clip;
 
 /// Most source of one extension, its packages included, in bytes.
 const MAX_SOURCE: u64 = sandbox::MAX_SOURCE as u64;
 /// Most files and sub-folders of one extension, packages left out.
 const MAX_FILES: usize = 10_000;
+/// Largest file of a text that isn't code, in bytes: a larger one is data that happens to lie there.
+const MAX_TEXT: u64 = 1 << 20;
+/// Most files of texts that aren't code.
+const MAX_TEXTS: usize = 1_000;
+/// Begins the names of texts that are about the extension, not of it.
+const ABOUT: [&str; 5] = ["README", "CHANGELOG", "CONTRIBUTING", "LICENSE", "NOTICE"];
 /// Most names in the path of a file, below the extension's folder.
 pub(super) const MAX_DEPTH: usize = 32;
 /// Most problems that are told at once: beyond, they are of a kind.
@@ -93,7 +99,19 @@ pub(super) fn is_name(name: &str) -> bool {
 
 /// Whether a file of this name is read.
 pub(super) fn is_source(name: &str) -> bool {
+    is_code(name) || is_text(name)
+}
+
+/// Whether a file of this name is code or JSON, which must be readable.
+fn is_code(name: &str) -> bool {
     !name.starts_with('.') && ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether a file of this name is a text that code may import. One that can't be taken is left out: most folders hold such files for
+/// other reasons.
+fn is_text(name: &str) -> bool {
+    let is_about = ABOUT.iter().any(|about| name.starts_with(about));
+    !name.starts_with('.') && !is_about && TEXT_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Whether an entry of this name is passed over, with all that is in it.
@@ -172,7 +190,7 @@ pub fn read(root: &Path, name: &str) -> Result<Folder, Vec<Problem>> {
     if !again.equals(&listing) {
         (listing, image) = (again, None);
     }
-    let Image { files, mut problems, size, digest } = image.unwrap_or_else(|| Image::read(&listing));
+    let Image { files, mut problems, size, digest, .. } = image.unwrap_or_else(|| Image::read(&listing));
     problems.append(&mut listing.problems);
     let entry = entry(&listing, &mut problems);
     let settings = match files.get(folder_settings::FILE) {
@@ -232,6 +250,8 @@ fn state(data: &Metadata) -> [i64; 6] {
 #[derive(Default)]
 struct Listing {
     files: BTreeMap<String, Listed>,
+    /// Texts that aren't code.
+    texts: BTreeMap<String, Listed>,
     /// The lock files and install markers that exist.
     locks: BTreeMap<String, Listed>,
     /// Files and folders met, for the limit.
@@ -288,7 +308,7 @@ impl Listing {
             }
             if raw.to_str().is_some() {
                 self.entry(place, &entry.path(), &key, within);
-            } else if is_source(&name) || entry.path().is_dir() {
+            } else if is_code(&name) || entry.path().is_dir() {
                 self.problems.push(Problem::in_file(&key, "Its name isn't UTF-8"));
             }
         }
@@ -296,13 +316,20 @@ impl Listing {
     }
 
     fn entry(&mut self, place: &Path, path: &Path, key: &str, within: &mut Vec<(u64, u64)>) {
-        let wanted = is_source(key.rsplit('/').next().unwrap_or(key));
+        let name = key.rsplit('/').next().unwrap_or(key);
+        let wanted = is_code(name);
         let (target, data) = match followed(path) {
             Ok(found) => found,
             Err(e) if wanted => return self.problems.push(Problem::in_file(key, format!("It can't be read: {}", e.kind()))),
             Err(_) => return,
         };
         if !data.is_dir() && !wanted {
+            let stays = target.as_ref().is_none_or(|target| target.starts_with(place));
+            let is_fit = data.is_file() && data.len() <= MAX_TEXT && key.split('/').count() <= MAX_DEPTH;
+            if is_text(name) && stays && is_fit && self.texts.len() < MAX_TEXTS {
+                let listed = Listed { path: target.unwrap_or_else(|| path.to_owned()), size: data.len(), state: state(&data) };
+                self.texts.insert(key.to_owned(), listed);
+            }
             return;
         }
         self.met += 1;
@@ -328,7 +355,7 @@ impl Listing {
         let same = |a: &BTreeMap<String, Listed>, b: &BTreeMap<String, Listed>| {
             a.len() == b.len() && a.iter().zip(b).all(|((a, x), (b, y))| a == b && x.state == y.state)
         };
-        same(&self.files, &other.files) && same(&self.locks, &other.locks)
+        same(&self.files, &other.files) && same(&self.texts, &other.texts) && same(&self.locks, &other.locks)
     }
 }
 
@@ -349,6 +376,8 @@ struct Image {
     problems: Vec<Problem>,
     /// Of all files, in bytes.
     size: u64,
+    /// The part of it that isn't code.
+    texts: u64,
     digest: [u8; 32],
 }
 
@@ -357,11 +386,11 @@ impl Image {
     fn of(listing: &Listing) -> Option<Self> {
         let image = Self::read(listing);
         let unread = listing.size() > MAX_SOURCE;
-        (unread || image.size == listing.size() || !image.problems.is_empty()).then_some(image)
+        (unread || image.size - image.texts == listing.size() || !image.problems.is_empty()).then_some(image)
     }
 
     fn read(listing: &Listing) -> Self {
-        let mut image = Self { files: BTreeMap::new(), problems: Vec::new(), size: 0, digest: [0; 32] };
+        let mut image = Self { files: BTreeMap::new(), problems: Vec::new(), size: 0, texts: 0, digest: [0; 32] };
         if listing.size() > MAX_SOURCE {
             image.problems.push(too_large(listing));
             return image;
@@ -394,6 +423,19 @@ impl Image {
                 }
                 Ok(None) => image.problems.push(Problem::in_file(key, "It isn't a regular file")),
                 Err(e) => image.problems.push(Problem::in_file(key, format!("It can't be read: {}", e.kind()))),
+            }
+        }
+        for (key, file) in &listing.texts {
+            let room = MAX_TEXT.min(MAX_SOURCE - image.size);
+            let Ok(Some(bytes)) = read_regular(&file.path, room) else { continue };
+            let size = bytes.len() as u64;
+            if size <= room && std::str::from_utf8(&bytes).is_ok() {
+                add(key, &bytes);
+                if let Ok(text) = text(bytes) {
+                    image.texts += size;
+                    image.size += size;
+                    image.files.insert(key.clone(), text);
+                }
             }
         }
         for (name, file) in &listing.locks {

@@ -16,6 +16,7 @@ use super::engine::{Engine, Exception, Js};
 use super::failure::{LoadFailure, Problem, cut};
 use super::limits::MAX_MESSAGE;
 use super::modules::{Graph, Modules};
+use super::strip::strip_body;
 use super::trace::{self, OWN, SourceText, Sources, Spot};
 
 /// Heap for compiling our own scripts.
@@ -310,16 +311,54 @@ fn part_script(name: &str) -> String {
     if name.starts_with(OWN) { name.to_owned() } else { trace::script_name("service", Some(name)) }
 }
 
+/// JavaScript is compiled as it is; what isn't JavaScript may be TypeScript. The order matters: some texts are both and mean different
+/// things, `a < b > (c)` for one.
 fn compile_body(script: String, code: &str, params: &[String], memory_limit: usize, sources: &mut Sources) -> Result<Vec<u8>, LoadFailure> {
-    let file = CString::new(script.clone()).map_err(|_| LoadFailure::general("The name holds a zero byte"))?;
+    let author = |places| SourceText { text: code.to_owned(), wrapper_lines: 1, places, ..SourceText::default() };
+    sources.add(script.clone(), author(None));
+    let problem = match compile_function(&script, code, params, memory_limit, sources)? {
+        Ok(bytecode) => return Ok(bytecode),
+        Err(problem) => problem,
+    };
+    // Where the engine gave up for want of stack or memory there is no place, and nothing to gain.
+    if problem.line.is_none() {
+        return Err(problem.into());
+    }
+    match strip_body(code) {
+        Ok((stripped, places)) => {
+            sources.add(script.clone(), author(Some(places)));
+            compile_function(&script, &stripped, params, memory_limit, sources)?.map_err(LoadFailure::from)
+        }
+        // It is neither: the mistake is where the reading that came further stopped.
+        Err(problems) => {
+            let place = |problem: &Problem| (problem.line, problem.column);
+            match problems.into_iter().next() {
+                Some(other) if place(&other) > place(&problem) => Err(other.into()),
+                _ => Err(problem.into()),
+            }
+        }
+    }
+}
+
+/// The bytecode of an async function with this body, or what is wrong with its text.
+fn compile_function(
+    script: &str,
+    code: &str,
+    params: &[String],
+    memory_limit: usize,
+    sources: &Sources,
+) -> Result<Result<Vec<u8>, Problem>, LoadFailure> {
+    let file = CString::new(script).map_err(|_| LoadFailure::general("The name holds a zero byte"))?;
     let engine = Engine::new(memory_limit, true)
         .ok_or_else(|| LoadFailure::general(format!("A memory limit of {memory_limit} bytes is too small to start with")))?;
     let js = engine.js();
-    sources.add(script, SourceText { text: code.to_owned(), wrapper_lines: 1, ..SourceText::default() });
     let names = params.join(",");
     // A block of its own, so that the body may declare a name that is also a parameter.
     let source = format!("(async function({names}){{{{\n{code}\n}}}})");
-    let bytecode = js.compile(&source, &file).map_err(|Exception| syntax_error(&engine, sources, None))?;
+    let bytecode = match js.compile(&source, &file) {
+        Ok(bytecode) => bytecode,
+        Err(Exception) => return Ok(Err(syntax_error(&engine, sources, None))),
+    };
     // Compiled as something else as well: code that closes the function around it and opens another fits one wrapper, not both. The
     // brace that the code leaves open at its end would have to be a `do` here and can't be one above.
     let other = format!("(async function({names}){{do{{\n{code}\n}}while(0)}})");
@@ -327,7 +366,7 @@ fn compile_body(script: String, code: &str, params: &[String], memory_limit: usi
         drop(js.take_exception());
         return Err(LoadFailure::general("The code closes the function that it is the body of: it has a } too many before one too few"));
     }
-    Ok(bytecode)
+    Ok(Ok(bytecode))
 }
 
 /// Why the engine refused to compile a text, which is the author's file `file` if it is one of several.

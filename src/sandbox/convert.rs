@@ -180,9 +180,8 @@ impl Walk<'_> {
                 self.value(text.raw())
             }
             "Boolean" => {
-                // SAFETY: a live value. Without a `toJSON`, the engine writes what is boxed.
-                let text = js.own(unsafe { qjs::JS_JSONStringify(ctx, value, qjs::JS_UNDEFINED, qjs::JS_UNDEFINED) })?;
-                self.out.extend_from_slice(js.text(text.raw())?.as_bytes());
+                // Without a `toJSON`, the engine writes what is boxed.
+                self.out.extend_from_slice(js.stringify(value)?.as_bytes());
                 Ok(true)
             }
             "Proxy" if proxy_of_array(js, value)? => self.nested(value, Self::elements),

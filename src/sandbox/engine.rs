@@ -228,6 +228,13 @@ impl Js {
         }
     }
 
+    /// The JSON text of a value, by its own `toJSON` if it has one.
+    pub(super) fn stringify(self, value: JSValue) -> Result<String, Exception> {
+        // SAFETY: a live value.
+        let text = self.own(unsafe { qjs::JS_JSONStringify(self.raw(), value, qjs::JS_UNDEFINED, qjs::JS_UNDEFINED) })?;
+        self.text(text.raw())
+    }
+
     /// The exception that waits, taken.
     pub(super) fn take_exception(self) -> Val {
         // SAFETY: a live context; without an exception the value is uninitialised, which is a plain tag.

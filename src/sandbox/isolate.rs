@@ -15,7 +15,7 @@ use super::compile::{Code, Loaded, Program, Wants, thrown_text};
 use super::engine::{Engine, Exception, Js, Val};
 use super::failure::{Cut, Doing, LoadFailure, Report, ThrownReport};
 use super::limits::{Breach, LOAD_TIMEOUT};
-use super::modules::Modules;
+use super::modules::{Modules, answer_imports};
 use super::native::natives;
 use super::protocol::{DONE_FAILURE, DONE_JSON, InvokeBody, ReplyBody};
 use super::shared::{Shared, note_cut};
@@ -110,6 +110,7 @@ impl Isolate {
         let mut isolate = Self { promise: None, body: None, entry, sealed: false, idle_since: Instant::now(), shared, engine };
         let json = match &unit.code {
             Code::Body(bytecode) => {
+                answer_imports(&isolate.engine, &isolate.shared);
                 isolate.body = Some(js.load(bytecode).map_err(thrown)?.into_raw());
                 b"[]".to_vec()
             }

@@ -19,6 +19,7 @@ mod failure;
 mod flow;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod imports;
 mod isolate;
 mod jail;
 mod keeper;
@@ -66,6 +67,7 @@ pub use failure::{Cause, Cut, Doing, Failure, LoadFailure, Problem, Thrown, Thro
 pub use jail::Jail;
 pub use limits::{MAX_SOURCE, fixed as fixed_limits};
 pub use pool::{Pool, PoolOptions, PoolStats, WorkerStat};
+pub use resolve::TEXT_ENDINGS;
 pub use streams::{Streamed, Upload};
 pub use worker::ServiceSource;
 

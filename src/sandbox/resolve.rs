@@ -11,47 +11,61 @@ use serde_json::Value;
 /// The specifiers of the module that stands for the SDK: its types are the package's, at run time there is nothing in it.
 const SDK: [&str; 2] = ["@trellis/sdk", "@microbuild/sdk"];
 
-/// Conditions of a package's `exports` that hold here, beside `default`.
-const CONDITIONS: [&str; 5] = ["trellis", "import", "module", "worker", "browser"];
+/// Conditions of a package's `exports` and `imports` that hold here, beside `default`. Which of them counts is up to the package's own
+/// order. `browser` is among them because what a package has for browsers runs here where its `default` is often for a server.
+const CONDITIONS: [&str; 5] = ["trellis", "worker", "import", "module", "browser"];
 
 /// Endings that an import may leave out.
 const ENDINGS: [&str; 5] = [".mjs", ".js", ".ts", ".mts", ".json"];
 
-/// Modules that a server-side JavaScript has built in and this one hasn't.
-const SERVER_BUILT_INS: &[&str] = &[
-    "assert",
-    "async_hooks",
-    "buffer",
-    "child_process",
-    "cluster",
-    "crypto",
-    "dgram",
-    "dns",
-    "events",
-    "fs",
-    "http",
-    "http2",
-    "https",
-    "module",
-    "net",
-    "os",
-    "path",
-    "perf_hooks",
-    "process",
-    "querystring",
-    "readline",
-    "stream",
-    "string_decoder",
-    "timers",
-    "tls",
-    "tty",
-    "url",
-    "util",
-    "v8",
-    "vm",
-    "worker_threads",
-    "zlib",
+/// Endings of files that are data: what asks for one wants its text.
+pub const TEXT_ENDINGS: [&str; 14] =
+    [".css", ".csv", ".ejs", ".gql", ".graphql", ".hbs", ".htm", ".html", ".liquid", ".md", ".sql", ".svg", ".txt", ".xml"];
+
+/// Modules that a server-side JavaScript has built in and this one hasn't, and what to use instead.
+const SERVER_BUILT_INS: &[(&str, &str)] = &[
+    ("assert", "throw an Error"),
+    ("async_hooks", "hand values on as arguments: every call has its own `context`"),
+    ("buffer", "use the globals `Uint8Array`, `TextEncoder`, `TextDecoder`, `Blob`, and `atob` and `btoa` for base64"),
+    ("child_process", NO_PROCESS),
+    ("cluster", NO_PROCESS),
+    ("console", "use the global `console`"),
+    ("crypto", "use the global `crypto`: `crypto.randomUUID`, `crypto.getRandomValues`, and `crypto.subtle` for all else"),
+    ("dgram", FETCH),
+    ("diagnostics_channel", "use `console` or `context.services.log`"),
+    ("dns", FETCH),
+    ("events", "use the globals `EventTarget` and `CustomEvent`"),
+    ("fs", NO_FILES),
+    ("http", FETCH),
+    ("http2", FETCH),
+    ("https", FETCH),
+    ("module", "use `import`"),
+    ("net", FETCH),
+    ("os", "an extension knows nothing of the machine: settings come from `context.services.env`"),
+    ("path", "put paths together as texts, or with `new URL(relative, base)`"),
+    ("perf_hooks", "use the global `performance`"),
+    ("process", "use `context.services.env` for settings and `console` for output"),
+    ("punycode", "use the global `URL`, which encodes hosts"),
+    ("querystring", "use the global `URLSearchParams`"),
+    ("readline", "there is no terminal"),
+    ("stream", "use the globals `ReadableStream`, `WritableStream` and `TransformStream`"),
+    ("string_decoder", "use the global `TextDecoder`, with `{ stream: true }`"),
+    ("test", "test the extension from outside, over HTTP"),
+    ("timers", "use the globals `setTimeout` and `setInterval`"),
+    ("tls", FETCH),
+    ("tty", "there is no terminal"),
+    ("url", "use the globals `URL` and `URLSearchParams`"),
+    ("util", "use the globals `TextEncoder`, `TextDecoder`, `structuredClone`, and promises in place of callbacks"),
+    ("v8", "use `structuredClone` to copy values"),
+    ("vm", "write the code out: no text is run as code"),
+    ("worker_threads", NO_PROCESS),
+    ("zlib", "use the globals `CompressionStream` and `DecompressionStream`"),
 ];
+
+const NO_PROCESS: &str = "a call runs on one thread, in the sandbox: hand work on with `context.services.enqueue`";
+const NO_FILES: &str =
+    "an extension reads no files: import what lies in its folder, with `{ type: 'json' }` or `{ type: 'text' }` if it is data";
+const FETCH: &str = "use `context.services.fetch`";
 
 /// What an import means.
 #[derive(Debug, PartialEq, Eq)]
@@ -138,12 +152,19 @@ pub(super) fn is_package_path(path: &str) -> bool {
 
 /// What `specifier` means in the file `base`. The answer holds only if nothing became lacking meanwhile.
 pub(super) fn resolve(known: &mut Known, base: &str, specifier: &str) -> Target {
+    if let Some(why) = never(specifier) {
+        return Target::Nothing(why.to_owned());
+    }
     if specifier.starts_with("./") || specifier.starts_with("../") || specifier == "." || specifier == ".." {
         let Some(path) = join(parent(base), specifier) else {
             return Target::Nothing("it leads out of the extension's folder".to_owned());
         };
         return match known.first(spellings(&path)) {
             Some(file) => Target::File(file),
+            None if TEXT_ENDINGS.iter().any(|ending| path.ends_with(ending)) => Target::Nothing(
+                "there is no such file in the extension's folder; of texts those are taken that are UTF-8 and no larger than 1 MiB"
+                    .to_owned(),
+            ),
             None => Target::Nothing("there is no such file in the extension's folder".to_owned()),
         };
     }
@@ -154,7 +175,7 @@ pub(super) fn resolve(known: &mut Known, base: &str, specifier: &str) -> Target 
         return Target::Nothing("absolute paths aren't possible: import by a path that begins with `./`".to_owned());
     }
     if specifier.starts_with('#') {
-        return Target::Nothing("a package's private imports (`#…`) aren't possible: import by a path that begins with `./`".to_owned());
+        return private(known, base, specifier);
     }
     if let Some((scheme, rest)) = specifier.split_once(':') {
         return Target::Nothing(match scheme {
@@ -165,8 +186,60 @@ pub(super) fn resolve(known: &mut Known, base: &str, specifier: &str) -> Target 
     package(known, base, specifier)
 }
 
+/// Why a file of this name is none that could be imported, whoever has it.
+fn never(path: &str) -> Option<&'static str> {
+    match path.rsplit_once('.')?.1 {
+        "node" => Some("it is a native module, and the sandbox runs JavaScript only: look for a package without native code"),
+        "wasm" => Some("it is WebAssembly, and the sandbox runs JavaScript only: look for a package written in JavaScript"),
+        "jsx" | "tsx" => Some("it is JSX, which isn't understood here: build it to JavaScript first"),
+        _ => None,
+    }
+}
+
+/// Why a built-in of Node.js can't be had.
 fn no_server(name: &str) -> String {
-    format!("the built-in `{name}` of Node.js isn't there: use `context.services` and the web platform's classes")
+    let first = name.split('/').next().unwrap_or(name);
+    match SERVER_BUILT_INS.iter().find(|(built_in, _)| *built_in == first) {
+        Some((_, instead)) => format!("the built-in `{name}` of Node.js isn't there: {instead}"),
+        None => format!("`{name}` isn't there: it is for Node.js, and the sandbox has the web platform's classes and `context.services`"),
+    }
+}
+
+/// The folder of the package that a file is part of, and its `package.json`. The extension itself is one if it has that file.
+fn own_package(known: &mut Known, base: &str) -> Option<(String, Value)> {
+    let mut at = parent(base);
+    loop {
+        if let Some(text) = known.text(&join_plain(at, "package.json")) {
+            return Some((at.to_owned(), serde_json::from_str(&text).ok()?));
+        }
+        let up = parent(at);
+        let is_top = at.is_empty() || up == "node_modules" || up.ends_with("/node_modules");
+        if is_top || known.is_lacking() {
+            return None;
+        }
+        at = up;
+    }
+}
+
+/// What a private import (`#…`) means: a file of the importing package or another package, as its `imports` say.
+fn private(known: &mut Known, base: &str, specifier: &str) -> Target {
+    let Some((root, manifest)) = own_package(known, base) else {
+        return Target::Nothing("there is no `package.json` whose `imports` could say what it means".to_owned());
+    };
+    let Some(target) = manifest.get("imports").and_then(|imports| in_map(imports, specifier)) else {
+        return Target::Nothing(format!("the `imports` of `{}` don't say what it means here", join_plain(&root, "package.json")));
+    };
+    if target.starts_with('#') {
+        return Target::Nothing(format!("the `imports` of `{}` lead from one private name to another", join_plain(&root, "package.json")));
+    }
+    match target.strip_prefix("./") {
+        Some(relative) => match join(&root, relative).filter(|path| root.is_empty() || is_inside(&root, path)) {
+            Some(path) => file_of_package(known, vec![path], specifier),
+            None => Target::Nothing(format!("the `imports` of `{}` name a path that leads out of it", join_plain(&root, "package.json"))),
+        },
+        None if target.starts_with("node:") => Target::Nothing(no_server(&target["node:".len()..])),
+        None => package(known, base, &target),
+    }
 }
 
 fn package(known: &mut Known, base: &str, specifier: &str) -> Target {
@@ -177,6 +250,16 @@ fn package(known: &mut Known, base: &str, specifier: &str) -> Target {
     if name.is_empty() || name.split('/').count() < parts || specifier.contains('\\') || !specifier.split('/').all(is_segment) {
         return Target::Nothing("it is neither a path that begins with `./` nor the name of a package".to_owned());
     }
+    // A package may call itself by its name, as its `exports` show it to others.
+    if let Some((root, manifest)) = own_package(known, base)
+        && manifest.get("name").and_then(Value::as_str) == Some(name.as_str())
+        && manifest.get("exports").is_some_and(|exports| !exports.is_null())
+    {
+        return in_package(known, &root, &name, &subpath, &manifest);
+    }
+    if known.is_lacking() {
+        return Target::Nothing("it isn't known yet".to_owned());
+    }
     // From the importing file upwards, as far as the folder reaches.
     let mut at = Some(parent(base));
     while let Some(directory) = at {
@@ -184,7 +267,10 @@ fn package(known: &mut Known, base: &str, specifier: &str) -> Target {
         if !in_modules {
             let root = join_plain(directory, &format!("node_modules/{name}"));
             if let Some(manifest) = known.text(&format!("{root}/package.json")) {
-                return in_package(known, &root, &name, &subpath, &manifest);
+                return match serde_json::from_str(&manifest) {
+                    Ok(manifest) => in_package(known, &root, &name, &subpath, &manifest),
+                    Err(error) => Target::Nothing(format!("the `package.json` of `{name}` can't be read: {error}")),
+                };
             }
             if known.is_lacking() {
                 return Target::Nothing("it isn't known yet".to_owned());
@@ -192,23 +278,23 @@ fn package(known: &mut Known, base: &str, specifier: &str) -> Target {
         }
         at = if directory.is_empty() { None } else { Some(parent(directory)) };
     }
-    if SERVER_BUILT_INS.contains(&name.as_str()) {
-        return Target::Nothing(no_server(&name));
+    if SERVER_BUILT_INS.iter().any(|(built_in, _)| *built_in == name) {
+        return Target::Nothing(no_server(specifier));
     }
     Target::Nothing(format!("there is no package `{name}` in the folder's `node_modules`: install it there"))
 }
 
-fn in_package(known: &mut Known, root: &str, name: &str, subpath: &str, manifest: &str) -> Target {
-    let manifest: Value = match serde_json::from_str(manifest) {
-        Ok(manifest) => manifest,
-        Err(error) => return Target::Nothing(format!("the `package.json` of `{name}` can't be read: {error}")),
-    };
+fn in_package(known: &mut Known, root: &str, name: &str, subpath: &str, manifest: &Value) -> Target {
     if let Some(exports) = manifest.get("exports").filter(|exports| !exports.is_null()) {
         let wanted = if subpath.is_empty() { ".".to_owned() } else { format!("./{subpath}") };
         let Some(relative) = exported(exports, &wanted) else {
-            return Target::Nothing(format!("the package `{name}` doesn't export `{wanted}` as an ES module"));
+            return Target::Nothing(format!(
+                "the package `{name}` doesn't export `{wanted}` as an ES module: of the conditions of its `exports`, `default` and {} hold here",
+                CONDITIONS.map(|condition| format!("`{condition}`")).join(", ")
+            ));
         };
-        return match relative.strip_prefix("./").and_then(|relative| join(root, relative)).filter(|path| is_inside(root, path)) {
+        let inside = |path: &String| root.is_empty() || is_inside(root, path);
+        return match relative.strip_prefix("./").and_then(|relative| join(root, relative)).filter(inside) {
             Some(path) => file_of_package(known, vec![path], name),
             None => Target::Nothing(format!("the package `{name}` exports a path that leads out of it")),
         };
@@ -224,10 +310,14 @@ fn in_package(known: &mut Known, root: &str, name: &str, subpath: &str, manifest
 }
 
 fn file_of_package(known: &mut Known, candidates: Vec<String>, name: &str) -> Target {
+    if let Some(why) = candidates.first().and_then(|path| never(path)) {
+        return Target::Nothing(format!("of the package `{name}`, {why}"));
+    }
     match known.first(candidates) {
-        Some(path) if path.ends_with(".cjs") => {
-            Target::Nothing(format!("the package `{name}` has CommonJS there, and only ES modules can be imported"))
-        }
+        Some(path) if path.ends_with(".cjs") => Target::Nothing(format!(
+            "the package `{name}` has CommonJS there, and only ES modules can be imported: look for a version that has ES modules, or bundle it \
+             into one"
+        )),
         Some(path) => Target::File(path),
         None => Target::Nothing(format!("the package `{name}` has no such file")),
     }
@@ -239,8 +329,13 @@ fn exported(exports: &Value, wanted: &str) -> Option<String> {
     if !is_map {
         return if wanted == "." { condition(exports, None) } else { None };
     }
-    let map = exports.as_object()?;
-    if let Some(target) = map.get(wanted) {
+    in_map(exports, wanted)
+}
+
+/// What a map of `exports` or `imports` gives for a name.
+fn in_map(map: &Value, wanted: &str) -> Option<String> {
+    let map = map.as_object()?;
+    if let Some(target) = map.get(wanted).filter(|_| !wanted.contains('*')) {
         return condition(target, None);
     }
     // The pattern with the longest part before its star wins.
@@ -287,7 +382,7 @@ fn is_inside(root: &str, path: &str) -> bool {
 }
 
 /// The folder of a file or folder; the top is the empty text.
-fn parent(path: &str) -> &str {
+pub(super) fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
@@ -296,7 +391,7 @@ fn join_plain(directory: &str, rest: &str) -> String {
 }
 
 /// Follows `relative` from `directory`; `None` where it leads out of the top.
-fn join(directory: &str, relative: &str) -> Option<String> {
+pub(super) fn join(directory: &str, relative: &str) -> Option<String> {
     let mut segments: Vec<&str> = directory.split('/').filter(|s| !s.is_empty()).collect();
     for segment in relative.split('/') {
         match segment {
@@ -367,8 +462,77 @@ mod tests {
         assert_eq!(settled(&mut k, "index.mjs", "p/sub/q"), file("node_modules/p/dist/q.js"));
         assert_eq!(settled(&mut k, "node_modules/p/dist/i.js", "r"), file("node_modules/p/node_modules/r/lib/index.js"));
         assert_eq!(settled(&mut k, "a/b/c.mjs", "@s/t"), file("node_modules/@s/t/m.mjs"));
-        for (specifier, why) in [("p/no", "doesn't export"), ("r", "no package `r`"), ("fs", "Node.js"), ("node:fs/promises", "Node.js")] {
+        for (specifier, why) in [
+            ("p/no", "doesn't export"),
+            ("r", "no package `r`"),
+            ("fs", "Node.js"),
+            ("node:fs/promises", "`{ type: 'text' }`"),
+            ("node:buffer", "`Uint8Array`"),
+            ("crypto", "`crypto.subtle`"),
+            ("node:sea", "for Node.js"),
+            ("./addon.node", "native module"),
+            ("./code.wasm", "WebAssembly"),
+            ("./view.tsx", "JSX"),
+        ] {
             let Target::Nothing(told) = settled(&mut k, "index.mjs", specifier) else { panic!("{specifier}") };
+            assert!(told.contains(why), "{specifier}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_package_chooses_by_conditions_in_its_own_order() {
+        for (target, file_name) in [
+            (json!({ "node": "./n.js", "trellis": "./t.js", "default": "./d.js" }), "t.js"),
+            (json!({ "worker": "./w.js", "browser": "./b.js", "default": "./d.js" }), "w.js"),
+            (json!({ "browser": "./b.js", "default": "./d.js" }), "b.js"),
+            (
+                json!({ "deno": "./n.js", "default": { "require": "./c.cjs", "import": { "types": "./d.ts", "default": "./d.js" } } }),
+                "d.js",
+            ),
+            (json!([{ "node": "./n.js" }, "./d.js"]), "d.js"),
+        ] {
+            let mut k = known(&[("node_modules/p/package.json", &json!({ "exports": { ".": target } }).to_string())]);
+            k.add(["n.js", "t.js", "w.js", "b.js", "d.js"].map(|name| (format!("node_modules/p/{name}"), Some(Arc::from("")))));
+            assert_eq!(settled(&mut k, "index.mjs", "p"), file(&format!("node_modules/p/{file_name}")), "{target}");
+        }
+        let mut k = known(&[("node_modules/p/package.json", r#"{ "exports": { "require": "./c.cjs", "node": "./n.mjs" } }"#)]);
+        let Target::Nothing(told) = settled(&mut k, "index.mjs", "p") else { panic!("it has nothing for us") };
+        assert!(told.contains("`default` and `trellis`, `worker`"), "{told}");
+    }
+
+    #[test]
+    fn private_imports_and_a_packages_own_name_are_its_manifests() {
+        let manifest = json!({
+            "name": "p", "exports": { ".": "./i.js", "./x/*.js": "./lib/*.js", "./x/hidden/*": null },
+            "imports": { "#dep": { "node": "./n.js", "default": "./lib/dep.js" }, "#lib/*": "./lib/*.js", "#q": "q", "#fs": "node:fs", "#out": "./../q/i.js", "#again": "#dep" },
+        });
+        let mut k = known(&[
+            ("index.mjs", ""),
+            ("package.json", r##"{ "imports": { "#util": "./src/util.mjs" } }"##),
+            ("src/util.mjs", ""),
+            ("node_modules/p/package.json", &manifest.to_string()),
+            ("node_modules/p/i.js", ""),
+            ("node_modules/p/lib/dep.js", ""),
+            ("node_modules/q/package.json", r#"{ "exports": "./i.js" }"#),
+            ("node_modules/q/i.js", ""),
+        ]);
+        assert_eq!(settled(&mut k, "src/deep/a.mjs", "#util"), file("src/util.mjs"));
+        let inside = "node_modules/p/lib/a.js";
+        assert_eq!(settled(&mut k, inside, "#dep"), file("node_modules/p/lib/dep.js"));
+        assert_eq!(settled(&mut k, inside, "#lib/dep"), file("node_modules/p/lib/dep.js"));
+        assert_eq!(settled(&mut k, inside, "#q"), file("node_modules/q/i.js"));
+        assert_eq!(settled(&mut k, inside, "p"), file("node_modules/p/i.js"));
+        assert_eq!(settled(&mut k, inside, "p/x/dep.js"), file("node_modules/p/lib/dep.js"));
+        for (base, specifier, why) in [
+            (inside, "#fs", "Node.js"),
+            (inside, "#out", "leads out"),
+            (inside, "#again", "one private name to another"),
+            // The names of the extension itself aren't those of its packages.
+            (inside, "#util", "don't say"),
+            ("node_modules/q/i.js", "#dep", "don't say"),
+            (inside, "p/x/hidden/dep.js", "doesn't export"),
+        ] {
+            let Target::Nothing(told) = settled(&mut k, base, specifier) else { panic!("{specifier}") };
             assert!(told.contains(why), "{specifier}: {told}");
         }
     }

@@ -110,10 +110,11 @@ impl Sources {
 
 impl SourceText {
     fn author(&self, place: Place) -> Place {
+        let place = Place { line: place.line.saturating_sub(self.wrapper_lines).max(1), column: place.column };
         let place = self.places.as_ref().map_or(place, |places| places.author(place));
         // An error at the end of the text is reported in the wrapper's last line.
         let last_line = *self.last_line.get_or_init(|| u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX).max(1));
-        Place { line: place.line.saturating_sub(self.wrapper_lines).clamp(1, last_line), column: place.column }
+        Place { line: place.line.clamp(1, last_line), column: place.column }
     }
 }
 

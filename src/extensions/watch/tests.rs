@@ -172,15 +172,15 @@ async fn nested_folders_are_watched_as_they_appear() {
 
 #[tokio::test]
 async fn only_what_counts_is_a_change() {
-    let mut fixture = Fixture::of(&["a/index.js", "a/node_modules/p/index.js", "a/.git/HEAD", "a/log.txt", "a/lib/x.js"]).await;
+    let mut fixture = Fixture::of(&["a/index.js", "a/node_modules/p/index.js", "a/.git/HEAD", "a/run.log", "a/lib/x.js"]).await;
     fixture.write("a/node_modules/p/index.js");
     fixture.write("a/node_modules/p/lib/new.js");
     fixture.write("a/node_modules/q/index.js");
     fixture.write("a/.git/index.js");
     fixture.write("a/.env");
-    fixture.write("a/log.txt");
-    fixture.write("a/lib/notes.md");
-    fs::remove_file(fixture.path("a/lib/notes.md")).unwrap();
+    fixture.write("a/run.log");
+    fixture.write("a/lib/README.md");
+    fs::remove_file(fixture.path("a/lib/README.md")).unwrap();
     fs::read(fixture.path("a/index.js")).unwrap();
     fixture.nothing_more().await;
     for path in ["a/node_modules/.package-lock.json", "a/node_modules/.modules.yaml", "a/yarn.lock", "a/extension.json"] {
@@ -289,7 +289,7 @@ async fn without_notices_the_folders_are_looked_at() {
     write(root.path(), "b/lib/x.js");
     let pace = Pace { quiet: Duration::from_millis(1), latest: LATEST, look: Duration::from_millis(10) };
     let mut watch = start_at(root.path().to_owned(), pace, false).await.unwrap();
-    write(root.path(), "a/log.txt");
+    write(root.path(), "a/run.log");
     write(root.path(), "b/lib/y.js");
     assert_eq!(next(&mut watch).await, ["b"]);
     fs::write(root.path().join("a/index.js"), "longer").unwrap();

@@ -449,6 +449,10 @@ async fn code_that_breaks_the_parser_is_a_load_failure() {
         "`${".repeat(200_000),
         format!("x{}", "?.a".repeat(1_000_000)),
         format!("/{}/", "(".repeat(1_000_000)),
+        // What isn't JavaScript is read once more, as TypeScript.
+        format!("let x: number = {}", "(".repeat(300_000)),
+        format!("let x: number = {}1", "!".repeat(500_000)),
+        format!("let x: {}", "A<".repeat(300_000)),
     ] {
         let start = code[..8].to_owned();
         let result = pool.check(&unit(&code)).await;
