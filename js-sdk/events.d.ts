@@ -1,4 +1,5 @@
 import type { EventContext } from './context.js';
+import type { Collections, Row } from './index.js';
 import type { Item, Key, Query } from './query.js';
 
 /** What can happen to the items of a collection. */
@@ -148,12 +149,21 @@ export type ItemsEventOf<E extends EventName> = E extends ItemsEvent
     ? Rest
     : ItemsEvent;
 
+/** The collection of an event, as far as its name has one. */
+export type CollectionOf<E extends EventName> = E extends ItemsEvent ? string : E extends `${infer C}.${ItemsEvent}` ? C : string;
+
+/** A row of the collection of an event. */
+export type RowOf<E extends EventName> = Row<CollectionOf<E>>;
+
+/** The same, and anything at all where the collection isn't known. */
+type KnownRow<E extends EventName> = CollectionOf<E> extends keyof Collections ? RowOf<E> : any;
+
 /** What a filter on `E` is given and returns. */
 export type FilterPayload<E extends EventName> = {
-  'items.query': Query;
-  'items.read': Item[];
-  'items.create': Item;
-  'items.update': Item;
+  'items.query': Query<RowOf<E>>;
+  'items.read': Partial<RowOf<E>>[];
+  'items.create': Partial<RowOf<E>>;
+  'items.update': Partial<RowOf<E>>;
   'items.delete': Key[];
 }[ItemsEventOf<E>];
 
@@ -162,15 +172,15 @@ export type FilterMetaOf<E extends EventName> = {
   'items.query': FilterMeta;
   'items.read': FilterMeta;
   'items.create': FilterMeta;
-  'items.update': WriteFilterMeta;
-  'items.delete': WriteFilterMeta;
+  'items.update': WriteFilterMeta<KnownRow<E>>;
+  'items.delete': WriteFilterMeta<KnownRow<E>>;
 }[ItemsEventOf<E>];
 
 /** What an action hook on `E` is told. Nothing is owed for a read, so those have no `delivery`. */
 export type ActionMetaOf<E extends EventName> = {
   'items.query': never;
-  'items.read': Omit<ActionMeta<Item[]>, 'delivery'>;
-  'items.create': CreateActionMeta;
-  'items.update': ActionMeta<Item>;
+  'items.read': Omit<ActionMeta<Partial<RowOf<E>>[]>, 'delivery'>;
+  'items.create': CreateActionMeta<Partial<RowOf<E>>>;
+  'items.update': ActionMeta<Partial<RowOf<E>>>;
   'items.delete': ActionMeta<Key[]>;
 }[ItemsEventOf<E>];

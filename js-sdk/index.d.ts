@@ -21,6 +21,15 @@ import type { ScheduleHandler, ScheduleOptions } from './schedules.js';
 import type { ItemsService, ServiceOptions } from './services.js';
 
 /**
+ * The collections of your server, by name: empty here, and filled by what `trellis types` prints or `GET /api/extensions/types.d.ts` answers. With
+ * that file beside your extensions, hooks know their payloads and `services.items` its rows.
+ */
+export interface Collections {}
+
+/** A row of a collection, as far as {@link Collections} says what that is. */
+export type Row<C extends string> = C extends keyof Collections ? Collections[C] : Item;
+
+/**
  * What an extension's module exports under the name `register`. It runs once per load, under the limits of a call, with neither services nor
  * a caller; what it registers must be the same in every load.
  */
@@ -35,6 +44,7 @@ export interface RegisterSdk {
    * The items of one collection with the rights of the system, not of the caller. Returns at once; awaiting it is harmless. May be made in
    * `register` and used in handlers: what it does belongs to the operation that is running. Used outside of one it throws.
    */
+  createItemsService<C extends keyof Collections & string>(collection: C, options?: ServiceOptions): ItemsService<Row<C>>;
   createItemsService<T extends Item = Item>(collection: string, options?: ServiceOptions): ItemsService<T>;
 
   /** Adds routes under `/api/ext` + `basePath`. Only within `register`. */

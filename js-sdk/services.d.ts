@@ -1,9 +1,11 @@
+import type { Collections, Row } from './index.js';
 import type { AggregateQuery, Item, ItemInput, Key, KeyQuery, Query, ReadOptions } from './query.js';
 import type { SupabaseClient } from './supabase.js';
 
 /** `context.services`: what an extension may ask of the host. Every method rejects with a {@link ServiceError}. */
 export interface Services {
   /** The items of one collection, with the rights of the caller unless told otherwise. */
+  items<C extends keyof Collections & string>(collection: C, options?: ServiceOptions): Promise<ItemsService<Row<C>>>;
   items<T extends Item = Item>(collection: string, options?: ServiceOptions): Promise<ItemsService<T>>;
 
   /** What collections there are. */

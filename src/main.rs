@@ -1,4 +1,4 @@
-//! The command line: `serve` (what runs without a command), `migrate`, `ext`, `config`, and the hidden `worker`.
+//! The command line: `serve` (what runs without a command), `migrate`, `ext`, `types`, `config`, and the hidden `worker`.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -33,6 +33,8 @@ enum Command {
         #[command(subcommand)]
         command: Ext,
     },
+    /// Prints the collections of the database as TypeScript, for `@trellis/sdk`: `trellis types > extensions/collections.d.ts`.
+    Types,
     /// Lists every setting: its environment variable, default and meaning.
     Config,
     /// Runs the code of one extension. The host starts these itself.
@@ -104,6 +106,7 @@ fn main() -> ExitCode {
             Command::Serve => serve(config).await,
             Command::Migrate => migrate(&config).await,
             Command::Ext { command } => ext(&config, command).await,
+            Command::Types => types(&config).await,
             Command::Config | Command::Worker => Ok(()),
         }
     });
@@ -176,6 +179,15 @@ async fn ext(config: &Config, command: Ext) -> Result<()> {
         }
     }
     db.close().await;
+    Ok(())
+}
+
+async fn types(config: &Config) -> Result<()> {
+    let db = app::open_database(config, &Clock::system()).await?;
+    let text = trellis::extensions::types(&db).await?;
+    db.close().await;
+    // Whoever reads may have seen enough.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
     Ok(())
 }
 

@@ -41,6 +41,7 @@ mod set;
 mod stats;
 mod store;
 mod trouble;
+mod types;
 pub mod watch;
 
 pub use definition::{Definition, Settings, Status, Trigger};
@@ -54,3 +55,4 @@ pub use runs::host_name;
 pub use serve::RouteRequest;
 pub use set::{Extension, ExtensionSet};
 pub use store::{Extensions, disable, invalid_code, list};
+pub use types::types;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
@@ -25,6 +25,7 @@ pub fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/api/extensions", get(list).post(create))
         .route("/api/extensions/test", post(test))
+        .route("/api/extensions/types.d.ts", get(types))
         .route("/api/extensions/{id}", get(read).patch(update).delete(delete))
         .route("/api/extensions/{id}/runs", get(runs))
         .route("/api/extensions/{id}/logs", get(logs))
@@ -50,6 +51,13 @@ async fn read(State(api): App, Key(id): Key<String>, call: Call) -> Answer {
         Some(version) => tagged(answer, &version),
         None => answer,
     })
+}
+
+/// The live collections as TypeScript, for the editor of whoever writes an extension.
+async fn types(State(api): App, call: Call) -> Answer {
+    let text = api.extensions.types(call.start).await?;
+    let kind = [(header::CONTENT_TYPE, "application/typescript; charset=utf-8"), (header::CACHE_CONTROL, "private, no-cache")];
+    Ok((kind, text).into_response())
 }
 
 async fn runs(State(api): App, Key(id): Key<String>, call: Call) -> Answer {

@@ -86,6 +86,7 @@ const ADMINS: &str = r#"
 GET /api/extensions 200
 POST /api/extensions 400
 POST /api/extensions/test 400
+GET /api/extensions/types.d.ts 200
 GET /api/extensions/{id} 404
 PATCH /api/extensions/{id} 404
 DELETE /api/extensions/{id} 404

@@ -27,6 +27,106 @@ fn the_types_hold_for_the_examples_and_for_tests_of_their_own() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }
 
+/// A hook that is right about the collections of a server, and, by what it is given to say, wrong.
+fn hook(line: &str) -> String {
+    format!(
+        "import type {{ RegisterSdk }} from '@trellis/sdk';
+
+export function register({{ emitter, createItemsService }}: RegisterSdk): void {{
+  emitter.onFilter('articles.items.create', async (payload, meta, {{ services }}) => {{
+    const title: string | null | undefined = payload.title;
+    const people = await services.items('people');
+    const [first] = await people.readByQuery({{ filter: {{ name: {{ _eq: title }} }}, fields: ['id', 'name'], limit: 1 }});
+    const written = first?.articles?.map((article) => (typeof article === 'object' ? article.title : article));
+    {line}
+    return {{ ...payload, title: first?.name ?? title ?? null, writer: first?.id ?? null }};
+  }});
+  emitter.onFilter('articles.items.update', async (payload, meta) => {{
+    const [before] = await meta.previous();
+    return {{ ...payload, title: before?.title ?? null }};
+  }});
+  emitter.onAction('articles.items.create', async (meta) => {{
+    await createItemsService('articles').updateOne(meta.key, {{ tags: {{ any: 'thing' }}, price: '1.50', seen: meta.payload.seen ?? true }});
+  }});
+  emitter.onFilter('elsewhere.items.create', (payload) => ({{ ...payload, anything: payload.goes }}));
+}}
+"
+    )
+}
+
+/// What TypeScript says of an extension beside these types.
+fn checked(types: &str, hook: &str) -> Result<(), String> {
+    let sdk = npm::installed("js-sdk");
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("collections.d.ts", types);
+    write("index.ts", hook);
+    let globals = sdk.join("globals.d.ts");
+    let config = json!({ "extends": sdk.join("tsconfig.json"), "files": [globals, "collections.d.ts", "index.ts"] });
+    write("tsconfig.json", &config.to_string());
+    let output = Command::new(sdk.join("node_modules/.bin/tsc")).arg("-p").arg(folder.path()).output().unwrap();
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stdout).into_owned()) }
+}
+
+both!(the_collections_of_a_server_are_types_for_its_extensions, async |app| {
+    let body = json!({ "collection": "people", "fields": [
+        { "field": "id", "type": "uuid", "meta": { "special": ["uuid"] }, "schema": { "is_primary_key": true } }, { "field": "name", "type": "string" },
+    ] });
+    app.post("/api/collections", body).await.expect(201);
+    let body = json!({ "collection": "articles", "meta": { "note": "What people write */ here" }, "fields": [
+        { "field": "title", "type": "string", "meta": { "note": "Shown above it" } }, { "field": "writer", "type": "uuid" }, { "field": "tags", "type": "json" },
+        { "field": "price", "type": "decimal" }, { "field": "seen", "type": "boolean", "schema": { "is_nullable": false, "default_value": false } },
+    ] });
+    app.post("/api/collections", body).await.expect(201);
+    let relation =
+        json!({ "collection": "articles", "field": "writer", "related_collection": "people", "meta": { "one_field": "articles" } });
+    app.post("/api/relations", relation).await.expect(201);
+    let list = json!({ "field": "articles", "type": "alias", "meta": { "special": ["o2m"] } });
+    app.post("/api/fields/people", list).await.expect(201);
+    let answer = app.get("/api/extensions/types.d.ts").await.expect(200);
+    assert!(answer.header("content-type").starts_with("application/typescript"));
+    let types = answer.body;
+    for part in [
+        "      /** Shown above it */\n      title: string | null;\n",
+        "      writer: string | Partial<Collections[\"people\"]> | null;\n",
+        "      seen: boolean;\n",
+        "      articles?: (number | Partial<Collections[\"articles\"]>)[];\n",
+        "    daas_users: {\n",
+    ] {
+        assert!(types.contains(part), "{part}: {types}");
+    }
+    // Who may not write extensions doesn't get it; who may, sees what they may read.
+    app.anonymous().get("/api/extensions/types.d.ts").await.expect_error(403, "FORBIDDEN");
+    let reader = person(app, &may_all("articles")).await;
+    reader.client.get("/api/extensions/types.d.ts").await.expect_error(403, "FORBIDDEN");
+    let author = person(app, &[may("read", "articles", &["title", "writer"])]).await;
+    let body = json!({ "name": "authors", "module_access": { "system:extensions": ["items:articles"] } });
+    let policy = app.post("/api/policies", body).await.expect(201).data()["id"].clone();
+    app.post("/api/access", json!({ "policy": policy, "user": author.id })).await.expect(201);
+    let part = author.client.get("/api/extensions/types.d.ts").await.expect(200).body;
+    let begins = "  interface Collections {\n    /** What people write *\u{200b}/ here */\n    articles: {\n";
+    let fields = "      /** Shown above it */\n      title: string | null;\n      writer: string | null;\n    };\n  }\n}\n";
+    assert!(part.ends_with(&format!("{begins}{fields}")), "{part}");
+    // The command prints the same.
+    let printed = app.run(&["types"]);
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), types);
+    if !npm::available() {
+        return;
+    }
+    assert_eq!(checked(&types, &hook("")), Ok(()));
+    for (line, part) in [
+        ("payload.titel = 'x';", "Property 'titel' does not exist"),
+        ("payload.title = 5;", "Type 'number' is not assignable"),
+        ("await people.readByQuery({ filter: { nam: { _eq: 'x' } } });", "'nam' does not exist"),
+        ("await people.createOne({ nam: 'x' });", "'nam' does not exist"),
+        ("payload.seen = null;", "Type 'null' is not assignable"),
+    ] {
+        let told = checked(&types, &hook(line)).expect_err(line);
+        assert!(told.contains(part), "{line}: {told}");
+    }
+});
+
 /// What each interface has in a live isolate, as `look` tells it.
 const LOOK: &str = "
 const own = (value) => Object.keys(value);
