@@ -20,6 +20,9 @@ export type ActionEventName = Exclude<ItemsEvent, 'items.query'> | `${string}.${
  */
 export type JobEventName = `jobs.${string}`;
 
+/** What happens when somebody signs in or out. Nobody can be kept from signing out, so `auth.logout` is heard by action hooks only. */
+export type AuthEventName = 'auth.login' | 'auth.logout';
+
 /** Subscribes hooks to events, within `register` only: called later, each throws `REGISTRATION_CLOSED`. */
 export interface Emitter {
   /**
@@ -31,6 +34,11 @@ export interface Emitter {
     handler: FilterHandler<P, FilterMetaOf<E>>,
     options?: FilterOptions,
   ): void;
+  /**
+   * Runs `handler` when somebody has given the right password, before they are signed in: by throwing it refuses that. It has nothing to
+   * change. One that fails keeps no admin out.
+   */
+  onFilter(event: 'auth.login', handler: LoginHandler, options?: FilterOptions): void;
 
   /** Runs `handler` after the commit. Owed in the same transaction as the write, and therefore run at least once. */
   onAction<E extends ActionEventName>(event: E, handler: ActionHandler<ActionMetaOf<E>>, options?: ActionOptions): void;
@@ -40,13 +48,15 @@ export interface Emitter {
     handler: ActionHandler<Omit<ActionMetaOf<E>, 'delivery'>>,
     options: BestEffortOptions,
   ): void;
+  /** Runs `handler` after somebody signed in or out, or couldn't sign in. */
+  onAction<E extends AuthEventName>(event: E, handler: ActionHandler<AuthActionMetaOf<E>>, options?: ActionOptions | BestEffortOptions): void;
   /** Runs `handler` for every job of that name that is enqueued, after the commit and at least once. */
   onAction<T = any>(event: JobEventName, handler: JobHandler<T>, options?: ActionOptions): void;
 
   /** Takes back what an earlier line, or an imported module, subscribed: this handler, or all of this extension's on the event. */
-  offFilter(event: FilterEventName, handler?: FilterHandler<any, any>): void;
+  offFilter(event: FilterEventName | 'auth.login', handler?: FilterHandler<any, any>): void;
   /** Takes back what an earlier line, or an imported module, subscribed: this handler, or all of this extension's on the event. */
-  offAction(event: ActionEventName | JobEventName, handler?: ActionHandler<any>): void;
+  offAction(event: ActionEventName | AuthEventName | JobEventName, handler?: ActionHandler<any>): void;
 }
 
 /** How a filter hook runs. */
@@ -95,6 +105,54 @@ export interface JobMeta<T = any> {
   /** Which of the deliveries this is. */
   readonly delivery: Delivery;
 }
+
+/** A filter hook of `auth.login`. What it throws is the answer to who signs in; it returns what it got, or nothing. */
+export type LoginHandler = (
+  payload: { readonly email: string },
+  meta: LoginFilterMeta,
+  context: EventContext,
+) => { readonly email: string } | void | Promise<{ readonly email: string } | void>;
+
+/** Who signs in or out. */
+export interface AuthPayload {
+  /** In lower case. Of somebody who signs out null if they are a user no more. */
+  readonly email: string | null;
+}
+
+/** What a filter of `auth.login` is told. */
+export interface LoginFilterMeta {
+  readonly event: string;
+  /** The key of the user. */
+  readonly user: string;
+  readonly status: 'pending';
+}
+
+/** What an action hook of `auth.login` is told. */
+export interface LoginActionMeta {
+  readonly event: string;
+  /** The key of the user; null where there is none with that address. */
+  readonly user: string | null;
+  readonly status: 'success' | 'fail';
+  readonly payload: AuthPayload;
+  /** Which of the deliveries this is; a login that failed is told past the outbox. */
+  readonly delivery?: Delivery;
+}
+
+/** What an action hook of `auth.logout` is told. */
+export interface LogoutActionMeta {
+  readonly event: string;
+  /** The key of the user. */
+  readonly user: string;
+  readonly payload: AuthPayload;
+  /** Which of the deliveries this is. */
+  readonly delivery?: Delivery;
+}
+
+/** What an action hook on `E` is told of who signs in or out. */
+export type AuthActionMetaOf<E extends AuthEventName> = {
+  'auth.login': LoginActionMeta;
+  'auth.logout': LogoutActionMeta;
+}[E];
 
 /** What every hook is told: what happened, and where. */
 export interface FilterMeta {

@@ -25,6 +25,7 @@ use crate::hooks::outbox::Delivery;
 use crate::http::{self, Api};
 use crate::mcp;
 use crate::sandbox::{self, Pool, PoolOptions};
+use crate::services::accounts::Accounts;
 use crate::services::sessions::Sessions;
 use crate::services::setup::{self, NewAdmin};
 use crate::services::{Core, cron as cron_service, mail};
@@ -132,7 +133,8 @@ impl App {
         // Until the last request is answered, which is longer than until no new ones are taken.
         let (served, end) = watch_channel::channel(false);
         let following = tokio::spawn(Arc::clone(&core).follow(end));
-        let api = Arc::new(Api { sessions: Sessions::new(Arc::clone(&core)), core, extensions, cron, limiter: RateLimiter::default() });
+        let (sessions, accounts) = (Sessions::new(Arc::clone(&core)), Accounts::new(Arc::clone(&core)));
+        let api = Arc::new(Api { sessions, accounts, core, extensions, cron, limiter: RateLimiter::default() });
         Ok(Self { api, pool, dispatching, flushing, ticking, following, served, stop, new_admin })
     }
 

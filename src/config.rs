@@ -63,6 +63,22 @@ pub const SETTINGS: &[Setting] = &[
     Setting { name: "ADMIN_TOKEN", default: "", doc: "a static token for that admin, at least 16 characters" },
     Setting { name: "ACCESS_TOKEN_TTL_SECS", default: "900", doc: "life of an access token in seconds, 10 to 86400" },
     Setting { name: "REFRESH_TOKEN_TTL_SECS", default: "604800", doc: "life of a refresh token in seconds, 60 to 31536000" },
+    Setting { name: "SESSION_TTL_SECS", default: "86400", doc: "life of a session cookie without a refresh in seconds, 60 to 31536000" },
+    Setting {
+        name: "COOKIE_SECURE",
+        default: "",
+        doc: "`true` has browsers send the cookies of sign-ins over HTTPS only; by default so where `PUBLIC_URL` is `https://`",
+    },
+    Setting {
+        name: "PASSWORD_RESET_URL_ALLOW_LIST",
+        default: "",
+        doc: "comma-separated URLs of pages that take a new password, which callers may name as `reset_url`; the first is the default",
+    },
+    Setting {
+        name: "USER_INVITE_URL_ALLOW_LIST",
+        default: "",
+        doc: "the same for pages where invited users set their first password, as `invite_url`",
+    },
     Setting { name: "REQUEST_TIMEOUT_MS", default: "30000", doc: "longest operation with all its hooks in milliseconds, 100 to 600000" },
     Setting { name: "TX_MAX_MS", default: "500", doc: "longest time a filter hook's transaction stays open in milliseconds, 10 to 60000" },
     Setting { name: "QUERY_LIMIT_MAX", default: "10000", doc: "most rows that one read answers, 1 to 1000000" },
@@ -269,6 +285,14 @@ pub struct Config {
     pub refresh_token_ttl: Duration,
     /// `METRICS_TOKEN`.
     pub metrics_token: Option<Secret>,
+    /// `SESSION_TTL_SECS`.
+    pub session_ttl: Duration,
+    /// `COOKIE_SECURE`, or what `PUBLIC_URL` says of it.
+    pub cookie_secure: bool,
+    /// `PASSWORD_RESET_URL_ALLOW_LIST`.
+    pub password_reset_urls: Vec<url::Url>,
+    /// `USER_INVITE_URL_ALLOW_LIST`.
+    pub user_invite_urls: Vec<url::Url>,
     /// `REQUEST_TIMEOUT_MS`.
     pub request_timeout: Duration,
     /// `TX_MAX_MS`.
@@ -354,6 +378,12 @@ impl Config {
             access_token_ttl: Duration::from_secs(reader.number("ACCESS_TOKEN_TTL_SECS", 10, 86_400)),
             refresh_token_ttl: Duration::from_secs(reader.number("REFRESH_TOKEN_TTL_SECS", 60, 31_536_000)),
             metrics_token: reader.secret("METRICS_TOKEN", 16),
+            session_ttl: Duration::from_secs(reader.number("SESSION_TTL_SECS", 60, 31_536_000)),
+            cookie_secure: reader
+                .optional("COOKIE_SECURE", "`true` or `false`", |v| v.parse().ok())
+                .unwrap_or_else(|| reader.text("PUBLIC_URL").starts_with("https://")),
+            password_reset_urls: pages(&mut reader, "PASSWORD_RESET_URL_ALLOW_LIST"),
+            user_invite_urls: pages(&mut reader, "USER_INVITE_URL_ALLOW_LIST"),
             request_timeout: Duration::from_millis(reader.number("REQUEST_TIMEOUT_MS", 100, 600_000)),
             tx_max: Duration::from_millis(reader.number("TX_MAX_MS", 10, 60_000)),
             query_limit_max: reader.number("QUERY_LIMIT_MAX", 1, 1_000_000),
@@ -446,6 +476,14 @@ fn dns_server(text: &str) -> Option<SocketAddr> {
 fn origin(text: &str) -> Option<String> {
     let url = url::Url::parse(text).ok().filter(is_web)?;
     (url.path() == "/" && url.query().is_none() && url.fragment().is_none()).then(|| url.origin().ascii_serialization())
+}
+
+/// The pages that links in mails may lead to.
+fn pages(reader: &mut Reader<'_>, name: &str) -> Vec<url::Url> {
+    let page = |text: &str| url::Url::parse(text.trim()).ok().filter(|url| is_web(url) && url.fragment().is_none());
+    reader
+        .optional(name, "URLs with `http://` or `https://` and without a `#`, separated by commas", |v| v.split(',').map(page).collect())
+        .unwrap_or_default()
 }
 
 fn is_web(url: &url::Url) -> bool {
@@ -541,58 +579,4 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(vars: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-        Config::read(vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
-    }
-
-    #[test]
-    fn the_defaults_are_valid() {
-        let config = read(&[]).expect("defaults");
-        assert_eq!(config.port, 8055);
-        assert_eq!(config.database_url.reveal(), "sqlite://data/trellis.db");
-    }
-
-    #[test]
-    fn every_mistake_is_reported_at_once_with_value_and_range() {
-        let mistakes =
-            read(&[("PORT", "http"), ("TX_MAX_MS", "1"), ("LOG_FORMAT", "xml"), ("SECRET", "short")]).expect_err("four mistakes");
-        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
-        assert!(mistakes[0].contains("`PORT` must be a whole number from 0 to 65535, not: http"), "{mistakes:?}");
-    }
-
-    #[test]
-    fn code_sees_listed_names_and_public_prefixes_only() {
-        let config = read(&[
-            ("RUNTIME_ENV_WHITELIST_EXTENSION", "API_URL, MISSING"),
-            ("API_URL", "listed"),
-            ("RUNTIME_PUBLIC_API_URL", "prefixed"),
-            ("EXTENSION_PUBLIC_COLOR", "red"),
-            ("SECRET_KEY", "hidden"),
-        ])
-        .expect("valid");
-        let seen: Vec<_> = config.extension_env.iter().map(|(k, v)| (k.as_str(), v.reveal())).collect();
-        assert_eq!(seen, [("API_URL", "listed"), ("COLOR", "red")]);
-    }
-
-    #[test]
-    fn addresses_have_one_spelling_and_nothing_beyond_what_they_may() {
-        let config =
-            read(&[("EXTENSION_ORIGIN", "HTTPS://Ext.Example.com:443/"), ("PUBLIC_URL", "http://example.com/base/")]).expect("valid");
-        assert_eq!(config.extension_origin.as_deref(), Some("https://ext.example.com"));
-        assert_eq!(config.public_url.as_deref(), Some("http://example.com/base"));
-        for wrong in ["ext.example.com", "ftp://example.com", "http://", "http://a:b@example.com", "http://example.com/?a", "http://a b"] {
-            let mistakes = read(&[("EXTENSION_ORIGIN", wrong), ("PUBLIC_URL", wrong)]).expect_err(wrong);
-            assert_eq!(mistakes.len(), 2, "{mistakes:?}");
-        }
-        assert!(read(&[("EXTENSION_ORIGIN", "http://example.com/path")]).is_err());
-    }
-
-    #[test]
-    fn secrets_do_not_print() {
-        let config = read(&[("ADMIN_PASSWORD", "correct horse battery")]).expect("valid");
-        assert!(!format!("{config:?}").contains("correct horse"));
-    }
-}
+mod tests;

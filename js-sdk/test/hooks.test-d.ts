@@ -36,7 +36,19 @@ export const register: Register = (sdk) => {
   // @ts-expect-error there is no such event
   emitter.onFilter('articles.items.created', (payload) => payload);
   // @ts-expect-error nor this one
-  emitter.onFilter('auth.login', (payload) => payload);
+  emitter.onFilter('auth.refresh', (payload) => payload);
+  emitter.onFilter('auth.login', ({ email }, meta) => {
+    const user: string = meta.user;
+    if (email.endsWith('@example.com')) throw new Error(`${meta.status} ${user}`);
+  });
+  // @ts-expect-error nobody can be kept from signing out
+  emitter.onFilter('auth.logout', () => {});
+  emitter.onAction('auth.login', ({ status, user, payload }) => console.log(status === 'fail' ? payload.email : user));
+  emitter.onAction('auth.logout', (meta) => {
+    const user: string = meta.user;
+    // @ts-expect-error a logout has no status
+    console.log(user, meta.status);
+  }, { durable: false });
   // @ts-expect-error a filter of a create returns an object
   emitter.onFilter('articles.items.create', () => 5);
   // @ts-expect-error null is no payload

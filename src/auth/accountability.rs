@@ -30,6 +30,8 @@ pub struct User {
     pub email: String,
     /// All roles, parents included; the first is the primary one.
     pub roles: Vec<String>,
+    /// What their sign-ins are bound to: it changes with their password.
+    pub stamp: String,
     /// What decides what they may do.
     pub policies: Arc<Policies>,
 }

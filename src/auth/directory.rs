@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::accountability::User;
 use super::grants::{Action, Permission};
 use super::policies::{Policies, Policy, networks};
+use super::token::stamp;
 use crate::db::{Conn, Db, Filter, Op, Query, Schema, Sort, Sql, sql};
 use crate::error::{Error, Result};
 
@@ -143,7 +144,7 @@ impl Directory {
 
 async fn load_user(look: &mut Lookup<'_, '_>, id: &str) -> Result<Option<User>> {
     let wanted = Filter::And(vec![Filter::field("id", Op::Eq(json!(id))), Filter::field("status", Op::Eq(json!("active")))]);
-    let Some(row) = look.rows("daas_users", &["id", "email"], wanted, &[]).await?.into_iter().next() else { return Ok(None) };
+    let Some(row) = look.rows("daas_users", &["id", "email", "password"], wanted, &[]).await?.into_iter().next() else { return Ok(None) };
     let own = look.rows("daas_user_roles", &["role"], Filter::field("user", Op::Eq(json!(id))), &["sort", "id"]).await?;
     let mut roles: Vec<String> = own.iter().filter_map(|row| text(row, 0)).collect();
     // Parents follow their children; a circle of parents ends where it began.
@@ -158,7 +159,8 @@ async fn load_user(look: &mut Lookup<'_, '_>, id: &str) -> Result<Option<User>> 
         at += 1;
     }
     let policies = load_policies(look, Some(id), &roles).await?;
-    Ok(Some(User { id: id.to_owned(), email: text(&row, 1).unwrap_or_default(), roles, policies: Arc::new(policies) }))
+    let stamp = stamp(text(&row, 2).as_deref());
+    Ok(Some(User { id: id.to_owned(), email: text(&row, 1).unwrap_or_default(), roles, stamp, policies: Arc::new(policies) }))
 }
 
 /// The public policies, those of the roles, and the user's own, in this order: the nearest has the last word.

@@ -79,8 +79,10 @@ impl Passwords {
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         let job: Work = Box::new(move || {
-            // Whoever asked may be gone.
-            let _ = answer.send(work());
+            // Whoever asked may be gone, and then nobody needs the work.
+            if !answer.is_closed() {
+                let _ = answer.send(work());
+            }
         });
         let full = |_| Error::new(ErrorCode::ServiceUnavailable, "Too many sign-ins at once: try again").with_retry_after(1);
         self.work.try_send(job).map_err(full)?;

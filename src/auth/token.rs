@@ -11,6 +11,26 @@ use crate::config::Secret;
 use crate::error::{Error, ErrorCode, Result};
 
 const ISSUER: &str = "trellis";
+/// Of tokens that go out by mail: none of them is good for access, and no access token is good for what they are.
+const MAIL_ISSUER: &str = "trellis mail";
+
+/// What a token that goes out by mail is good for, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A new password for somebody who forgot theirs.
+    Reset,
+    /// The first password of somebody who was invited.
+    Invite,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reset => "password-reset",
+            Self::Invite => "invite",
+        }
+    }
+}
 
 /// What an access token says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,7 +41,12 @@ pub struct Claims {
     pub iat: u64,
     /// When it runs out, seconds since 1970.
     pub exp: u64,
+    /// The [`stamp`] of the user when it was issued: it is good for as long as that stays.
+    #[serde(default)]
+    pub stamp: String,
     iss: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aud: Option<String>,
 }
 
 /// Signs and checks access tokens.
@@ -39,27 +64,68 @@ impl Signer {
         Self { encoding: EncodingKey::from_secret(bytes), decoding: DecodingKey::from_secret(bytes), clock }
     }
 
-    /// A token for `user` that lives `ttl_secs`.
-    pub fn sign(&self, user: &str, ttl_secs: u64) -> Result<String> {
+    /// An access token for `user` that lives `ttl_secs`.
+    ///
+    /// # Errors
+    /// None that a caller could mend.
+    pub fn sign(&self, user: &str, stamp: &str, ttl_secs: u64) -> Result<String> {
+        self.encode(user, stamp, ttl_secs, ISSUER, None)
+    }
+
+    /// A token for `user` to be sent by mail, that lives `ttl_secs` at most.
+    ///
+    /// # Errors
+    /// None that a caller could mend.
+    pub fn sign_mail(&self, purpose: Purpose, user: &str, stamp: &str, ttl_secs: u64) -> Result<String> {
+        self.encode(user, stamp, ttl_secs, MAIL_ISSUER, Some(purpose))
+    }
+
+    fn encode(&self, user: &str, stamp: &str, ttl_secs: u64, issuer: &str, purpose: Option<Purpose>) -> Result<String> {
         let iat = self.clock.unix_secs();
-        let claims = Claims { id: user.to_owned(), iat, exp: iat + ttl_secs, iss: ISSUER.to_owned() };
+        let claims = Claims {
+            id: user.to_owned(),
+            iat,
+            exp: iat + ttl_secs,
+            stamp: stamp.to_owned(),
+            iss: issuer.to_owned(),
+            aud: purpose.map(|purpose| purpose.name().to_owned()),
+        };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(|e| Error::internal(format!("jwt: {e}")))
     }
 
     /// What a token says, or `TOKEN_EXPIRED`, or `INVALID_CREDENTIALS`.
     pub fn check(&self, token: &str) -> Result<Claims> {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[ISSUER]);
-        // The expiry is held against our own clock below.
-        validation.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
-            .map_err(|_| Error::new(ErrorCode::InvalidCredentials, "The access token isn't valid"))?
-            .claims;
+        let claims = self.decode(token, ISSUER, None);
+        let claims = claims.ok_or_else(|| Error::new(ErrorCode::InvalidCredentials, "The access token isn't valid"))?;
         if claims.exp <= self.clock.unix_secs() {
             return Err(Error::new(ErrorCode::TokenExpired, "The access token has expired: refresh it or sign in again"));
         }
         Ok(claims)
     }
+
+    /// What a token from a mail says, if it is one for this and hasn't run out.
+    pub fn check_mail(&self, purpose: Purpose, token: &str) -> Option<Claims> {
+        self.decode(token, MAIL_ISSUER, Some(purpose)).filter(|claims| claims.exp > self.clock.unix_secs())
+    }
+
+    fn decode(&self, token: &str, issuer: &str, purpose: Option<Purpose>) -> Option<Claims> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[issuer]);
+        if let Some(purpose) = purpose {
+            validation.set_audience(&[purpose.name()]);
+            validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        }
+        // The expiry is held against our own clock.
+        validation.validate_exp = false;
+        jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).ok().map(|token| token.claims)
+    }
+}
+
+/// What sign-ins of a user are bound to, made of what is stored of the password: another password is another stamp.
+pub fn stamp(password_hash: Option<&str>) -> String {
+    let mut stamp = fingerprint(&format!("stamp {}", password_hash.unwrap_or_default()));
+    stamp.truncate(16);
+    stamp
 }
 
 /// Whether a bearer token has the form of a signed one; anything else is taken for a static token.
@@ -90,13 +156,25 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_signer_only() {
         let signer = Signer::new(&Secret::new("a secret of some length"), Clock::system());
-        let token = signer.sign("u1", 60).expect("signs");
+        let token = signer.sign("u1", "s", 60).expect("signs");
         assert!(looks_signed(&token));
         assert_eq!(signer.check(&token).expect("valid").id, "u1");
         let other = Signer::new(&Secret::new("another secret of length"), Clock::system());
         assert_eq!(other.check(&token).expect_err("foreign").code(), ErrorCode::InvalidCredentials);
-        let old = signer.sign("u1", 0).expect("signs");
+        let old = signer.sign("u1", "s", 0).expect("signs");
         assert_eq!(signer.check(&old).expect_err("old").code(), ErrorCode::TokenExpired);
+    }
+
+    #[test]
+    fn a_token_is_good_for_one_purpose_only() {
+        let signer = Signer::new(&Secret::new("a secret of some length"), Clock::system());
+        let access = signer.sign("u1", "s", 60).expect("signs");
+        let reset = signer.sign_mail(Purpose::Reset, "u1", "s", 60).expect("signs");
+        assert_eq!(signer.check_mail(Purpose::Reset, &reset).expect("valid").stamp, "s");
+        assert!(signer.check_mail(Purpose::Invite, &reset).is_none() && signer.check_mail(Purpose::Reset, &access).is_none());
+        assert_eq!(signer.check(&reset).expect_err("no access").code(), ErrorCode::InvalidCredentials);
+        let old = signer.sign_mail(Purpose::Reset, "u1", "s", 0).expect("signs");
+        assert!(signer.check_mail(Purpose::Reset, &old).is_none());
     }
 
     #[test]

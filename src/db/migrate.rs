@@ -46,6 +46,7 @@ pub(super) const MIGRATIONS: &[Migration] = migrations![
     "0011_changes",
     "0012_schedules",
     "0016_mcp",
+    "0017_sign_in",
 ];
 
 /// See [`Db::migrate`].

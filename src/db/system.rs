@@ -316,6 +316,7 @@ pub fn sessions_table() -> Collection {
             field("revoked_at", Timestamp, vec![]),
             field("ip", Str, vec![]),
             field("user_agent", Text, vec![]),
+            field("stamp", Str, vec![Required, Default(json!(""))]),
         ],
     )
 }

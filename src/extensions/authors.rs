@@ -114,6 +114,11 @@ impl Author {
                 (hears, format!("items:{name}:{action}"))
             }
             EventName::Items { collection: None, .. } => (policy.allows("items"), "items".to_owned()),
+            EventName::Auth(_) => {
+                let why =
+                    format!("Only admins manage extensions that hear `{event}`: they learn who signs in, and may keep people from it");
+                return Err(Error::forbidden(why).with_field("event"));
+            }
             EventName::Job(_) => (policy.allows("enqueue"), "enqueue".to_owned()),
         };
         if hears {

@@ -110,7 +110,7 @@ impl Extensions {
         };
         let (collection, items) = match event {
             EventName::Items { collection, event } => (collection.clone(), Some(*event)),
-            EventName::Job(_) => (None, None),
+            EventName::Auth(_) | EventName::Job(_) => (None, None),
         };
         let (mut meta, payload) = (request.meta, request.payload);
         let happened = event.to_string();

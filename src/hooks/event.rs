@@ -39,6 +39,28 @@ impl ItemsEvent {
     }
 }
 
+/// What happens when somebody signs in or out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthEvent {
+    /// Somebody signs in, or tries to.
+    Login,
+    /// A sign-in ends, because somebody asked for it.
+    Logout,
+}
+
+impl AuthEvent {
+    /// Every one, in the order of declaration.
+    pub const ALL: [AuthEvent; 2] = [Self::Login, Self::Logout];
+
+    /// The name, as in a subscription and in `meta.event`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Login => "auth.login",
+            Self::Logout => "auth.logout",
+        }
+    }
+}
+
 /// Whether a hook runs before or after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HookKind {
@@ -67,6 +89,8 @@ pub enum EventName {
         /// What it hears.
         event: ItemsEvent,
     },
+    /// Signing in or out.
+    Auth(AuthEvent),
     /// Jobs of one name, which code puts into the outbox by `services.enqueue`.
     Job(JobName),
 }
@@ -77,6 +101,9 @@ impl EventName {
         match (self, kind) {
             (Self::Items { event: ItemsEvent::Query, .. }, HookKind::Action) => {
                 Err("`items.query` happens before a read, so it has filter hooks only; use `items.read` for an action hook".to_owned())
+            }
+            (Self::Auth(AuthEvent::Logout), HookKind::Filter) => {
+                Err("nobody can be kept from signing out, so `auth.logout` has action hooks only: subscribe to it as an action".to_owned())
             }
             (Self::Job(name), HookKind::Filter) => {
                 Err(format!("`jobs.{name}` runs after the commit, so it has action hooks only: subscribe to it as an action"))
@@ -91,6 +118,7 @@ impl fmt::Display for EventName {
         match self {
             Self::Items { collection: Some(collection), event } => write!(f, "{collection}.{}", event.name()),
             Self::Items { collection: None, event } => f.write_str(event.name()),
+            Self::Auth(event) => f.write_str(event.name()),
             Self::Job(name) => write!(f, "{}{name}", JobName::PREFIX),
         }
     }
@@ -110,13 +138,16 @@ impl FromStr for EventName {
                 return Ok(Self::Items { collection: Some(collection.to_owned()), event });
             }
         }
+        if let Some(event) = AuthEvent::ALL.into_iter().find(|event| event.name() == text) {
+            return Ok(Self::Auth(event));
+        }
         if let Some(name) = text.strip_prefix(JobName::PREFIX) {
             return name.parse().map(Self::Job);
         }
         let names = ItemsEvent::ALL.map(|e| format!("`{}`", e.name())).join(", ");
         Err(format!(
-            "the event must be {names}, or one of these behind a collection and a dot, as in `articles.items.create`, or `jobs.` and the \
-             name of a job, as in `jobs.resize`, not: {}",
+            "the event must be {names}, or one of these behind a collection and a dot, as in `articles.items.create`, or `auth.login`, \
+             `auth.logout`, or `jobs.` and the name of a job, as in `jobs.resize`, not: {}",
             shorten(text)
         ))
     }
@@ -223,6 +254,17 @@ mod tests {
             let message = format!("jobs.{bad}").parse::<EventName>().expect_err(bad);
             assert!(message.contains("letters, digits"), "{message}");
         }
+    }
+
+    #[test]
+    fn signing_in_has_filters_and_signing_out_has_none() {
+        let login: EventName = "auth.login".parse().expect("login");
+        assert!(login.admits(HookKind::Filter).is_ok() && login.admits(HookKind::Action).is_ok());
+        let logout: EventName = "auth.logout".parse().expect("logout");
+        assert!(logout.admits(HookKind::Filter).expect_err("a filter").contains("as an action"));
+        assert!(logout.admits(HookKind::Action).is_ok());
+        assert_eq!(logout.to_string(), "auth.logout");
+        assert!("auth.refresh".parse::<EventName>().is_err() && "articles.auth.login".parse::<EventName>().is_err());
     }
 
     #[test]

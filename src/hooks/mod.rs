@@ -11,5 +11,5 @@ pub mod outbox;
 mod queue;
 pub mod registry;
 
-pub use event::{EventName, HookKind, ItemsEvent, JobName};
+pub use event::{AuthEvent, EventName, HookKind, ItemsEvent, JobName};
 pub use registry::{Hook, Registry};

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::event::{EventName, HookKind, ItemsEvent};
+use super::event::{AuthEvent, EventName, HookKind, ItemsEvent};
 
 /// One handler on one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub struct Registry {
     /// Merged with the global ones, for every collection that any hook names.
     by_collection: HashMap<String, Lists>,
     by_job: HashMap<String, Vec<Arc<Hook>>>,
+    by_sign_in: HashMap<(HookKind, AuthEvent), Vec<Arc<Hook>>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -85,16 +86,23 @@ impl Registry {
     pub fn new(hooks: impl IntoIterator<Item = Hook>) -> Self {
         let (mut global, mut specific) = (Vec::new(), HashMap::<String, Vec<Arc<Hook>>>::new());
         let mut by_job = HashMap::<String, Vec<Arc<Hook>>>::new();
+        let mut by_sign_in = HashMap::<_, Vec<Arc<Hook>>>::new();
         for hook in hooks.into_iter().map(Arc::new) {
             match hook.event.clone() {
                 EventName::Items { collection: None, .. } => global.push(hook),
                 EventName::Items { collection: Some(collection), .. } => specific.entry(collection).or_default().push(hook),
+                EventName::Auth(event) => by_sign_in.entry((hook.kind, event)).or_default().push(hook),
                 EventName::Job(name) => by_job.entry(name.as_str().to_owned()).or_default().push(hook),
             }
         }
-        by_job.values_mut().for_each(|hooks| hooks.sort_by(|a, b| in_order(a, b)));
+        by_job.values_mut().chain(by_sign_in.values_mut()).for_each(|hooks| hooks.sort_by(|a, b| in_order(a, b)));
         let by_collection = specific.into_iter().map(|(name, own)| (name, Lists::of_hooks(own.iter().chain(&global)))).collect();
-        Self { global: Lists::of_hooks(&global), by_collection, by_job }
+        Self { global: Lists::of_hooks(&global), by_collection, by_job, by_sign_in }
+    }
+
+    /// The hooks that hear who signs in or out, in their order.
+    pub fn sign_in(&self, kind: HookKind, event: AuthEvent) -> &[Arc<Hook>] {
+        self.by_sign_in.get(&(kind, event)).map_or(&[], Vec::as_slice)
     }
 
     /// The action hooks that hear jobs of this name, in their order.

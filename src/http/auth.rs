@@ -1,45 +1,170 @@
-//! `/api/auth/*` and `/api/users/me`.
+//! `/api/auth/*`, `/api/users/invite` and `/api/users/me`.
+
+use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::items::answered;
-use super::request::{Call, data, detached};
-use super::{Api, App};
+use super::request::{Call, Visit, data, detached};
+use super::{Api, App, cookies};
 use crate::auth::{Accountability, Who};
+use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::Item;
 use crate::services::ctx::Hold;
 use crate::services::items::ItemsService;
 use crate::services::operation::Start;
 use crate::services::query::show;
-use crate::services::sessions::Tokens;
+use crate::services::sessions::{Form, Tokens};
 
 /// What a user may change of themself whatever their policies say.
 const OWN_FIELDS: [&str; 4] = ["first_name", "last_name", "email", "password"];
 
-/// `POST /api/auth/login {email, password}`.
-pub async fn login(State(api): App, call: Call) -> Result<Response, ApiError> {
-    let body = call.object()?;
-    json_mode(&body)?;
+/// How a sign-in is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Both tokens in the body.
+    Json,
+    /// The refresh token in a cookie, the access token in the body.
+    Cookie,
+    /// A session, in a cookie.
+    Session,
+}
+
+impl Mode {
+    /// What the body says.
+    ///
+    /// # Errors
+    /// 400 for a mode that isn't one; 403 for one with cookies where those don't count.
+    fn of(body: &Item, visit: &Visit) -> Result<Self> {
+        let mode = match body.get("mode") {
+            None | Some(Value::Null) => Self::Json,
+            Some(mode) if mode == "json" => Self::Json,
+            Some(mode) if mode == "cookie" => Self::Cookie,
+            Some(mode) if mode == "session" => Self::Session,
+            Some(other) => {
+                let message = format!("`mode` must be `json`, `cookie` or `session`, not: {}", show(other));
+                return Err(Error::payload(message).with_field("mode"));
+            }
+        };
+        if mode != Self::Json && !visit.is_own {
+            let message = "Cookies are for the server's own pages: this request comes from another origin. Use the mode `json`";
+            return Err(Error::forbidden(message).with_field("mode"));
+        }
+        Ok(mode)
+    }
+
+    fn form(self) -> Form {
+        match self {
+            Self::Json | Self::Cookie => Form::Pair,
+            Self::Session => Form::Session,
+        }
+    }
+
+    /// The token that is to be refreshed or ended; `None` where its cookie is gone.
+    fn secret(self, body: &Item, visit: &Visit) -> Result<Option<String>> {
+        match self {
+            Self::Json => text(body, "refresh_token").map(Some),
+            Self::Cookie => Ok(visit.refresh.clone()),
+            Self::Session => Ok(visit.session.clone()),
+        }
+    }
+
+    fn answer(self, config: &Config, tokens: &Tokens) -> Result<Response> {
+        let mut told = Item::new();
+        told.extend(tokens.access.as_ref().map(|access| ("access_token".to_owned(), json!(access))));
+        if self == Self::Json {
+            told.insert("refresh_token".to_owned(), json!(tokens.secret));
+        }
+        told.insert("expires".to_owned(), json!(u64::try_from(tokens.expires.as_millis()).unwrap_or(u64::MAX)));
+        let mut response = data(told);
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self != Self::Json {
+            headers.insert(header::SET_COOKIE, cookies::set(config, self.form(), tokens)?);
+        }
+        Ok(response)
+    }
+}
+
+/// `POST /api/auth/login {email, password, mode?}`.
+pub async fn login(State(api): App, visit: Visit) -> Result<Response, ApiError> {
+    let body = visit.call.object()?;
+    let mode = Mode::of(&body, &visit)?;
     let (email, password) = (text(&body, "email")?, text(&body, "password")?);
-    Ok(answer(api.sessions.login(&email, &password, call.origin).await?))
+    let Call { start, origin, .. } = visit.call;
+    let core = Arc::clone(&api.core);
+    let tokens = detached(async move { api.sessions.login(start, &email, &password, mode.form(), origin).await }).await?;
+    Ok(mode.answer(&core.config, &tokens)?)
 }
 
-/// `POST /api/auth/refresh {refresh_token}`.
-pub async fn refresh(State(api): App, call: Call) -> Result<Response, ApiError> {
+/// `POST /api/auth/refresh {refresh_token, mode?}`.
+pub async fn refresh(State(api): App, visit: Visit) -> Result<Response, ApiError> {
+    let body = visit.call.object()?;
+    let mode = Mode::of(&body, &visit)?;
+    let Some(secret) = mode.secret(&body, &visit)? else {
+        return Err(Error::new(ErrorCode::InvalidCredentials, "There is no cookie of a sign-in: sign in again").into());
+    };
+    let core = Arc::clone(&api.core);
+    let tokens = detached(async move { api.sessions.refresh(&secret, mode.form(), visit.call.origin).await }).await?;
+    Ok(mode.answer(&core.config, &tokens)?)
+}
+
+/// `POST /api/auth/logout {refresh_token, mode?}`.
+pub async fn logout(State(api): App, visit: Visit) -> Result<Response, ApiError> {
+    let body = visit.call.object()?;
+    let mode = Mode::of(&body, &visit)?;
+    let core = Arc::clone(&api.core);
+    if let Some(secret) = mode.secret(&body, &visit)? {
+        detached(async move { api.sessions.logout(visit.call.start, &secret, mode.form()).await }).await?;
+    }
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if mode != Mode::Json {
+        response.headers_mut().insert(header::SET_COOKIE, cookies::clear(&core.config, mode.form())?);
+    }
+    Ok(response)
+}
+
+/// `POST /api/auth/password/request {email, reset_url?}`: the answer is the same whoever that is.
+pub async fn request_password(State(api): App, visit: Visit) -> Result<Response, ApiError> {
+    let body = visit.call.object()?;
+    let (email, page) = (text(&body, "email")?, optional_text(&body, "reset_url")?);
+    api.accounts.request_reset(visit.call.start, &email, page.as_deref())?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /api/auth/password/reset {token, password}`.
+pub async fn reset_password(State(api): App, visit: Visit) -> Result<Response, ApiError> {
+    let body = visit.call.object()?;
+    let (token, password) = (text(&body, "token")?, text(&body, "password")?);
+    detached(async move { api.accounts.reset(visit.call.start, &token, &password).await }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /api/users/invite {email, role?, invite_url?}`.
+pub async fn invite(State(api): App, call: Call) -> Result<Response, ApiError> {
     let body = call.object()?;
-    json_mode(&body)?;
-    let token = text(&body, "refresh_token")?;
-    Ok(answer(api.sessions.refresh(&token, call.origin).await?))
+    let emails = match body.get("email") {
+        Some(Value::Array(all)) => {
+            all.iter().map(|one| Item::from_iter([("email".to_owned(), one.clone())])).map(|one| text(&one, "email")).collect()
+        }
+        _ => text(&body, "email").map(|one| vec![one]),
+    }?;
+    let role = body.get("role").filter(|role| !role.is_null()).cloned();
+    let page = optional_text(&body, "invite_url")?;
+    detached(async move { api.accounts.invite(call.start, &emails, role.as_ref(), page.as_deref()).await }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `POST /api/auth/logout {refresh_token}`.
-pub async fn logout(State(api): App, call: Call) -> Result<Response, ApiError> {
-    api.sessions.logout(&text(&call.object()?, "refresh_token")?).await?;
+/// `POST /api/users/invite/accept {token, password}`.
+pub async fn accept_invite(State(api): App, visit: Visit) -> Result<Response, ApiError> {
+    let body = visit.call.object()?;
+    let (token, password) = (text(&body, "token")?, text(&body, "password")?);
+    detached(async move { api.accounts.accept_invite(visit.call.start, &token, &password).await }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -112,22 +237,16 @@ pub fn key_of(who: &Accountability) -> Result<Value> {
     }
 }
 
-fn answer(tokens: Tokens) -> Response {
-    let expires = u64::try_from(tokens.expires.as_millis()).unwrap_or(u64::MAX);
-    data(json!({ "access_token": tokens.access, "refresh_token": tokens.refresh, "expires": expires }))
-}
-
-fn json_mode(body: &Item) -> Result<()> {
-    match body.get("mode") {
-        None | Some(Value::Null) => Ok(()),
-        Some(mode) if mode == "json" => Ok(()),
-        Some(other) => Err(Error::payload(format!("`mode` must be `json`, not: {}", show(other))).with_field("mode")),
-    }
-}
-
 fn text(body: &Item, name: &str) -> Result<String> {
     match body.get(name) {
         Some(Value::String(text)) => Ok(text.clone()),
         other => Err(Error::payload(format!("`{name}` must be a text, not: {}", show(other.unwrap_or(&Value::Null)))).with_field(name)),
+    }
+}
+
+fn optional_text(body: &Item, name: &str) -> Result<Option<String>> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => text(body, name).map(Some),
     }
 }

@@ -26,7 +26,7 @@ use url::Url;
 
 use super::error::ApiError;
 use super::request::{ACCESS_TOKEN, Credentials, acting, bearer, in_query, origin, pairs, request_id};
-use super::{Api, App, Listening, ext_headers, no_route};
+use super::{Api, App, Listening, cookies, ext_headers, no_route};
 use crate::auth::{Accountability, Who};
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::route_path;
@@ -34,6 +34,7 @@ use crate::extensions::routes::{Access, Found, Route, RouteMethod};
 use crate::extensions::{RouteRequest, rate_limit};
 use crate::sandbox::{Answer, AnswerBody, AnswerStream, StreamCut};
 use crate::services::operation::Start;
+use crate::services::sessions::Form;
 
 const PREFIX: &str = "/api/ext";
 
@@ -111,9 +112,12 @@ struct Caller {
 async fn caller(api: &Api, parts: &Parts, access: &Access) -> Result<Caller> {
     let (known, strip_header, strip_query) = match access {
         Access::Public => known_in_public(api, parts).await?,
-        Access::SignedIn | Access::Permission { .. } => match Credentials::of(parts)? {
+        Access::SignedIn | Access::Permission { .. } => match Credentials::said(parts)? {
             Credentials::Bearer(token) | Credentials::Query(token) => (Some(api.sessions.bearer(&token).await?), true, true),
-            Credentials::Nobody => (None, true, true),
+            Credentials::Cookie(_) | Credentials::Nobody => match session(parts, api) {
+                Some(token) => (Some(api.sessions.in_session(&token).await?), true, true),
+                None => (None, true, true),
+            },
         },
     };
     let who = match known {
@@ -121,6 +125,13 @@ async fn caller(api: &Api, parts: &Parts, access: &Access) -> Result<Caller> {
         None => api.sessions.anonymous().await?,
     };
     Ok(Caller { who: acting(api, parts, who, &origin(parts)).await?, strip_header, strip_query })
+}
+
+/// The token of a session in a cookie. What a route does is its author's affair, by any method: what may come from another site's page is
+/// nobody's request.
+fn session(parts: &Parts, api: &Api) -> Option<String> {
+    let counts = cookies::count(api, parts) && cookies::is_own(api, parts);
+    counts.then(|| cookies::token(&parts.headers, Form::Session)).flatten()
 }
 
 /// On a public route a token that isn't ours is nobody's business: webhooks sign with their own. It is left for the extension, and the
@@ -142,6 +153,14 @@ async fn known_in_public(api: &Api, parts: &Parts) -> Result<(Option<Accountabil
         None => None,
     };
     let strip_query = known.is_some();
+    let known = match (known, session(parts, api)) {
+        // One that has ended is no hindrance where everybody may ask.
+        (None, Some(token)) => api.sessions.in_session(&token).await.map(Some).or_else(|error| match error.code() {
+            ErrorCode::InvalidCredentials => Ok(None),
+            _ => Err(error),
+        })?,
+        (known, _) => known,
+    };
     Ok((known, false, strip_query))
 }
 
@@ -195,7 +214,7 @@ fn host(parts: &Parts) -> Option<&str> {
 }
 
 /// Whether the request came to the extensions' own origin.
-fn is_isolated(api: &Api, parts: &Parts) -> bool {
+pub(super) fn is_isolated(api: &Api, parts: &Parts) -> bool {
     api.core.config.extension_origin.as_deref().is_some_and(|own| {
         let scheme = own.split_once("://").map_or("http", |(scheme, _)| scheme);
         host(parts).and_then(|host| origin_of(scheme, host)).is_some_and(|asked| asked == own)

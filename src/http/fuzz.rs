@@ -22,7 +22,7 @@ pub(crate) fn targets(data: &[u8]) {
     let Ok(request) = Request::builder().uri(uri).body(()) else { return };
     let (parts, ()) = request.into_parts();
     let asked = parts.uri.query().unwrap_or_default();
-    drop(Credentials::of(&parts));
+    drop(Credentials::said(&parts));
     if let Ok(read) = pairs(asked) {
         drop(from_pairs(read));
     }

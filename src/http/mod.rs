@@ -6,6 +6,7 @@
 mod access;
 pub(crate) mod auth;
 mod collections;
+mod cookies;
 mod cron;
 mod deliveries;
 pub(crate) mod error;
@@ -23,6 +24,7 @@ mod page;
 mod relations;
 pub(crate) mod request;
 mod schema;
+mod server;
 mod services;
 mod settings;
 
@@ -32,11 +34,10 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Extension, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::json;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -45,6 +46,7 @@ use crate::error::{Error, ErrorCode};
 use crate::extensions::Extensions;
 use crate::extensions::rate_limit::RateLimiter;
 use crate::services::Core;
+use crate::services::accounts::Accounts;
 use crate::services::changes::Lagging;
 use crate::services::sessions::Sessions;
 use error::ApiError;
@@ -56,6 +58,8 @@ pub struct Api {
     pub core: Arc<Core>,
     /// Sign-in.
     pub sessions: Sessions,
+    /// What is done by mail about passwords and invitations.
+    pub accounts: Accounts,
     /// The extensions.
     pub extensions: Arc<Extensions>,
     /// The jobs that run by the clock.
@@ -77,11 +81,14 @@ pub fn router(api: Arc<Api>, address: SocketAddr, doors: Router<Arc<Api>>) -> Ro
     let system = |name: &'static str| items::system(name);
     Router::new()
         .route("/", get(page::home))
-        .route("/api/health", get(health))
-        .route("/api/server/ping", get(async || "pong"))
+        .merge(server::routes())
         .route("/api/auth/login", post(auth::login))
         .route("/api/auth/refresh", post(auth::refresh))
         .route("/api/auth/logout", post(auth::logout))
+        .route("/api/auth/password/request", post(auth::request_password))
+        .route("/api/auth/password/reset", post(auth::reset_password))
+        .route("/api/users/invite", post(auth::invite))
+        .route("/api/users/invite/accept", post(auth::accept_invite))
         .route("/api/users/me", get(auth::read_me).patch(auth::update_me))
         .merge(access::routes())
         .merge(system("users"))
@@ -163,21 +170,7 @@ async fn around(State(api): App, mut request: Request, next: Next) -> Response {
 
 /// Nobody is answered by what doesn't hold any more; whether the host is there is told in any case.
 async fn up_to_date(api: &Api, path: &str) -> Result<(), Error> {
-    match path {
-        "/api/health" | "/api/server/ping" | "/metrics" => Ok(()),
-        _ => api.core.up_to_date().await,
-    }
-}
-
-async fn health(State(api): App) -> Response {
-    match api.core.db.ping().await {
-        Ok(()) => axum::Json(json!({ "status": "ok" })).into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "the database doesn't answer");
-            (StatusCode::SERVICE_UNAVAILABLE, axum::Json(json!({ "status": "error", "reason": "the database doesn't answer" })))
-                .into_response()
-        }
-    }
+    if server::is_sign_of_life(path) || path == "/metrics" { Ok(()) } else { api.core.up_to_date().await }
 }
 
 async fn not_found(request: Request) -> ApiError {

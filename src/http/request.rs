@@ -3,20 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, FromRequest, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::Api;
 use super::error::ApiError;
+use super::{Api, cookies};
 use crate::auth::Accountability;
 use crate::error::{Error, ErrorCode, Result};
 use crate::services::changes::Lagging;
 use crate::services::operation::Start;
-use crate::services::sessions::Origin;
+use crate::services::sessions::{Form, Origin};
 use crate::services::{Item, query};
 
 /// Largest JSON body in bytes.
@@ -46,13 +46,7 @@ impl FromRequest<Arc<Api>> for Call {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
-        let Upload { call, media } = Upload::from_request(request, api).await?;
-        let essence = essence(&media);
-        let is_json = media.is_empty() || essence == "application/json" || essence.ends_with("+json");
-        if !call.body.is_empty() && !is_json {
-            return Err(Error::new(ErrorCode::UnsupportedMediaType, "The body must be JSON: send `Content-Type: application/json`").into());
-        }
-        Ok(call)
+        Upload::from_request(request, api).await?.json()
     }
 }
 
@@ -69,21 +63,64 @@ impl FromRequest<Arc<Api>> for Upload {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let id = request_id(&parts);
-        let mut pairs = pairs(parts.uri.query().unwrap_or_default())?;
-        pairs.retain(|(name, _)| name != ACCESS_TOKEN);
         let origin = origin(&parts);
-        let credentials = Credentials::of(&parts)?;
+        let credentials = Credentials::of(api, &parts)?;
         let who = acting(api, &parts, credentials.owner(api).await?, &origin).await?;
-        let body = to_bytes(body, MAX_BODY)
-            .await
-            .map_err(|_| Error::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {MAX_BODY} bytes, or it was cut off")))?;
-        // A type that isn't text is one that nobody reads.
-        let media = parts.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?").to_owned());
-        let lagging = parts.extensions.get::<Lagging>().cloned().unwrap_or_default();
-        let start = Start { lagging, ..Start::new(Arc::new(who), id) };
-        let call = Call { start, query: query::from_pairs(pairs)?, origin, credentials, body: body.to_vec() };
-        Ok(Self { call, media: media.unwrap_or_default() })
+        whole(parts, body, who, origin, credentials).await
+    }
+}
+
+async fn whole(parts: Parts, body: Body, who: Accountability, origin: Origin, credentials: Credentials) -> Result<Upload, ApiError> {
+    let mut pairs = pairs(parts.uri.query().unwrap_or_default())?;
+    pairs.retain(|(name, _)| name != ACCESS_TOKEN);
+    let body = to_bytes(body, MAX_BODY)
+        .await
+        .map_err(|_| Error::new(ErrorCode::PayloadTooLarge, format!("The body is larger than {MAX_BODY} bytes, or it was cut off")))?;
+    // A type that isn't text is one that nobody reads.
+    let media = parts.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?").to_owned());
+    let lagging = parts.extensions.get::<Lagging>().cloned().unwrap_or_default();
+    let start = Start { lagging, ..Start::new(Arc::new(who), request_id(&parts)) };
+    let call = Call { start, query: query::from_pairs(pairs)?, origin, credentials, body: body.to_vec() };
+    Ok(Upload { call, media: media.unwrap_or_default() })
+}
+
+/// A request by which somebody signs in or out, or redeems what they got by mail: who they say they are doesn't count, and a token that ran
+/// out is no hindrance.
+pub struct Visit {
+    /// The request, by a caller without credentials.
+    pub call: Call,
+    /// The refresh token in its cookie.
+    pub refresh: Option<String>,
+    /// The token of the session in its cookie.
+    pub session: Option<String>,
+    /// Whether cookies may count for it and be set by it: it comes from the host's own pages, or from no browser.
+    pub is_own: bool,
+}
+
+impl FromRequest<Arc<Api>> for Visit {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let origin = origin(&parts);
+        let who = api.sessions.anonymous().await?.located(origin.ip.as_deref(), origin.user_agent.as_deref());
+        let [refresh, session] = [Form::Pair, Form::Session].map(|form| cookies::token(&parts.headers, form));
+        let is_own = cookies::count(api, &parts) && cookies::is_own(api, &parts);
+        let upload = whole(parts, body, who, origin, Credentials::Nobody).await?;
+        Ok(Self { call: upload.json()?, refresh, session, is_own })
+    }
+}
+
+impl Upload {
+    /// The request, if its body is JSON or there is none.
+    fn json(self) -> Result<Call, ApiError> {
+        let Self { call, media } = self;
+        let essence = essence(&media);
+        let is_json = media.is_empty() || essence == "application/json" || essence.ends_with("+json");
+        if !call.body.is_empty() && !is_json {
+            return Err(Error::new(ErrorCode::UnsupportedMediaType, "The body must be JSON: send `Content-Type: application/json`").into());
+        }
+        Ok(call)
     }
 }
 
@@ -152,6 +189,8 @@ pub enum Credentials {
     Bearer(String),
     /// By a token in the query. It counts where there is no `Authorization`.
     Query(String),
+    /// By the token of a session in a cookie. It counts where there is nothing else.
+    Cookie(String),
     /// Not at all.
     Nobody,
 }
@@ -160,8 +199,22 @@ impl Credentials {
     /// What the head of a request says.
     ///
     /// # Errors
+    /// `InvalidCredentials` for an `Authorization` of another form, `Forbidden` for a cookie with what may come from another site's page.
+    pub fn of(api: &Api, parts: &Parts) -> Result<Self> {
+        let said = Self::said(parts)?;
+        if !matches!(said, Self::Nobody) || !cookies::count(api, parts) {
+            return Ok(said);
+        }
+        let Some(token) = cookies::token(&parts.headers, Form::Session) else { return Ok(said) };
+        cookies::admit(api, parts)?;
+        Ok(Self::Cookie(token))
+    }
+
+    /// The same without cookies.
+    ///
+    /// # Errors
     /// `InvalidCredentials` for an `Authorization` of another form.
-    pub fn of(parts: &Parts) -> Result<Self> {
+    pub fn said(parts: &Parts) -> Result<Self> {
         if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
             let malformed = || Error::new(ErrorCode::InvalidCredentials, "`Authorization` must be `Bearer` and a token");
             return bearer(value).map(Self::Bearer).ok_or_else(malformed);
@@ -176,6 +229,7 @@ impl Credentials {
     pub async fn owner(&self, api: &Api) -> Result<Accountability> {
         match self {
             Self::Bearer(token) | Self::Query(token) => api.sessions.bearer(token).await,
+            Self::Cookie(token) => api.sessions.in_session(token).await,
             Self::Nobody => api.sessions.anonymous().await,
         }
     }

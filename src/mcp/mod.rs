@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorCode};
 use crate::http::Api;
 use crate::http::error::ApiError;
-use crate::http::request::Call;
+use crate::http::request::{Call, Credentials};
 use crate::services::changes::Lagging;
 use crate::services::operation::Start;
 use crate::services::query::{clip, show};
@@ -54,7 +54,8 @@ pub fn routes(config: &Config) -> Router<Arc<Api>> {
 
 /// One message, and the answer to it.
 async fn answer(State(api): State<Arc<Api>>, _: Guarded, uri: Uri, headers: HeaderMap, call: Call) -> Result<Response, ApiError> {
-    if matches!(call.who().who, Who::Anonymous) {
+    // Agents aren't browsers: what a cookie says doesn't count here.
+    if matches!(call.who().who, Who::Anonymous) || matches!(call.credentials, Credentials::Cookie(_)) {
         let message = "MCP needs a signed-in caller: send `Authorization: Bearer` and a token";
         return Err(Error::new(ErrorCode::Unauthorized, message).into());
     }

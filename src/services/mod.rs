@@ -4,7 +4,9 @@
 //! run through the [`runner::Runner`] that `app` hands in, which is what cuts the cycle services → hooks → sandbox → bridge → services.
 
 pub mod access;
+pub mod accounts;
 pub mod aggregate;
+mod auth_events;
 pub mod capability;
 pub mod changes;
 pub mod collections;
@@ -32,6 +34,7 @@ mod select;
 pub mod sessions;
 pub mod setup;
 pub mod snapshot;
+pub mod throttle;
 pub mod variables;
 
 pub use core::Core;

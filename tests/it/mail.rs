@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(20);
 const CLOCK: (&str, &str) = ("TRELLIS_TEST_CLOCK", "clock");
 
 /// A mail server of its own, by the npm package of that name.
-struct MailServer {
+pub struct MailServer {
     child: Option<Child>,
     folder: TempDir,
     options: Value,
@@ -27,7 +27,7 @@ struct MailServer {
 
 impl MailServer {
     /// None where there is no npm: then nothing is tested.
-    async fn start(options: Value) -> Option<Self> {
+    pub async fn start(options: Value) -> Option<Self> {
         if !npm::available() {
             return None;
         }
@@ -56,13 +56,18 @@ impl MailServer {
         }
     }
 
+    /// Where it writes down every message that it took, one a line.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("mails")
+    }
+
     /// Every message that it took.
     fn mails(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.folder.path().join("mails")).unwrap_or_default();
+        let text = fs::read_to_string(self.file()).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    async fn has(&self, count: usize) -> Vec<Value> {
+    pub async fn has(&self, count: usize) -> Vec<Value> {
         eventually("the mail arrives", SOON, async || {
             let mails = self.mails();
             if mails.len() == count { Ok(mails) } else { Err(format!("{mails:?}")) }
@@ -75,7 +80,7 @@ impl MailServer {
     }
 
     /// Tells the program to use it.
-    async fn used_by(&self, app: &TestApp) {
+    pub async fn used_by(&self, app: &TestApp) {
         app.patch("/api/settings/smtp", self.settings()).await.expect(200);
     }
 }

@@ -61,6 +61,7 @@ mod schema;
 mod sdk;
 mod secrets;
 mod services;
+mod sign_in;
 mod streaming;
 mod transactions;
 mod types;

@@ -17,9 +17,15 @@ GET /                                        | /                                
 GET /api/health                              | /api/health                          |                                        | 200 200 200 200 200 200 200
 GET /api/server/ping                         | /api/server/ping                     |                                        | 200 200 200 200 200 200 200
 GET /metrics                                 | /metrics                             |                                        | 403 403 403 403 403 403 200
+GET /api/server/health                       | /api/server/health                   |                                        | 200 200 200 200 200 200 200
+GET /api/server/info                         | /api/server/info                     |                                        | 200 200 200 200 200 200 200
 POST /api/auth/login                         | /api/auth/login                      | {"email":"x@example.com","password":"x"} | 401 401 401 401 401 401 401
 POST /api/auth/refresh                       | /api/auth/refresh                    | {"refresh_token":"x"}                  | 401 401 401 401 401 401 401
 POST /api/auth/logout                        | /api/auth/logout                     | {"refresh_token":"x"}                  | 204 204 204 204 204 204 204
+POST /api/auth/password/request              | /api/auth/password/request           | {"email":"x@example.com"}              | 204 204 204 204 204 204 204
+POST /api/auth/password/reset                | /api/auth/password/reset             | {"token":"x","password":"x"}           | 401 401 401 401 401 401 401
+POST /api/users/invite                       | /api/users/invite                    | {"email":"x@example.com"}              | 403 403 403 403 403 403 503
+POST /api/users/invite/accept                | /api/users/invite/accept             | {"token":"x","password":"x"}           | 401 401 401 401 401 401 401
 
 GET /api/items/{collection}                  | /api/items/things                    |                                        | 403 403 200 200 200 200 200
 GET /api/items/{collection}                  | /api/items/things?filter[n]=1        |                                        | 403 403 200 403 200 200 200
