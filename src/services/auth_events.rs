@@ -59,19 +59,13 @@ pub(super) async fn may_log_in(ctx: &Ctx, user: &str, email: &str, is_admin: boo
     let meta = &meta;
     filter::fold(hooks, payload, |hook, payload| {
         Box::pin(async move {
-            if !is_admin {
-                return heard(ctx, hook, meta, &payload).await.map(|()| payload);
-            }
-            let mark = ctx.op.mark(ctx.savepoint()).await?;
-            let said = heard(ctx, hook, meta, &payload).await;
-            // What a filter wrote that fails is undone, also where the login goes on.
-            ctx.op.end_mark(mark, said.is_ok()).await;
-            match said {
-                Err(error) if error.class() >= 500 => {
+            match heard(ctx, hook, meta, &payload).await {
+                Ok(()) => Ok(payload),
+                Err(error) if is_admin && error.class() >= 500 => {
                     tracing::warn!(extension = hook.name, %error, "a filter of `auth.login` fails; an admin signs in all the same");
                     Ok(payload)
                 }
-                said => said.map(|()| payload),
+                Err(error) => Err(error),
             }
         })
     })
