@@ -28,7 +28,7 @@ pub fn routes() -> Router<Arc<Api>> {
 
 async fn read(State(api): App, request: Request) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
-    may_read(&api, &Credentials::of(&parts)?).await?;
+    may_read(&api, &Credentials::of(&api, &parts)?).await?;
     let text = api.core.metrics.text(&moment(&api).await).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }

@@ -33,9 +33,9 @@ both!(the_client_of_directus_signs_in_in_each_mode_and_by_mail, async |app| {
 });
 
 both!(the_client_of_directus_reads_as_it_is_used_to, async |app| {
-    client(app, "read.mjs").await;
+    client(app, "read.mjs", &[]).await;
 });
 
 both!(the_client_of_directus_makes_and_changes_the_schema, async |app| {
-    client(app, "schema.mjs").await;
+    client(app, "schema.mjs", &[]).await;
 });
