@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(places.author(Place { line: line as u32 + 1, column: 1 }), Place { line: 5, column: 1 });
     }
 
-    /// A bound that only a mistake of another order reaches: some 20 ms are usual.
+    /// A bound that only a mistake of another order reaches: some 40 ms of processor time are usual.
     #[test]
     fn ten_thousand_lines_are_stripped_at_once() {
         let one = "export function f(a: number, b?: Map<string, readonly number[]>): number | undefined {\n  \
