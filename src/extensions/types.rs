@@ -56,7 +56,7 @@ pub fn declarations(schema: &Schema, sees: impl Fn(&Collection, &str) -> bool) -
         let _ = writeln!(text, "    {}: {{", member(&collection.name));
         for field in collection.fields.iter().filter(|field| sees(collection, &field.name)) {
             about(&mut text, 6, field.note.as_deref());
-            let _ = writeln!(text, "      {}: {};", member(&field.name), of_field(schema, collection, field, &has));
+            let _ = writeln!(text, "      {}: {};", member(&field.name), of_field(schema, collection, field, has));
         }
         for alias in collection.aliases.iter().filter(|alias| sees(collection, &alias.name)) {
             let Some(Link::OneToMany(relation)) = schema.link(&collection.name, &alias.name) else { continue };

@@ -54,6 +54,9 @@ impl Module {
     }
 }
 
+/// What a file imports, each with whether it does so by a call.
+type Imports = Vec<(Request, bool)>;
+
 /// A file as one of its importers wants it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Wanted {
@@ -182,8 +185,8 @@ impl Graph {
         }
     }
 
-    /// A compiled file and what it imports, each with whether it does so by a call.
-    fn compiled(&mut self, wanted: &Wanted, script: &str) -> Result<(Module, Vec<(Request, bool)>), Vec<Problem>> {
+    /// A compiled file and what it imports.
+    fn compiled(&mut self, wanted: &Wanted, script: &str) -> Result<(Module, Imports), Vec<Problem>> {
         let path = &wanted.path;
         let one = |message: String| vec![Problem::in_file(path, message)];
         let text = self.known.text(path).ok_or_else(|| one("There is no such file".to_owned()))?;
@@ -211,7 +214,7 @@ impl Graph {
             Ok(bytecode) => Module::of(Ok(bytecode)),
             Err(Exception) => return Err(vec![syntax_error(&self.engine, &self.sources, Some(path))]),
         };
-        let mut requests: Vec<(Request, bool)> = requests.into_inner().into_iter().map(|request| (request, false)).collect();
+        let mut requests: Imports = requests.into_inner().into_iter().map(|request| (request, false)).collect();
         if is_code {
             module.uses_meta = text.contains("import.meta");
             if requests.is_empty() && imports::may_be_common_js(&code) && imports::exports_nothing(&code) {

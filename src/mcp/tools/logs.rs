@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use super::super::tool::{Action, Answer, Argument, Asked, Effect, Kind, Tool};
+use super::common::LIMIT;
 use crate::error::Result;
 
 /// Which lines.
 pub const WHICH: &[Argument] = &[
     Argument { name: "level", kind: Kind::Choice(&["debug", "info", "warn", "error"]), about: "the least level that counts" },
-    Argument { name: "limit", kind: Kind::Whole(1, 1_000), about: "lines at most, the newest; 100 without" },
+    // As other tools' `limit`, since `extensions` has both; the service says what it takes.
+    Argument { name: "limit", kind: LIMIT.kind, about: "lines at most, 1 to 1000, the newest; 100 without" },
     Argument {
         name: "since",
         kind: Kind::Key,
