@@ -21,6 +21,9 @@ use super::trace::{self, Place};
 /// What is said of a decorator.
 const DECORATOR: &str = "Decorators aren't possible here: call the function instead, `const decorated = decorate(value)`";
 
+/// What is said of an import where there is no module. Exports the engine refuses.
+const MODULE: &str = "This is the body of a function: only types can be imported here. An extension in a folder can import";
+
 /// Problems of one file that are told; more of them help nobody.
 const MAX_PROBLEMS: usize = 20;
 
@@ -66,18 +69,22 @@ fn translate(file: Option<&str>, text: &str, options: ParseOptions) -> Result<(S
     // Which members of an enum are texts must be known, or they are translated as numbers are.
     let semantic = SemanticBuilder::new().with_build_nodes(true).with_enum_eval(true).build(&program);
     fatal(semantic.diagnostics, file, text)?;
-    let decorators: Vec<Problem> = semantic
+    let is_body = file.is_none();
+    let refused: Vec<Problem> = semantic
         .semantic
         .nodes()
         .iter()
         .filter_map(|node| match node.kind() {
-            AstKind::Decorator(decorator) => Some(at(decorator.span.start as usize, DECORATOR, file, text)),
+            AstKind::Decorator(decorator) => Some((decorator.span.start, DECORATOR)),
+            // Left alone, one that nothing uses would go with the types, and its author would believe that it is there.
+            AstKind::ImportDeclaration(import) if is_body && import.import_kind.is_value() => Some((import.span.start, MODULE)),
             _ => None,
         })
+        .map(|(offset, message)| at(offset as usize, message, file, text))
         .take(MAX_PROBLEMS)
         .collect();
-    if !decorators.is_empty() {
-        return Err(decorators);
+    if !refused.is_empty() {
+        return Err(refused);
     }
     let transformed = Transformer::new(&allocator, Path::new(path), &TransformOptions::default())
         .build_with_scoping(semantic.semantic.into_scoping(), &mut program);
@@ -152,6 +159,15 @@ mod tests {
     fn members_of_an_enum_that_are_texts_have_no_names_to_go_back_to() {
         let (code, _) = strip("index.ts", "enum E { A = 'x', B = 1, C = `${A}y` }").expect("it is TypeScript");
         assert!(code.contains(r#"E["A"] = "x";"#) && code.contains(r#"E[E["B"] = 1] = "B""#) && !code.contains(r#"= "C""#), "{code}");
+    }
+
+    #[test]
+    fn a_body_imports_types_and_nothing_else() {
+        assert!(strip_body("import type { A } from 'a';\nconst a: A = 1;\nreturn a;").is_ok());
+        for text in ["import x from 'y';", "import { x } from 'y';", "import 'y';"] {
+            let problems = strip_body(&format!("let b: number;\n{text}\nreturn b;")).expect_err(text);
+            assert_eq!((problems[0].line, problems[0].message.as_str()), (Some(2), MODULE), "{text}");
+        }
     }
 
     #[test]

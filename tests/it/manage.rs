@@ -289,7 +289,8 @@ both!(a_test_speaks_for_whom_it_names_and_for_nobody_who_does_not_exist, async |
 });
 
 /// Every verb of `/api/extensions`, with what it answers an admin. `{id}` is an extension of its own for each.
-const VERBS: [(&str, &str, &str, u16); 20] = [
+const VERBS: [(&str, &str, &str, u16); 21] = [
+    ("GET", "/api/extensions/types.d.ts", "", 200),
     ("GET", "/api/extensions", "", 200),
     ("POST", "/api/extensions", r#"{"name":"made","type":"filter","event":"articles.items.create","code":"return payload;"}"#, 201),
     ("POST", "/api/extensions/test", r#"{"type":"filter","event":"articles.items.create","code":"return payload;","testPayload":{}}"#, 200),

@@ -38,14 +38,16 @@ const PAGE_NUMBER: Kind = Kind::Whole(1, 1_000_000);
 pub const READ: &[Argument] = &[
     FIELDS,
     FILTER,
-    Argument { name: "sort", kind: Kind::Names, about: "fields to sort by; `-` before a name turns its order round" },
     LIMIT,
     Argument { name: "page", kind: PAGE_NUMBER, about: "the page, from 1" },
     Argument { name: "offset", kind: Kind::Whole(0, i64::MAX), about: "rows to leave out, in place of `page`" },
     SEARCH,
-    Argument { name: "meta", kind: Kind::Names, about: "counts to answer: `total_count`, `filter_count`, or `*`" },
     QUERY,
+    Argument { name: "sort", kind: Kind::Names, about: "fields to sort by; `-` before a name turns its order round" },
+    Argument { name: "meta", kind: Kind::Names, about: "counts to answer: `total_count`, `filter_count`, or `*`" },
 ];
+/// The same for a tool in which `sort` and `meta` are something else: both stand in `query` there.
+pub const READ_BY_QUERY: &[Argument] = READ.split_at(READ.len() - 2).0;
 /// The key of what has rows of its own.
 pub const ID: Argument = Argument { name: "id", kind: Kind::Text, about: "its id" };
 /// For which version a change holds.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::tool::{Action, Answer, Argument, Asked, Effect, Kind, Tool};
-use super::common::{ETAG, ID, PAGE, READ};
+use super::common::{ETAG, ID, PAGE, READ_BY_QUERY};
 use crate::error::{Error, Result};
 use crate::extensions::{Change, TestRequest, version_of};
 use crate::services::Item;
@@ -106,7 +106,7 @@ pub const TOOL: Tool = Tool {
             effect: Effect::Reads,
             about: "the extensions with what each is now (`live`), without their code",
             needs: &[],
-            takes: &[READ],
+            takes: &[READ_BY_QUERY],
             run: |asked| Box::pin(list(asked)),
         },
         Action {
@@ -204,7 +204,7 @@ pub const TOOL: Tool = Tool {
 };
 
 async fn list(mut asked: Asked) -> Result<Answer> {
-    let mut query = asked.query(READ);
+    let mut query = asked.query(READ_BY_QUERY);
     query.entry("fields").or_insert_with(|| json!(BRIEF));
     Ok(asked.api.extensions.list(asked.start, &query).await?.into())
 }
