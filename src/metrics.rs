@@ -122,9 +122,9 @@ fn histogram() -> Histogram {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::default();
         let constructor: fn() -> Histogram = histogram;
-        let metrics = Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
             requests: Family::default(),
             request_times: Family::new_with_constructor(constructor),
             under_way: Gauge::default(),
@@ -140,12 +140,11 @@ impl Default for Metrics {
             resident: Gauge::default(),
             cpu: Gauge::default(),
             extensions: Mutex::default(),
-            registry: Registry::default(),
         };
-        let process = registry.sub_registry_with_prefix("process");
+        let process = metrics.registry.sub_registry_with_prefix("process");
         process.register_with_unit("resident_memory", "Memory of the host without its workers", Unit::Bytes, metrics.resident.clone());
         process.register_with_unit("cpu", "Processor time of the host without its workers", Unit::Seconds, metrics.cpu.clone());
-        let own = registry.sub_registry_with_prefix("trellis");
+        let own = metrics.registry.sub_registry_with_prefix("trellis");
         let build = Family::<Version, Gauge>::default();
         build.get_or_create(&Version { version: env!("CARGO_PKG_VERSION") }).set(1);
         own.register("build", "The version that runs; always 1", build);
@@ -166,7 +165,7 @@ impl Default for Metrics {
         own.register("deliveries", "Deliveries to action hooks, of all hosts, by state", metrics.deliveries.clone());
         own.register("database_connections", "Connections to the database server", metrics.connections.clone());
         own.register("database_up", "1 where the database answers", metrics.database_up.clone());
-        Self { registry, ..metrics }
+        metrics
     }
 }
 
@@ -306,6 +305,15 @@ mod tests {
         let text = metrics.text(&Moment::default()).expect("a text");
         assert!(!text.contains("\"e0\""));
         assert!(text.contains("trellis_extension_calls_total{extension=\"late\",outcome=\"ok\"} 1\n"));
+    }
+
+    #[test]
+    fn the_name_of_an_extension_stays_in_its_place() {
+        let metrics = Metrics::default();
+        metrics.called("e", "a\"} 1\ntrellis_database_up 1\n\\", Duration::ZERO, None);
+        let text = metrics.text(&Moment::default()).expect("a text");
+        assert!(text.contains("{extension=\"e\",name=\"a\\\"} 1\\ntrellis_database_up 1\\n\\\\\"} 1\n"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("trellis_database_up ")).collect::<Vec<_>>(), ["trellis_database_up 0"]);
     }
 
     #[test]

@@ -137,10 +137,15 @@ pub async fn request_password(State(api): App, visit: Visit) -> Result<Response,
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// The token from a mail, and the password that comes with it.
+fn chosen(visit: &Visit) -> Result<(String, String)> {
+    let body = visit.call.object()?;
+    Ok((text(&body, "token")?, text(&body, "password")?))
+}
+
 /// `POST /api/auth/password/reset {token, password}`.
 pub async fn reset_password(State(api): App, visit: Visit) -> Result<Response, ApiError> {
-    let body = visit.call.object()?;
-    let (token, password) = (text(&body, "token")?, text(&body, "password")?);
+    let (token, password) = chosen(&visit)?;
     detached(async move { api.accounts.reset(visit.call.start, &token, &password).await }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -162,8 +167,7 @@ pub async fn invite(State(api): App, call: Call) -> Result<Response, ApiError> {
 
 /// `POST /api/users/invite/accept {token, password}`.
 pub async fn accept_invite(State(api): App, visit: Visit) -> Result<Response, ApiError> {
-    let body = visit.call.object()?;
-    let (token, password) = (text(&body, "token")?, text(&body, "password")?);
+    let (token, password) = chosen(&visit)?;
     detached(async move { api.accounts.accept_invite(visit.call.start, &token, &password).await }).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

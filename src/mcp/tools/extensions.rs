@@ -104,7 +104,7 @@ pub const TOOL: Tool = Tool {
         Action {
             name: "list",
             effect: Effect::Reads,
-            about: "the extensions with what each is now (`live`), without their code",
+            about: "the extensions with what each is now (`live`), without their code; `sort` and `meta` stand in `query`",
             needs: &[],
             takes: &[READ_BY_QUERY],
             run: |asked| Box::pin(list(asked)),

@@ -5,16 +5,12 @@ import {
   aggregate, createCollection, createDirectus, createField, createItem, createItems, createPermissions, createPolicy, createRelation, createUser,
   customEndpoint, readItem, readItems, rest, staticToken, withSearch,
 } from '@directus/sdk';
+import { field, refused } from './common.mjs';
 
 const [base, token] = process.argv.slice(2);
 const as = (secret) => createDirectus(base).with(staticToken(secret)).with(rest());
 const admin = as(token);
 const ask = (...command) => admin.request(...command);
-const refused = async (promise, code) => {
-  const error = await promise.then(() => assert.fail(`expected ${code}`), (error) => error);
-  assert.equal(error.errors?.[0]?.extensions?.code, code, JSON.stringify(error.errors ?? String(error)));
-};
-const field = (name, type, schema = {}, meta = {}) => ({ field: name, type, schema, meta });
 const list = (name, special) => ({ field: name, type: 'alias', schema: null, meta: { special: [special] } });
 const collection = (name, ...fields) => ask(createCollection({ collection: name, meta: {}, schema: {}, fields }));
 

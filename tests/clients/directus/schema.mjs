@@ -9,14 +9,11 @@ import {
   staticToken, updateCollection, updateCollectionsBatch, updateField, updateFields, updateItem, updateItems, updatePermissions, updatePolicies,
   updateRelation, updateRoles, updateUsers, withToken,
 } from '@directus/sdk';
+import { refused } from './common.mjs';
 
 const [base, token] = process.argv.slice(2);
 const admin = createDirectus(base).with(staticToken(token)).with(rest());
 const ask = (...command) => admin.request(...command);
-const refused = async (promise, code) => {
-  const error = await promise.then(() => assert.fail(`expected ${code}`), (error) => error);
-  assert.equal(error.errors?.[0]?.extensions?.code, code, JSON.stringify(error.errors ?? String(error)));
-};
 const key = { field: 'id', type: 'uuid', meta: { hidden: true, special: ['uuid'], interface: 'input' }, schema: { is_primary_key: true, length: 36, has_auto_increment: false } };
 
 // Collections, as the app of Directus makes them.

@@ -7,14 +7,11 @@ import {
   acceptUserInvite, authentication, createDirectus, createRole, createUser, inviteUser, passwordRequest, passwordReset, readMe, rest, serverHealth, serverInfo,
   serverPing, staticToken, updateMe,
 } from '@directus/sdk';
+import { refused } from './common.mjs';
 
 const [base, token, mails] = process.argv.slice(2);
 const admin = createDirectus(base).with(staticToken(token)).with(rest());
 const nobody = createDirectus(base).with(rest());
-const refused = async (promise, code) => {
-  const error = await promise.then(() => assert.fail(`expected ${code}`), (error) => error);
-  assert.equal(error.errors?.[0]?.extensions?.code, code, JSON.stringify(error.errors ?? String(error)));
-};
 
 /** A client with the cookies of a browser. */
 const browser = (mode) => {

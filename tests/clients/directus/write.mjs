@@ -7,16 +7,12 @@ import {
   readPermissions, readPolicies, readPolicyGlobals, readRole, readRoles, readRolesMe, readSingleton, readUser, readUserPermissions, readUsers, rest, staticToken,
   updateItem, updateItems, updateItemsBatch, updateMe, updatePermission, updatePolicy, updateRole, updateSingleton, updateUser,
 } from '@directus/sdk';
+import { field, refused } from './common.mjs';
 
 const [base, token] = process.argv.slice(2);
 const as = (secret) => createDirectus(base).with(staticToken(secret)).with(rest());
 const admin = as(token);
 const ask = (...command) => admin.request(...command);
-const refused = async (promise, code) => {
-  const error = await promise.then(() => assert.fail(`expected ${code}`), (error) => error);
-  assert.equal(error.errors?.[0]?.extensions?.code, code, JSON.stringify(error.errors ?? String(error)));
-};
-const field = (name, type, schema = {}, meta = {}) => ({ field: name, type, schema, meta });
 
 await ask(createCollection({
   collection: 'plants', meta: {}, schema: {},
