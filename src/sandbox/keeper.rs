@@ -103,13 +103,19 @@ impl Pool {
         // With what their unit has in all.
         let mut busy: Vec<(u64, u64, &Arc<Link>)> = Vec::new();
         let links: Vec<Vec<Arc<Link>>> = crews.iter().map(|crew| crew.links()).collect();
-        for links in &links {
+        for (crew, links) in crews.iter().zip(&links) {
+            // A worker that somebody waits for isn't idle when it becomes free for a moment: without it they would lack memory themselves,
+            // and take it from others.
+            let is_awaited = crew.asking.load(Ordering::Relaxed) > 0;
             let alive = links.iter().filter(|l| !l.is_dead());
             let sizes: Vec<(u64, &Arc<Link>)> = alive.map(|link| (link.memory(now, || memory(link.pid)), link)).collect();
             let of_unit: u64 = sizes.iter().map(|(bytes, _)| bytes).sum();
             total += of_unit;
             for (bytes, link) in sizes {
                 let watch = link.watch(now);
+                if watch.calls == 0 && is_awaited && !link.is_retiring() {
+                    continue;
+                }
                 if watch.calls == 0 { idle.push((watch.last_used, bytes, link)) } else { busy.push((of_unit, bytes, link)) }
             }
         }

@@ -366,6 +366,7 @@ impl Pool {
 
     /// A worker for one call: one that is free, a new one, or the first that becomes free.
     async fn worker(&self, crew: &Arc<Crew>, nested: bool, mut give_up: Instant) -> Result<Arc<Link>, Failure> {
+        let _asking = Waiting::enter(&crew.asking, usize::MAX);
         loop {
             let changed = crew.changed.notified();
             let room = !self.crowded.load(Ordering::Relaxed);

@@ -26,6 +26,8 @@ pub(super) struct Crew {
     pub(super) requests: Lane,
     /// Answers that stream.
     pub(super) streams: Semaphore,
+    /// Calls with a slot that have no worker yet.
+    pub(super) asking: AtomicUsize,
     /// Room for what its host calls make the host hold.
     pub(super) room: Share,
     /// A worker yielded, came or went.
@@ -90,6 +92,7 @@ impl Crew {
             hooks: Lane::new(max_in_flight),
             requests: Lane::new(max_in_flight),
             streams: Semaphore::new(max_in_flight),
+            asking: AtomicUsize::new(0),
             room,
             changed: Notify::new(),
             retired: AtomicBool::new(false),

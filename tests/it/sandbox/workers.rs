@@ -39,6 +39,15 @@ async fn in_flight(pool: &Pool, calls: usize) {
     .await;
 }
 
+/// Waits until the workers have more memory than that, in bytes.
+async fn more_than(pool: &Pool, bytes: usize) {
+    eventually("the workers to have more memory", Duration::from_secs(10), async || {
+        let now = pool.stats().resident_bytes;
+        if now > bytes as u64 { Ok(()) } else { Err(format!("{} MB", now >> 20)) }
+    })
+    .await;
+}
+
 /// The most workers of a unit that were seen before all calls had ended.
 async fn most_workers(pool: &Pool, unit: &Unit, calls: &[JoinHandle<Outcome>]) -> usize {
     let mut most = 0;
@@ -178,18 +187,17 @@ async fn only_who_lacks_memory_makes_others_give_theirs() {
     for unit in [&hungry, &busy] {
         pool.check(unit).await.expect("it compiles");
     }
-    // A little over the budget, which is let pass while nobody waits.
     let own = usize::try_from(pool.stats().resident_bytes).expect("a size");
-    let holding = spawn(&pool, &hungry, json!({ "mb": (BUDGET + BUDGET / 16 - own) / MB, "ms": 8_000 }), false);
-    eventually("the budget to be passed", Duration::from_secs(10), async || {
-        let now = pool.stats().resident_bytes;
-        if now > BUDGET as u64 { Ok(()) } else { Err(format!("{} MB", now >> 20)) }
-    })
-    .await;
+    let holding = spawn(&pool, &hungry, json!({ "mb": (BUDGET - BUDGET / 8 - own) / MB, "ms": 8_000 }), false);
+    more_than(&pool, BUDGET - BUDGET / 6).await;
     let holder = pids(&pool, &hungry)[0];
-    // It waits for its own worker, which no memory would give it.
-    let spinning = spawn(&pool, &busy, json!({ "ms": 700 }), false);
+    // At work before the budget is passed: an idle worker would be ended then.
+    let spinning = spawn(&pool, &busy, json!({ "ms": 1_000 }), false);
     in_flight(&pool, 2).await;
+    // A little over the budget, which is let pass while nobody waits.
+    let more = spawn(&pool, &hungry, json!({ "mb": (BUDGET / 8 + BUDGET / 16) / MB, "ms": 8_000 }), false);
+    more_than(&pool, BUDGET).await;
+    // It waits for its own worker, which no memory would give it.
     assert_eq!(value(&call(&pool, &busy, json!({ "ms": 1 }), 5_000).await), json!(1));
     assert_eq!(value(&spinning.await.expect("no panic")), json!(1));
     assert!(pids(&pool, &hungry).contains(&holder));
@@ -197,8 +205,10 @@ async fn only_who_lacks_memory_makes_others_give_theirs() {
     assert_eq!(value(&call(&pool, &new, json!({}), 5_000).await), json!(1));
     assert!(!pids(&pool, &hungry).contains(&holder));
     // What had to give way had asked nothing of the host: it may try again.
-    let outcome = holding.await.expect("no panic");
-    assert!(outcome.result.is_ok() || was_ended_for_memory(&outcome), "{outcome:?}");
+    for call in [holding, more] {
+        let outcome = call.await.expect("no panic");
+        assert!(outcome.result.is_ok() || was_ended_for_memory(&outcome), "{outcome:?}");
+    }
 }
 
 #[tokio::test]
